@@ -1,0 +1,66 @@
+/**
+ * The seam between the engine and whoever supplies a cell's globals. The engine loads one module in its child process
+ * (`EngineOptions.globalsModule`), which must export `createCellGlobals`. `cli` names that module; the engine never
+ * imports `display` or `lab`.
+ */
+
+/** MIME type → content; `text/plain` always present. */
+export type Bundle = Record<string, unknown>;
+
+/** What the engine lends to the globals, on the child's main thread. */
+export interface CellHost {
+  /**
+   * Emits a display for the cell that is running, or for the cell whose code called (timers, promises).
+   * `update` replaces the display of the same `displayId`.
+   */
+  display(data: Bundle, options?: { displayId?: string; update?: boolean; metadata?: Record<string, unknown> }): void;
+  /** Removes the cell's outputs; with `wait`, when the next one arrives. */
+  clearOutput(wait: boolean): void;
+  /** Keeps the cell open until the promise settles: for displays that are computed asynchronously. */
+  hold(work: Promise<unknown>): void;
+  /** Aborts when the running cell is interrupted. A new one for each cell. */
+  readonly signal: AbortSignal;
+  /** Number of the running cell, 0 between cells. */
+  readonly executionCount: number;
+  /** Settings a cell may change: the kernel's name for them is `kernel`. */
+  readonly settings: CellSettings;
+  /** Folder that relative paths and imports start from. */
+  readonly folder: string;
+}
+
+export interface CellSettings {
+  /** What a type error does: stop the cell, warn on stderr, nothing. */
+  check: 'error' | 'warn' | 'off';
+}
+
+/** What the globals module gives back. */
+export interface CellGlobals {
+  /** Names a cell sees, each typed in the declarations file (`EngineOptions.globalsTypes`); all can be shadowed. */
+  readonly names: Readonly<Record<string, unknown>>;
+  /** Turns the value of a last expression into a bundle; undefined means "no rich form": the engine prints it. */
+  present(value: unknown): Promise<Bundle | undefined>;
+  /** Lines after the message of an error, for example `code: …` and `remedy: …`. */
+  explain(error: unknown): readonly string[];
+  /** Ends what the globals opened (board sessions, workers). At most 2 s. */
+  dispose(): Promise<void>;
+}
+
+/** Shape of the globals module. */
+export interface GlobalsModule {
+  createCellGlobals(host: CellHost): Promise<CellGlobals>;
+}
+
+/** How to start an engine. */
+export interface EngineOptions {
+  /** `file:` URL of the module that exports `createCellGlobals`; none means bare Node globals. */
+  readonly globalsModule?: string;
+  /** Declarations (`.d.ts`) of the names in it, as an absolute path. */
+  readonly globalsTypes?: string;
+  /** The notebook's folder. */
+  readonly folder: string;
+  readonly check: CellSettings['check'];
+  /** The kernel's log file; errors name it. */
+  readonly logFile: string;
+  /** Monotonic milliseconds; injected so that tests own time. */
+  readonly now?: () => number;
+}

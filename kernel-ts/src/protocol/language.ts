@@ -1,0 +1,98 @@
+/**
+ * What the Jupyter side asks of a language. `protocol` knows no language; whoever composes a kernel (`cli`) hands it
+ * an object of this shape. The engine satisfies it without importing it, and so does the echo language of the tests.
+ */
+
+/** MIME type → content. `text/plain` is always present in what a language emits. */
+export type MimeBundle = Record<string, unknown>;
+
+/** One output of a running or finished request, in the order it must reach the front end. */
+export type LanguageOutput =
+  | { readonly kind: 'stream'; readonly name: 'stdout' | 'stderr'; readonly text: string }
+  | {
+      readonly kind: 'display';
+      readonly data: MimeBundle;
+      readonly metadata: Record<string, unknown>;
+      /** Names the display so that a later `update` can replace it. */
+      readonly displayId?: string;
+      /** True for `update_display_data`: needs `displayId`. */
+      readonly update: boolean;
+    }
+  | { readonly kind: 'result'; readonly data: MimeBundle; readonly metadata: Record<string, unknown> }
+  | { readonly kind: 'clear'; readonly wait: boolean };
+
+/** A cell to run. */
+export interface ExecuteRequest {
+  /** Unique; every output carries it, also those that appear after the cell has ended. */
+  readonly requestId: string;
+  readonly code: string;
+  /** The notebook's id of the cell, where the front end sends one: the same id again replaces the older text. */
+  readonly cellId: string | undefined;
+  /** Number shown beside the cell; also names the cell in stack frames (`cell 3, line 12`). */
+  readonly executionCount: number;
+  readonly silent: boolean;
+  readonly userExpressions: Readonly<Record<string, string>>;
+}
+
+/** An error as Jupyter shows it; `traceback` lines carry no colour codes when `NO_COLOR` is set. */
+export interface LanguageError {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+export type UserExpression =
+  | { readonly status: 'ok'; readonly data: MimeBundle; readonly metadata: Record<string, unknown> }
+  | ({ readonly status: 'error' } & LanguageError);
+
+export type ExecuteOutcome =
+  | { readonly status: 'ok'; readonly userExpressions: Readonly<Record<string, UserExpression>> }
+  | ({ readonly status: 'error' } & LanguageError);
+
+export interface Completion {
+  /** Replacements for `[start, end)`. Offsets are UTF-16 units; `protocol` converts to code points. */
+  readonly matches: readonly { readonly text: string; readonly type: string }[];
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Inspection {
+  readonly found: boolean;
+  readonly data: MimeBundle;
+}
+
+export interface Completeness {
+  readonly status: 'complete' | 'incomplete' | 'invalid' | 'unknown';
+  readonly indent?: string;
+}
+
+/** What kernel_info says of the language and its implementation. */
+export interface LanguageInfo {
+  readonly implementation: string;
+  readonly implementationVersion: string;
+  readonly banner: string;
+  readonly helpLinks: readonly { readonly text: string; readonly url: string }[];
+  readonly name: string;
+  readonly version: string;
+  readonly mimetype: string;
+  readonly fileExtension: string;
+  readonly pygmentsLexer: string;
+  readonly codemirrorMode: string | Record<string, unknown>;
+  readonly nbconvertExporter: string;
+}
+
+export interface Language {
+  readonly info: LanguageInfo;
+  /** Set once by the server before the first request. Called in order, also between and after requests. */
+  onOutput: (requestId: string, output: LanguageOutput) => void;
+  /** Resolves after every output of the cell has been given to `onOutput`. Never rejects for an error of the user's code. */
+  execute(request: ExecuteRequest): Promise<ExecuteOutcome>;
+  /** Answers while a cell runs or spins. `cursor` and the reply's offsets are UTF-16 units. */
+  complete(code: string, cursor: number): Promise<Completion>;
+  inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<Inspection>;
+  isComplete(code: string): Promise<Completeness>;
+  /** Stops the running cell; resolves once the request to stop is on its way. Harmless when idle, and twice. */
+  interrupt(): Promise<void>;
+  /** Ends every child process; also while user code spins. */
+  shutdown(): Promise<void>;
+}
