@@ -1,0 +1,32 @@
+/** The public surface of @npulab/board; everything else is inside. */
+export type { BlobList, BlobReceipt, BlobSource, Blobs } from './blob.js';
+export type {
+  Board,
+  BoardDevice,
+  BoardEvent,
+  BoardInfo,
+  BoardState,
+  Connect,
+  ConnectOptions,
+  PingResult,
+  TimingParameter,
+} from './board.js';
+export type { Buffer, DType, Memory, Range, Summary } from './buffer.js';
+export type { BoardErrorCode, HostCode, WireCode } from './errors.js';
+export { BoardError, hostCodes, wireCodes } from './errors.js';
+export type {
+  GeneratedToken,
+  GenerateOptions,
+  Generation,
+  InferenceSession,
+  InferenceState,
+  Sampling,
+  StepResult,
+  StopReason,
+  TensorData,
+  TensorHandle,
+} from './inference.js';
+export type { LoadedModel, ModelFiles, ModelInfo, Models, OperatorInfo } from './model.js';
+export type { CallOptions, Progress, ProgressOptions } from './options.js';
+export type { JobReport, MatmulInt8, Operand, Task, TaskReport, Tasks } from './task.js';
+export type { TraceRecord } from './trace.js';
