@@ -1,0 +1,63 @@
+/**
+ * Finds the rich form of any value by its shape, in a fixed order. Never touches the board: objects show cached facts.
+ * A value whose own display method throws shows the error beside its plain form instead of failing the cell.
+ */
+import { type Bundle, jupyterDisplay } from './bundle.js';
+import { chartBundle } from './chart.js';
+import { isArrowTable, tableBundle } from './table.js';
+import { isNdarray, isTypedArray, tensorBundle, typedArrayBundle } from './tensor.js';
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function pictureBundle(bytes: Uint8Array): Bundle | undefined {
+  const starts = (...magic: readonly number[]): boolean => magic.every((byte, at) => bytes[at] === byte);
+  const base64 = (): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  if (starts(0x89, 0x50, 0x4e, 0x47))
+    return { 'image/png': base64(), 'text/plain': `[PNG picture, ${bytes.length} bytes]` };
+  if (starts(0xff, 0xd8, 0xff))
+    return { 'image/jpeg': base64(), 'text/plain': `[JPEG picture, ${bytes.length} bytes]` };
+  return undefined;
+}
+
+function isBundle(value: unknown): value is Bundle {
+  return isRecord(value) && Object.keys(value).every((key) => key.includes('/'));
+}
+
+async function ownDisplay(value: object): Promise<Bundle | undefined> {
+  const method: unknown = Reflect.get(value, jupyterDisplay);
+  if (typeof method !== 'function') return undefined;
+  const bundle: unknown = await method.call(value);
+  if (!isBundle(bundle)) throw new TypeError('the Jupyter.display method must return an object of MIME types');
+  return 'text/plain' in bundle ? bundle : { ...bundle, 'text/plain': '[display]' };
+}
+
+async function byShape(value: object): Promise<Bundle | undefined> {
+  const own = await ownDisplay(value);
+  if (own !== undefined) return own;
+  if (isArrowTable(value)) return tableBundle(value);
+  if (isNdarray(value)) return tensorBundle(value, value.data.constructor.name);
+  if (value instanceof Uint8Array) {
+    const picture = pictureBundle(value);
+    if (picture !== undefined) return picture;
+  }
+  if (isTypedArray(value)) return Buffer.isBuffer(value) ? undefined : typedArrayBundle(value);
+  const shaped = value as { toSpec?: unknown; outerHTML?: unknown };
+  if (typeof shaped.toSpec === 'function') return chartBundle(shaped.toSpec() as Record<string, unknown>, '[chart]');
+  if (typeof shaped.outerHTML === 'string') return { 'text/html': shaped.outerHTML, 'text/plain': '[HTML element]' };
+  if (Array.isArray(value) && value.length > 0 && value.every(isRecord)) return tableBundle(value);
+  return undefined;
+}
+
+/** The rich form of a value, or undefined where plain text says it best. Never rejects. */
+export async function present(value: unknown): Promise<Bundle | undefined> {
+  if (typeof value !== 'object' || value === null) return undefined;
+  try {
+    return await byShape(value);
+  } catch (error) {
+    return {
+      'text/plain': `[${value.constructor?.name ?? 'object'}; its display failed: ${error instanceof Error ? error.message : String(error)}]`,
+    };
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Progress of long work: one display, updated at most ten times a second, its final state always shown.
+ * Shown as an HTML bar and as a line of text; the state is volatile, so a report that is run again may differ in it.
+ */
+import { type Bundle, escapeHtml } from './bundle.js';
+import { grouped } from './numbers.js';
+
+/** Emits a bundle; the second call and later ones replace the first. */
+export type ProgressSink = (bundle: Bundle, update: boolean) => void;
+
+export interface ProgressOptions {
+  readonly label: string;
+  /** Amount of work in whatever unit `update` counts; 0 while unknown. */
+  readonly total: number;
+  readonly unit?: string;
+  /** Monotonic milliseconds; injected so that tests own time. */
+  readonly now: () => number;
+}
+
+const minimumIntervalMs = 100;
+
+export class Progress {
+  readonly #sink: ProgressSink;
+  readonly #options: ProgressOptions;
+  #shownAtMs = Number.NEGATIVE_INFINITY;
+  #shown = false;
+  #done = 0;
+  #total: number;
+  #note = '';
+
+  constructor(sink: ProgressSink, options: ProgressOptions) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#total = options.total;
+  }
+
+  /** Reports `done` of the total (which may be corrected). Shows it if the last picture is 100 ms old. */
+  update(done: number, note = '', total = this.#total): void {
+    this.#done = done;
+    this.#total = total;
+    this.#note = note;
+    const nowMs = this.#options.now();
+    if (nowMs - this.#shownAtMs < minimumIntervalMs) return;
+    this.#shownAtMs = nowMs;
+    this.#show('running');
+  }
+
+  /** Shows the end. The text depends on the work alone, not on how long it took. */
+  done(note = ''): void {
+    this.#done = this.#total;
+    this.#note = note;
+    this.#show('done');
+  }
+
+  /** Shows that the work stopped early. */
+  fail(note: string): void {
+    this.#note = note;
+    this.#show('stopped');
+  }
+
+  #show(state: 'running' | 'done' | 'stopped'): void {
+    const { label, unit = '' } = this.#options;
+    const part = this.#total > 0 ? Math.min(1, this.#done / this.#total) : 0;
+    const amounts = state === 'done' ? grouped(this.#total) : `${grouped(this.#done)} / ${grouped(this.#total)}`;
+    const text = [
+      label,
+      state === 'running' ? `${Math.floor(part * 100)} %` : state,
+      `${amounts}${unit === '' ? '' : ` ${unit}`}`,
+      this.#note,
+    ]
+      .filter((piece) => piece !== '')
+      .join(' · ');
+    const bar = `<progress max="1" value="${part.toFixed(3)}"></progress>`;
+    this.#sink(
+      { 'text/html': `<div class="npulab-progress">${bar} ${escapeHtml(text)}</div>`, 'text/plain': text },
+      this.#shown,
+    );
+    this.#shown = true;
+  }
+}
