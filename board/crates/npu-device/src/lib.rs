@@ -12,12 +12,18 @@
 extern crate alloc;
 
 mod accelerator;
+mod device;
 mod error;
 mod handle;
 pub mod layout;
+mod manager;
 mod platform;
+mod table;
 
 pub use accelerator::{Accelerator, Capabilities, JobReport, JobTicket, MatmulInt8, TaskReport, Traffic};
+pub use device::NpuDevice;
 pub use error::DeviceError;
 pub use handle::{BufferId, BufferRange, JobId};
-pub use platform::{Clock, DmaFault, DmaMem, DmaView, IrqLine, Mmio, Wait};
+pub use manager::{Device, DeviceId, DeviceManager, DeviceType, IrqAllocation};
+pub use platform::{Clock, DmaFault, DmaMem, DmaView, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait};
+pub use table::{BufferEntry, BufferTable};

@@ -1,5 +1,9 @@
 //! What a driver asks of its surroundings. Implemented by the simulator, by mapped registers and by a kernel.
 
+use alloc::string::String;
+
+use crate::{DeviceError, Traffic};
+
 /// 32-bit registers of the NPU window. `&self`, because interrupt handler and thread share it.
 pub trait Mmio: Send + Sync {
     /// Reads the register at a byte offset from the window's base.
@@ -47,6 +51,53 @@ pub trait DmaMem: Send + Sync {
     fn read(&self, address: u32, into: &mut [u8]) -> Result<(), DmaFault>;
     /// Copies into memory.
     fn write(&self, address: u32, bytes: &[u8]) -> Result<(), DmaFault>;
+    /// Fills a range with zeros. Memory that knows which pages were never written may skip them.
+    fn zero(&self, address: u32, size_bytes: u64) -> Result<(), DmaFault> {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        let mut done = 0;
+        while done < size_bytes {
+            let part = (size_bytes - done).min(ZEROS.len() as u64);
+            let at = u32::try_from(u64::from(address) + done).map_err(|_| DmaFault { address, write: true })?;
+            self.write(at, &ZEROS[..part as usize])?;
+            done += part;
+        }
+        Ok(())
+    }
     /// Lends the longest contiguous run from `address`, at most `max_bytes`; `None` where this memory has no views.
     fn pin(&self, address: u32, max_bytes: usize) -> Result<Option<alloc::boxed::Box<dyn DmaView + '_>>, DmaFault>;
+}
+
+/// What one hardware task cost on a modelled device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskCost {
+    /// Modelled MAC-array cycles.
+    pub cycles: u64,
+    /// Modelled nanoseconds, the per-task overhead included.
+    pub modelled_ns: u64,
+    /// Bytes moved, command words included.
+    pub traffic: Traffic,
+}
+
+/// Per-task costs of a modelled device. Silicon has only its job-wide counters and offers no meter.
+pub trait TaskMeter {
+    /// Hands out the costs of the tasks that finished since the last call, in order, and forgets them.
+    fn drain(&self, each: &mut dyn FnMut(TaskCost));
+    /// DDR clock of the model in Hz.
+    fn ddr_clock_hz(&self) -> u64;
+    /// Smallest of DDR peak and 8 bytes x NPU clock.
+    fn bandwidth_bound_bytes_per_s(&self) -> u64;
+}
+
+/// Power, clock and reset around the NPU window: the part of the SoC that is not the NPU.
+pub trait Platform: Send + Sync {
+    /// The PMU window where the domain is ours to switch; `None` where the operating system keeps it on.
+    fn pmu(&self) -> Option<&dyn Mmio>;
+    /// Asks for an NPU clock and returns the one in force.
+    fn set_npu_clock_hz(&self, wanted_hz: u64) -> Result<u64, DeviceError>;
+    /// Asserts or releases both reset lines (`SRST_A_NPU`, `SRST_H_NPU`).
+    fn set_resets(&self, asserted: bool) -> Result<(), DeviceError>;
+    /// Why the device stopped, as far as the platform can tell; silicon cannot and says `None`.
+    fn fault_text(&self) -> Option<String>;
+    /// The meter of a modelled device.
+    fn meter(&self) -> Option<&dyn TaskMeter>;
 }
