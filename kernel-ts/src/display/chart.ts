@@ -34,7 +34,7 @@ export async function svgOf(spec: ChartSpec): Promise<string> {
 
 /** Bundle of a chart. `text` is what a reader without pictures gets. */
 export async function chartBundle(spec: ChartSpec, text: string): Promise<Bundle> {
-  const full = { $schema: schema, ...spec, config: { ...look, ...(spec['config'] as object | undefined) } };
+  const full = { $schema: schema, ...spec, config: { ...look, ...(spec.config as object | undefined) } };
   return {
     'application/vnd.vegalite.v5+json': full,
     'image/svg+xml': await svgOf(full),
@@ -48,6 +48,6 @@ export async function chartBundle(spec: ChartSpec, text: string): Promise<Bundle
  * @example chart({ data: { values: [{ x: 1, y: 2 }] }, mark: 'point', encoding: { x: { field: 'x' }, y: { field: 'y' } } })
  */
 export function chart(spec: ChartSpec, text?: string): Displayable {
-  const title = typeof spec['title'] === 'string' ? spec['title'] : 'chart';
+  const title = typeof spec.title === 'string' ? spec.title : 'chart';
   return displayable(() => chartBundle(spec, text ?? `[chart: ${title}]`));
 }

@@ -1,0 +1,49 @@
+/** The names a cell sees, composed from `display` and `lab`. Loaded by the engine in its child process. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createDisplay, html, jupyterDisplay, md, present, svg } from '../display/index.js';
+import type { CellGlobals, CellHost } from '../engine/cell-host.js';
+import { Lab } from '../lab/index.js';
+import { version } from '../version.js';
+
+/** Where kernel and agents write their logs. */
+export function logFolder(): string {
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'npulab');
+}
+
+/** Lines after an error's message: its code and what to do, where it carries them. */
+function explain(error: unknown): readonly string[] {
+  if (typeof error !== 'object' || error === null) return [];
+  const { code, remedy } = error as { code?: unknown; remedy?: unknown };
+  return [
+    ...(typeof code === 'string' && typeof remedy === 'string' ? [`code: ${code}`] : []),
+    ...(typeof remedy === 'string' ? [`remedy: ${remedy}`] : []),
+  ];
+}
+
+/** Called once by the engine, before the first cell. */
+export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
+  const { display, progress } = createDisplay(host, () => performance.now());
+  const lab = new Lab({
+    display,
+    progress,
+    get signal() {
+      return host.signal;
+    },
+    folder: host.folder,
+    logFolder: logFolder(),
+    kernelVersion: version,
+  });
+  const kernel = {
+    /** Settings of this kernel, for example `kernel.settings.check = 'warn'`. */
+    settings: host.settings,
+    /** Aborts when the running cell is interrupted. */
+    get signal(): AbortSignal {
+      return host.signal;
+    },
+    /** Removes the cell's outputs; with `wait`, when the next one arrives. */
+    clearOutput: (wait = false): void => host.clearOutput(wait),
+    [jupyterDisplay]: () => ({ 'text/plain': `NPU Lab kernel ${version}` }),
+  };
+  return { names: { lab, display, progress, html, md, svg, kernel }, present, explain, dispose: () => lab.dispose() };
+}

@@ -1,0 +1,200 @@
+/** The board in a cell: the client's board plus progress bars, quantized models and provenance. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type {
+  Blobs,
+  Board,
+  BoardInfo,
+  BoardState,
+  LoadedModel,
+  Memory,
+  ModelFiles,
+  ModelInfo,
+  OperatorInfo,
+  Sampling,
+  Tasks,
+} from '@npulab/board';
+import { type LlamaModel, type QuantizedModel, save } from '@npulab/quant';
+import { bytesText, card, type Displayable, jupyterDisplay } from '../display/index.js';
+import type { LabContext, WaitOptions } from './context.js';
+import { LabError } from './errors.js';
+import type { Ledger } from './ledger.js';
+import { LabSession } from './session.js';
+
+const megahertz = (hz: number | null): string => (hz === null ? 'unknown' : `${hz / 1e6} MHz`);
+
+/** A model on the board, ready to run. */
+export class LabLoadedModel implements AsyncDisposable, Displayable {
+  readonly #model: LoadedModel;
+  readonly #context: LabContext;
+  readonly #ledger: Ledger;
+
+  constructor(model: LoadedModel, context: LabContext, ledger: Ledger) {
+    this.#model = model;
+    this.#context = context;
+    this.#ledger = ledger;
+  }
+
+  get info(): ModelInfo {
+    return this.#model.info;
+  }
+
+  /** The operators of one forward pass, in order. */
+  get operators(): readonly OperatorInfo[] {
+    return this.#model.operators;
+  }
+
+  /** SHA-256 of the manifest: names exactly these bytes. */
+  get manifestId(): string {
+    return this.#model.manifestId;
+  }
+
+  /** Starts an inference on `prompt`. Sampling may also be given to `generate`. */
+  async session(prompt: string | readonly number[], options: Sampling & WaitOptions = {}): Promise<LabSession> {
+    const session = await this.#model.session(prompt, { signal: this.#context.signal, ...options });
+    return new LabSession(session, this.#context, this.#ledger);
+  }
+
+  /** Frees the model on the board. */
+  unload(): Promise<void> {
+    return this.#model.unload();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unload();
+  }
+
+  [jupyterDisplay]() {
+    const { name, layers, hidden, heads, kvHeads, vocabulary, context, weightBytes, bytesPerToken } = this.info;
+    return card(`Model on the board: ${name}`, {
+      shape: `${layers} layers, hidden ${hidden}, ${heads} heads (${kvHeads} KV), vocabulary ${vocabulary}, context ${context}`,
+      'weights on the board': bytesText(weightBytes),
+      'read per token': bytesText(bytesPerToken),
+      manifest: this.manifestId.slice(0, 16),
+    })[jupyterDisplay]();
+  }
+}
+
+export class LabBoard implements AsyncDisposable, Displayable {
+  readonly #board: Board;
+  readonly #context: LabContext;
+  readonly #ledger: Ledger;
+  /** Models on this board. */
+  readonly models: {
+    load: (source: string | ModelFiles | LlamaModel | QuantizedModel, options?: WaitOptions) => Promise<LabLoadedModel>;
+  };
+
+  constructor(board: Board, context: LabContext, ledger: Ledger) {
+    this.#board = board;
+    this.#context = context;
+    this.#ledger = ledger;
+    this.models = { load: (source, options = {}) => this.#load(source, options) };
+  }
+
+  /** Facts read when the board connected. Never goes over the wire. */
+  get info(): BoardInfo {
+    return this.#board.info;
+  }
+
+  get state(): BoardState {
+    return this.#board.state;
+  }
+
+  /** Device memory: `await board.memory.allocate(sizeBytes)`. */
+  get memory(): Memory {
+    return this.#board.memory;
+  }
+
+  /** The NPU's queue: `await board.tasks.submit({ kind: 'matmulInt8', … })`. */
+  get tasks(): Tasks {
+    return this.#board.tasks;
+  }
+
+  /** The content-addressed store. */
+  get blobs(): Blobs {
+    return this.#board.blobs;
+  }
+
+  refresh(options: WaitOptions = {}): Promise<BoardInfo> {
+    return this.#board.refresh(options);
+  }
+
+  devices(options: WaitOptions = {}) {
+    return this.#board.devices(options);
+  }
+
+  ping(options: WaitOptions = {}) {
+    return this.#board.ping(options);
+  }
+
+  /** Ends the session; an agent that `lab.connect` started ends with it. */
+  close(): Promise<void> {
+    return this.#board.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [jupyterDisplay]() {
+    const info = this.info;
+    const bound = info.bandwidthBoundBytesPerSecond;
+    return card(`Board: ${info.soc.toUpperCase()}${info.modelled ? ' (simulated; every latency is modelled)' : ''}`, {
+      'back end': info.backend,
+      'NPU clock': megahertz(info.npuClockHz),
+      'DDR clock': megahertz(info.ddrClockHz),
+      'bandwidth bound': bound === null ? 'unknown' : `${bound / 1e9} GB/s`,
+      memory: bytesText(info.memoryBytes),
+      agent: info.agentVersion,
+      driver: info.driverVersion,
+      client: info.clientVersion,
+      kernel: this.#context.kernelVersion,
+      state: this.state,
+    })[jupyterDisplay]();
+  }
+
+  async #load(source: string | ModelFiles | LlamaModel, options: WaitOptions): Promise<LabLoadedModel> {
+    const signal = options.signal ?? this.#context.signal;
+    if (typeof source === 'string') return this.#send(resolve(this.#context.folder, source), source, options, signal);
+    if (!isModel(source)) return this.#send(source, source.name, options, signal);
+    if (source.folder !== null) return this.#send(source.folder, source.name, options, signal);
+    const bits = (source as Partial<QuantizedModel>).settings?.bits;
+    if (bits !== undefined && bits !== 8)
+      throw new LabError('lab.bits-not-on-board', `${source.name} has ${bits} bits`);
+    const folder = await mkdtemp(join(tmpdir(), 'npulab-model-'));
+    try {
+      await save(source, folder, { signal });
+      return await this.#send(folder, source.name, options, signal);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #send(
+    source: string | ModelFiles,
+    name: string,
+    options: WaitOptions,
+    signal: AbortSignal,
+  ): Promise<LabLoadedModel> {
+    const bar = this.#context.progress(`load ${name}`, 0, 'bytes');
+    try {
+      const model = await this.#board.models.load(source, {
+        ...options,
+        signal,
+        onProgress: ({ stage, doneBytes, totalBytes }) => bar.update(doneBytes, stage, totalBytes),
+      });
+      bar.done();
+      this.#ledger.add('loads', { manifest: model.manifestId, backend: this.info.backend });
+      return new LabLoadedModel(model, this.#context, this.#ledger);
+    } catch (error) {
+      bar.fail(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+}
+
+function isModel(source: ModelFiles | LlamaModel): source is LlamaModel {
+  return 'tokenizer' in source && typeof source.tokenizer === 'object';
+}

@@ -1,0 +1,10 @@
+export { LabBoard, LabLoadedModel } from './board.js';
+export type { LabContext, WaitOptions } from './context.js';
+export { LAB_ERRORS, LabError, type LabErrorCode } from './errors.js';
+export { Lab } from './lab.js';
+export { LabModels } from './models.js';
+export { LabPlot } from './plot.js';
+export { environmentMime, provenanceMime, type ReportFacts } from './provenance.js';
+export { LabQuant, type QuantSettings } from './quant.js';
+export { LabSession, type LabStep } from './session.js';
+export { traceTable } from './trace.js';

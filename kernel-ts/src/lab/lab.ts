@@ -1,0 +1,117 @@
+/** `lab`: what a cell starts from. Composes client, quantizer and displays; owns no algorithm. */
+
+import { cpus } from 'node:os';
+import { resolve } from 'node:path';
+import { type ConnectOptions, connect, type TraceRecord } from '@npulab/board';
+import {
+  card,
+  type Displayable,
+  jupyterDisplay,
+  type TableOptions,
+  table,
+  volatileMetadata,
+} from '../display/index.js';
+import { LabBoard } from './board.js';
+import type { LabContext } from './context.js';
+import { corpus } from './corpus.js';
+import { Ledger } from './ledger.js';
+import { LabModels } from './models.js';
+import { LabPlot } from './plot.js';
+import { environmentBundle, provenanceBundle, type ReportFacts } from './provenance.js';
+import { LabQuant } from './quant.js';
+import { traceTable } from './trace.js';
+
+export class Lab implements Displayable {
+  readonly #context: LabContext;
+  readonly #ledger = new Ledger();
+  readonly #boards = new Set<LabBoard>();
+  /** Opens models: `await lab.models.open('tiny')`. */
+  readonly models: LabModels;
+  /** Quantizers and metrics. */
+  readonly quant: LabQuant;
+  /** Charts. */
+  readonly plot = new LabPlot();
+
+  constructor(context: LabContext) {
+    this.#context = context;
+    this.models = new LabModels(context, this.#ledger);
+    this.quant = new LabQuant(context, this.#ledger);
+    const environment = this.#ledger.environment;
+    environment.node = process.version;
+    environment.host = `${process.platform} ${process.arch}, ${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} processors`;
+  }
+
+  /**
+   * Connects to a board: `'sim:rk3568'` (default: the agent is started on the register-level simulator), `'cpu'`, or
+   * `'tcp://host:port'`. Fails with `board.*` and a remedy where the address is unknown, the agent is missing, or speaks
+   * another protocol version.
+   *
+   * @example const board = await lab.connect();
+   */
+  async connect(url = 'sim:rk3568', options: ConnectOptions = {}): Promise<LabBoard> {
+    const client = await connect(url, {
+      logFolder: this.#context.logFolder,
+      signal: this.#context.signal,
+      ...options,
+      onEvent: (event) => {
+        if ('lost' in event) this.#ledger.lostEvents += event.lost;
+        options.onEvent?.(event);
+      },
+    });
+    const { soc, backend, modelled, npuClockHz, ddrClockHz, agentVersion, driverVersion, parameters, os, kernelIsa } =
+      client.info;
+    const place = /^(sim|cpu)/.test(url) ? url : new URL(url).protocol;
+    this.#ledger.add('boards', {
+      ...{ url: place, backend, soc, modelled, npuClockHz, ddrClockHz, agentVersion, driverVersion },
+      timing: parameters.map(({ name, value, unit, source }) => ({ name, value, unit, source })),
+    });
+    this.#ledger.environment.board = `${os}, kernels ${kernelIsa}`;
+    const board = new LabBoard(client, this.#context, this.#ledger);
+    this.#boards.add(board);
+    return board;
+  }
+
+  /** A committed text of the default model: `'calibration'` or `'evaluation'`. */
+  corpus(name: 'calibration' | 'evaluation'): string {
+    return corpus(name);
+  }
+
+  /** Shows records, or an Arrow table, with a title. */
+  table(rows: Parameters<typeof table>[0], options?: TableOptions): Displayable {
+    return table(rows, options);
+  }
+
+  /** Trace records as an Apache Arrow table. */
+  traceTable(records: readonly TraceRecord[]): ReturnType<typeof traceTable> {
+    return traceTable(records);
+  }
+
+  /** A path relative to the notebook's folder, as an absolute one. */
+  path(relative: string): string {
+    return resolve(this.#context.folder, relative);
+  }
+
+  /** Shows the provenance that a report carries: question, result, models, settings, back ends, builds. */
+  async report(facts: ReportFacts): Promise<void> {
+    const { display, kernelVersion } = this.#context;
+    await display(await provenanceBundle(facts, this.#ledger, kernelVersion), { raw: true });
+    await display(await environmentBundle(this.#ledger), { raw: true, metadata: { ...volatileMetadata } });
+  }
+
+  /** Closes every board this lab has connected. Called when the kernel ends. */
+  async dispose(): Promise<void> {
+    await Promise.allSettled([...this.#boards].map((board) => board.close()));
+    this.#boards.clear();
+  }
+
+  [jupyterDisplay]() {
+    return card('NPU Lab', {
+      connect: "const board = await lab.connect()  // 'sim:rk3568', 'cpu', 'tcp://host:port'",
+      models: "const model = await lab.models.open('tiny')",
+      quantize: "const q = await lab.quant.gptq(model, { bits: 8, calibration: lab.corpus('calibration') })",
+      load: 'const loaded = await board.models.load(q)',
+      step: "const run = await loaded.session('One morning'); await run.step({ until: 'layer' })",
+      plot: 'lab.plot.latency(run.trace, { board })',
+    })[jupyterDisplay]();
+  }
+}

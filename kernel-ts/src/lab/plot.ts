@@ -1,0 +1,23 @@
+/** Plots of what runs leave behind: latency per layer, and how near it comes to the bandwidth bound. */
+import type { TraceRecord } from '@npulab/board';
+import { type ChartSpec, chart, type Displayable, type LatencyOptions, latencyChart } from '../display/index.js';
+import type { LabBoard } from './board.js';
+
+/** A chart that shows itself as the value of a cell or through `display`. */
+export class LabPlot {
+  /**
+   * Modelled latency per layer, operator or token. With `board`, each bar has a mark at the least time its bytes need.
+   *
+   * @example lab.plot.latency(run.trace, { by: 'layer', board })
+   */
+  latency(records: readonly TraceRecord[], options: LatencyOptions & { readonly board?: LabBoard } = {}): Displayable {
+    const { board, ...rest } = options;
+    const bound = board?.info.bandwidthBoundBytesPerSecond ?? undefined;
+    return latencyChart(records, { ...(bound === undefined ? {} : { boundBytesPerSecond: bound }), ...rest });
+  }
+
+  /** Any Vega-Lite specification. */
+  chart(spec: ChartSpec, text?: string): Displayable {
+    return chart(spec, text);
+  }
+}

@@ -1,0 +1,112 @@
+/** A running inference in a cell: the client's session plus everything it has traced so far. */
+import type {
+  GenerateOptions,
+  Generation,
+  InferenceSession,
+  InferenceState,
+  StepResult,
+  TensorHandle,
+  TraceRecord,
+} from '@npulab/board';
+import { card, type Displayable, jupyterDisplay } from '../display/index.js';
+import type { LabContext, WaitOptions } from './context.js';
+import type { Ledger } from './ledger.js';
+
+/** One step, with the tensor that the last operator left. */
+export interface LabStep extends StepResult {
+  /** Output of the last operator that ran: `summary()`, `read()` or `replace()` it. */
+  readonly output: TensorHandle;
+}
+
+type StepOptions = Parameters<InferenceSession['step']>[0];
+
+export class LabSession implements AsyncDisposable, Displayable {
+  readonly #session: InferenceSession;
+  readonly #context: LabContext;
+  readonly #ledger: Ledger;
+  readonly #trace: TraceRecord[] = [];
+
+  constructor(session: InferenceSession, context: LabContext, ledger: Ledger) {
+    this.#session = session;
+    this.#context = context;
+    this.#ledger = ledger;
+  }
+
+  /** Every operator that has run, in order. */
+  get trace(): readonly TraceRecord[] {
+    return this.#trace;
+  }
+
+  /** Where the inference stands. */
+  get state(): InferenceState {
+    return this.#session.state;
+  }
+
+  /** Runs to the next `op`, `layer`, `token` (default) or to a named operator. */
+  async step(options: StepOptions = {}): Promise<LabStep> {
+    const result = await this.#session.step({ signal: this.#context.signal, ...options });
+    this.#trace.push(...result.records);
+    const last = result.records.at(-1)?.operator ?? 'sample';
+    return { ...result, output: await this.#session.tensor(last, { signal: this.#context.signal }) };
+  }
+
+  /** Generates tokens as they come; sampling given here replaces the session's. */
+  generate(options: GenerateOptions): Generation {
+    const { temperature = 0, topP = 1, seed = 0 } = options;
+    this.#ledger.add('sampling', { temperature, topP, seed });
+    const generation = this.#session.generate({ signal: this.#context.signal, ...options });
+    const trace = this.#trace;
+    return {
+      get stopReason() {
+        return generation.stopReason;
+      },
+      async *[Symbol.asyncIterator]() {
+        for await (const token of generation) {
+          trace.push(...token.records);
+          yield token;
+        }
+      },
+    };
+  }
+
+  /** Generates and returns the text at once. */
+  async text(options: GenerateOptions): Promise<string> {
+    let text = '';
+    for await (const token of this.generate(options)) text += token.text;
+    return text;
+  }
+
+  /** The tensor an operator left, by the operator's name. */
+  tensor(name: string, options: WaitOptions = {}): Promise<TensorHandle> {
+    return this.#session.tensor(name, { signal: this.#context.signal, ...options });
+  }
+
+  /** Marks the present position for {@link rewind}. */
+  snapshot(options: WaitOptions = {}): Promise<{ position: number }> {
+    return this.#session.snapshot({ signal: this.#context.signal, ...options });
+  }
+
+  /** Goes back to an earlier token position; the trace keeps what ran. */
+  rewind(position: number, options: WaitOptions = {}): Promise<InferenceState> {
+    return this.#session.rewind(position, { signal: this.#context.signal, ...options });
+  }
+
+  /** Frees the inference on the board. */
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [jupyterDisplay]() {
+    const { position, tokens, nextOperator } = this.state;
+    return card('Inference', {
+      tokens: tokens.length,
+      position,
+      'next operator': nextOperator,
+      'operators traced': this.#trace.length,
+    })[jupyterDisplay]();
+  }
+}

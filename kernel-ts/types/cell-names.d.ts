@@ -1,0 +1,20 @@
+// The names a cell sees, as the checker sees them. One declaration each, so that a cell may declare any of them again.
+
+/** Boards, models, quantizers, plots and reports. */
+declare const lab: import('../dist/lab/index.js').Lab;
+/** Shows a value; resolves when it has been emitted. The cell waits for it also when you do not. */
+declare const display: import('../dist/display/index.js').DisplayFunctions['display'];
+/** Starts a progress display that is updated in place. */
+declare const progress: import('../dist/display/index.js').DisplayFunctions['progress'];
+/** Shows HTML: html`<b>${value}</b>`. Values are inserted as they are. */
+declare const html: typeof import('../dist/display/index.js').html;
+/** Shows Markdown: md`**${value}**`. */
+declare const md: typeof import('../dist/display/index.js').md;
+/** Shows an SVG picture. */
+declare const svg: typeof import('../dist/display/index.js').svg;
+/** The kernel: settings, the running cell's signal, clearOutput. */
+declare const kernel: {
+  readonly settings: { check: 'error' | 'warn' | 'off' };
+  readonly signal: AbortSignal;
+  clearOutput(wait?: boolean): void;
+};
