@@ -1,0 +1,27 @@
+/** Errors of reports. */
+
+/** Every code a report throws, with its remedy. */
+export const REPORT_ERRORS = {
+  'report.not-a-notebook': 'give a Jupyter notebook (.ipynb, nbformat 4); JupyterLab can save one',
+  'report.not-a-report': 'give an HTML report that `npulab run --html` wrote, unchanged',
+  'report.different-build':
+    'check out and build the versions the report names, or give --any-build to compare all the same',
+  'report.unreadable': 'check the path and that you may read the file',
+} as const;
+
+export type ReportErrorCode = keyof typeof REPORT_ERRORS;
+
+/** An error with a code, a cause in words and a remedy. */
+export class ReportError extends Error {
+  override readonly name = 'ReportError';
+  readonly remedy: string;
+
+  constructor(
+    readonly code: ReportErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.remedy = REPORT_ERRORS[code];
+  }
+}
