@@ -1,0 +1,431 @@
+//! Post-processing pipeline and output writer.
+//!
+//! Knows positions and meanings; refuses to know which combinations make a legal program.
+
+use crate::register::registers;
+
+registers! { Dpu:
+    /// State of both register groups.
+    S_STATUS = 0x4000, "§2.1 [TRM88]" {
+        /// Group 1: 0 idle, 1 running, 2 waiting.
+        STATUS_1 = 17:16,
+        /// Group 0, same codes.
+        STATUS_0 = 1:0,
+    }
+    /// Which group is written and which executes.
+    S_POINTER = 0x4004, "§2.1, §12.2" {
+        /// Executing group, read only.
+        EXECUTER = 16:16,
+        /// 1 sets the executer to group 0.
+        EXECUTER_PP_CLEAR = 5:5,
+        /// 1 sets the pointer to group 0.
+        POINTER_PP_CLEAR = 4:4,
+        /// 1 = the pointer toggles itself.
+        POINTER_PP_MODE = 3:3,
+        /// The executer alternates.
+        EXECUTER_PP_EN = 2:2,
+        /// The pointer alternates.
+        POINTER_PP_EN = 1:1,
+        /// Group to write.
+        POINTER = 0:0,
+    }
+    /// Starts this block alone; scrambles the output.
+    OPERATION_ENABLE = 0x4008, "§2.1, erratum 8" {
+        /// Start.
+        OP_EN = 0:0,
+    }
+    /// Where data comes from and goes to; 0x108 convolution.
+    FEATURE_MODE_CFG = 0x400C, "§2.3 [V]" {
+        /// Combined use.
+        COMB_USE = 31:31,
+        /// Transpose unit; avoided.
+        TP_EN = 30:30,
+        /// Regroup type.
+        RGP_TYPE = 29:26,
+        /// Unaligned cube.
+        NONALIGN = 25:25,
+        /// Surface length of an unaligned cube.
+        SURF_LEN = 24:9,
+        /// Write burst: 0, 1, 2 = 4, 8, 16.
+        BURST_LEN = 8:7,
+        /// 0 dense, 3 depthwise.
+        CONV_MODE = 5:4,
+        /// 4 = to memory.
+        OUTPUT_MODE = 3:1,
+        /// 1 = input from DPU_RDMA instead of CORE.
+        FLYING_MODE = 0:0,
+    }
+    /// Formats: 0 int8, 1 int16, 2 fp16, 3 bf16, 4 int32, 5 fp32.
+    DATA_FORMAT = 0x4010, "§2.7 [V], int32 out [INF]" {
+        /// Output.
+        OUT_PRECISION = 31:29,
+        /// Input.
+        IN_PRECISION = 28:26,
+        /// Element-wise shift for negative values.
+        EW_TRUNCATE_NEG = 25:16,
+        /// BN shift for negative values.
+        BN_MUL_SHIFT_VALUE_NEG = 15:10,
+        /// BS shift for negative values.
+        BS_MUL_SHIFT_VALUE_NEG = 9:4,
+        /// Multi-surface output.
+        MC_SURF_OUT = 3:3,
+        /// Arithmetic.
+        PROC_PRECISION = 2:0,
+    }
+    /// Value of appended pixels; 0.
+    OFFSET_PEND = 0x4014, "appendix A" {
+        /// Value.
+        OFFSET_PEND = 15:0,
+    }
+    /// Device address of the output.
+    DST_BASE_ADDR = 0x4020, "§2.7 [V]" {
+        /// Address.
+        DST_BASE_ADDR = 31:0,
+    }
+    /// Bytes between output surfaces: 16 · W · H for 32-bit results.
+    DST_SURF_STRIDE = 0x4024, "§2.7 [V]" {
+        /// Stride in 16-byte units.
+        DST_SURF_STRIDE = 31:4,
+    }
+    /// Output width minus one.
+    DATA_CUBE_WIDTH = 0x4030, "§2.7 [V]" {
+        /// Columns minus one.
+        WIDTH = 12:0,
+    }
+    /// Output height minus one.
+    DATA_CUBE_HEIGHT = 0x4034, "§2.7 [V]" {
+        /// Minimum and maximum search; 0.
+        MINMAX_CTL = 24:22,
+        /// Rows minus one.
+        HEIGHT = 12:0,
+    }
+    /// Gaps in the output; 0.
+    DATA_CUBE_NOTCH_ADDR = 0x4038, "appendix A" {
+        /// Second gap.
+        NOTCH_ADDR_1 = 28:16,
+        /// First gap.
+        NOTCH_ADDR_0 = 12:0,
+    }
+    /// Output channels.
+    DATA_CUBE_CHANNEL = 0x403C, "§2.7 [V]" {
+        /// Real channels minus one.
+        ORIG_CHANNEL = 28:16,
+        /// Aligned channels minus one (16 for int8).
+        CHANNEL = 12:0,
+    }
+    /// Bias and scale stage; 0x53 bypasses all of it.
+    BS_CFG = 0x4040, "§2.3, §2.6 [V]" {
+        /// 1 = operand from the parameter stream.
+        BS_ALU_SRC = 8:8,
+        /// Upper bound of the rectifier.
+        BS_RELUX_EN = 7:7,
+        /// No rectifier.
+        BS_RELU_BYPASS = 6:6,
+        /// Multiplier as leaky rectifier.
+        BS_MUL_PRELU = 5:5,
+        /// No multiplier.
+        BS_MUL_BYPASS = 4:4,
+        /// 0 max, 1 min, 2 add. Bits [3:2], not [19:16] as on RK3588.
+        BS_ALU_ALGO = 3:2,
+        /// No ALU.
+        BS_ALU_BYPASS = 1:1,
+        /// No stage.
+        BS_BYPASS = 0:0,
+    }
+    /// Common ALU operand.
+    BS_ALU_CFG = 0x4044, "§2.6 [V]" {
+        /// Operand, signed.
+        BS_ALU_OPERAND = 31:0,
+    }
+    /// Multiplier of the stage.
+    BS_MUL_CFG = 0x4048, "§2.6 [V]" {
+        /// Common operand.
+        BS_MUL_OPERAND = 31:16,
+        /// Right shift of positive values.
+        BS_MUL_SHIFT_VALUE = 13:8,
+        /// Shift source.
+        BS_TRUNCATE_SRC = 1:1,
+        /// 1 = operand from the parameter stream.
+        BS_MUL_SRC = 0:0,
+    }
+    /// Upper bound of the rectifier.
+    BS_RELUX_CMP_VALUE = 0x404C, "§2.6" {
+        /// Bound.
+        BS_RELUX_CMP_DAT = 31:0,
+    }
+    /// Weight-zero-point compensation and surfaces per kernel group.
+    BS_OW_CFG = 0x4050, "§2.6, §2.7 [V]" {
+        /// Regroup counter.
+        RGP_CNTER = 31:28,
+        /// Transpose origin.
+        TP_ORG_EN = 27:27,
+        /// Surfaces per group minus one.
+        SIZE_E_2 = 10:8,
+        /// Surfaces per group minus one.
+        SIZE_E_1 = 7:5,
+        /// Surfaces per group minus one.
+        SIZE_E_0 = 4:2,
+        /// No compensation.
+        OD_BYPASS = 1:1,
+        /// 1 = per channel from the parameter stream (hung on RV1103, erratum 29).
+        OW_SRC = 0:0,
+    }
+    /// Common compensation factor.
+    BS_OW_OP = 0x4054, "§2.6, §12.14" {
+        /// Factor, signed.
+        OW_OP = 15:0,
+    }
+    /// Second scale stage; 0x53 bypasses all of it.
+    BN_CFG = 0x4060, "§2.3, §2.6 [V]" {
+        /// 1 = operand from the parameter stream.
+        BN_ALU_SRC = 8:8,
+        /// Upper bound of the rectifier.
+        BN_RELUX_EN = 7:7,
+        /// No rectifier.
+        BN_RELU_BYPASS = 6:6,
+        /// Multiplier as leaky rectifier.
+        BN_MUL_PRELU = 5:5,
+        /// No multiplier.
+        BN_MUL_BYPASS = 4:4,
+        /// 0 max, 1 min, 2 add.
+        BN_ALU_ALGO = 3:2,
+        /// No ALU.
+        BN_ALU_BYPASS = 1:1,
+        /// No stage.
+        BN_BYPASS = 0:0,
+    }
+    /// Common ALU operand.
+    BN_ALU_CFG = 0x4064, "appendix A" {
+        /// Operand.
+        BN_ALU_OPERAND = 31:0,
+    }
+    /// Multiplier of the stage.
+    BN_MUL_CFG = 0x4068, "appendix A" {
+        /// Common operand.
+        BN_MUL_OPERAND = 31:16,
+        /// Right shift of positive values.
+        BN_MUL_SHIFT_VALUE = 13:8,
+        /// Shift source.
+        BN_TRUNCATE_SRC = 1:1,
+        /// Operand source.
+        BN_MUL_SRC = 0:0,
+    }
+    /// Upper bound of the rectifier.
+    BN_RELUX_CMP_VALUE = 0x406C, "§2.6" {
+        /// Bound.
+        BN_RELUX_CMP_DAT = 31:0,
+    }
+    /// Element-wise stage; 0x383 bypasses all of it.
+    EW_CFG = 0x4070, "§2.3, §2.6 [V]" {
+        /// Add before scaling.
+        EW_CVT_TYPE = 31:31,
+        /// Ties up.
+        EW_CVT_ROUND = 30:30,
+        /// How the operand varies.
+        EW_DATA_MODE = 29:28,
+        /// Operand size.
+        EDATA_SIZE = 23:22,
+        /// Comparison.
+        EW_EQUAL_EN = 21:21,
+        /// Binary operation.
+        EW_BINARY_EN = 20:20,
+        /// Upper bound of the rectifier.
+        EW_RELUX_EN = 10:10,
+        /// No rectifier.
+        EW_RELU_BYPASS = 9:9,
+        /// No operand converter.
+        EW_OP_CVT_BYPASS = 8:8,
+        /// No table.
+        EW_LUT_BYPASS = 7:7,
+        /// Operand source.
+        EW_OP_SRC = 6:6,
+        /// Multiplier as leaky rectifier.
+        EW_MUL_PRELU = 5:5,
+        /// 2 = add. Bits [4:3], not [19:16] as on RK3588.
+        EW_ALU_ALGO = 4:3,
+        /// Operation.
+        EW_OP_TYPE = 2:2,
+        /// No operation.
+        EW_OP_BYPASS = 1:1,
+        /// No stage.
+        EW_BYPASS = 0:0,
+    }
+    /// Operand offset.
+    EW_CVT_OFFSET_VALUE = 0x4074, "§2.6 [V]" {
+        /// Offset, signed.
+        EW_OP_CVT_OFFSET = 31:0,
+    }
+    /// Operand scale.
+    EW_CVT_SCALE_VALUE = 0x4078, "§2.6 [V]" {
+        /// Result shift.
+        EW_TRUNCATE = 31:22,
+        /// Operand shift.
+        EW_OP_CVT_SHIFT = 21:16,
+        /// Operand multiplier.
+        EW_OP_CVT_SCALE = 15:0,
+    }
+    /// Upper bound of the rectifier.
+    EW_RELUX_CMP_VALUE = 0x407C, "appendix A" {
+        /// Bound.
+        EW_RELUX_CMP_DAT = 31:0,
+    }
+    /// Output offset.
+    OUT_CVT_OFFSET = 0x4080, "§2.6 [V]" {
+        /// Offset, signed.
+        OUT_CVT_OFFSET = 31:0,
+    }
+    /// Output multiplier.
+    OUT_CVT_SCALE = 0x4084, "§2.6 [V]" {
+        /// Converts fp32 to fp16.
+        FP32TOFP16_EN = 16:16,
+        /// Multiplier; 1 for 32-bit results.
+        OUT_CVT_SCALE = 15:0,
+    }
+    /// Output shift and rounding.
+    OUT_CVT_SHIFT = 0x4088, "§2.6, §12.13" {
+        /// 1 = offset before scale.
+        CVT_TYPE = 31:31,
+        /// 1 = ties up, 0 = ties to even.
+        CVT_ROUND = 30:30,
+        /// Exponent correction.
+        MINUS_EXP = 19:12,
+        /// Right shift.
+        OUT_CVT_SHIFT = 11:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_0 = 0x4090, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_1 = 0x4094, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_2 = 0x4098, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_3 = 0x409C, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_4 = 0x40A0, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_5 = 0x40A4, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_6 = 0x40A8, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Common element-wise operand; 0.
+    EW_OP_VALUE_7 = 0x40AC, "appendix A" {
+        /// Operand.
+        EW_OPERAND = 31:0,
+    }
+    /// Bytes between kernel groups: surfaces per group · surface stride.
+    SURFACE_ADD = 0x40C0, "§2.7 [V]" {
+        /// Stride in 16-byte units.
+        SURF_ADD = 31:4,
+    }
+    /// Unnamed register that the vendor writes 0.
+    REG_40C4 = 0x40C4, "§2.3 [V]" {
+        /// Unknown; 0.
+        VALUE = 31:0,
+    }
+    /// Table access; not shadowed.
+    LUT_ACCESS_CFG = 0x4100, "§2.6, §12.6" {
+        /// 1 = write; while 0, data writes change nothing.
+        LUT_ACCESS_TYPE = 17:17,
+        /// 0 = LE, 1 = LO.
+        LUT_TABLE_ID = 16:16,
+        /// First entry.
+        LUT_ADDR = 9:0,
+    }
+    /// Table entry at the self-incrementing address; not shadowed.
+    LUT_ACCESS_DATA = 0x4104, "§2.6, §12.6" {
+        /// Entry.
+        LUT_ACCESS_DATA = 15:0,
+    }
+    /// Use of the two tables.
+    LUT_CFG = 0x4108, "§2.6 [V]" {
+        /// Calculation.
+        LUT_CAL_SEL = 7:7,
+        /// Priority inside.
+        LUT_HYBRID_PRIORITY = 6:6,
+        /// Priority above.
+        LUT_OFLOW_PRIORITY = 5:5,
+        /// Priority below.
+        LUT_UFLOW_PRIORITY = 4:4,
+        /// Table choice.
+        LUT_LO_LE_MUX = 3:2,
+        /// One long table.
+        LUT_EXPAND_EN = 1:1,
+        /// Road.
+        LUT_ROAD_SEL = 0:0,
+    }
+    /// Fraction bits of the indexes.
+    LUT_INFO = 0x410C, "§2.6 [V]" {
+        /// LO.
+        LUT_LO_INDEX_SELECT = 23:16,
+        /// LE.
+        LUT_LE_INDEX_SELECT = 15:8,
+    }
+    /// First input of LE.
+    LUT_LE_START = 0x4110, "§2.6 [V]" {
+        /// Start, signed.
+        LUT_LE_START = 31:0,
+    }
+    /// Last input of LE.
+    LUT_LE_END = 0x4114, "§2.6 [V]" {
+        /// End, signed.
+        LUT_LE_END = 31:0,
+    }
+    /// First input of LO.
+    LUT_LO_START = 0x4118, "§2.6 [V]" {
+        /// Start, signed.
+        LUT_LO_START = 31:0,
+    }
+    /// Last input of LO.
+    LUT_LO_END = 0x411C, "§2.6 [V]" {
+        /// End, signed.
+        LUT_LO_END = 31:0,
+    }
+    /// Slopes outside LE.
+    LUT_LE_SLOPE_SCALE = 0x4120, "appendix A" {
+        /// Above.
+        LUT_LE_SLOPE_OFLOW_SCALE = 31:16,
+        /// Below.
+        LUT_LE_SLOPE_UFLOW_SCALE = 15:0,
+    }
+    /// Slope shifts outside LE.
+    LUT_LE_SLOPE_SHIFT = 0x4124, "appendix A" {
+        /// Above.
+        LUT_LE_SLOPE_OFLOW_SHIFT = 9:5,
+        /// Below.
+        LUT_LE_SLOPE_UFLOW_SHIFT = 4:0,
+    }
+    /// Slopes outside LO.
+    LUT_LO_SLOPE_SCALE = 0x4128, "appendix A" {
+        /// Above.
+        LUT_LO_SLOPE_OFLOW_SCALE = 31:16,
+        /// Below.
+        LUT_LO_SLOPE_UFLOW_SCALE = 15:0,
+    }
+    /// Slope shifts outside LO.
+    LUT_LO_SLOPE_SHIFT = 0x412C, "appendix A" {
+        /// Above.
+        LUT_LO_SLOPE_OFLOW_SHIFT = 9:5,
+        /// Below.
+        LUT_LO_SLOPE_UFLOW_SHIFT = 4:0,
+    }
+}
