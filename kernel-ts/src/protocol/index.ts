@@ -1,0 +1,14 @@
+/** The Jupyter side of a kernel. Hand it a connection and a {@link Language}. */
+export {
+  type ChannelName,
+  type Connection,
+  channelNames,
+  parseConnection,
+  readConnectionFile,
+} from './connection-file.js';
+export { ProtocolError, type ProtocolErrorCode, protocolRemedies } from './errors.js';
+export type * from './language.js';
+export { protocolVersion } from './message.js';
+export { maxOutputBytes } from './outputs.js';
+export { type ParentWatchHost, watchParent } from './parent-watch.js';
+export { maxOpenRequests, maxQueuedBytes, type Server, type ServerOptions, startServer } from './server.js';

@@ -1,0 +1,7 @@
+/** interrupt_request: the same effect as SIGINT to the kernel process, once. */
+import type { Handler } from '../request.js';
+
+export const interrupt: Handler = async (_request, scope) => {
+  await scope.interrupt();
+  return { type: 'interrupt_reply', content: { status: 'ok' } };
+};

@@ -1,0 +1,29 @@
+/** kernel_info_request: who we are. Announces only what works. */
+import { protocolVersion } from '../message.js';
+import type { Handler } from '../request.js';
+
+/** Optional features that work: none so far. Each is added by the commit that makes it work. */
+export const supportedFeatures: readonly string[] = [];
+
+export const kernelInfo: Handler = (_request, { language: { info } }) => ({
+  type: 'kernel_info_reply',
+  content: {
+    status: 'ok',
+    protocol_version: protocolVersion,
+    implementation: info.implementation,
+    implementation_version: info.implementationVersion,
+    banner: info.banner,
+    help_links: info.helpLinks,
+    supported_features: supportedFeatures,
+    debugger: supportedFeatures.includes('debugger'),
+    language_info: {
+      name: info.name,
+      version: info.version,
+      mimetype: info.mimetype,
+      file_extension: info.fileExtension,
+      pygments_lexer: info.pygmentsLexer,
+      codemirror_mode: info.codemirrorMode,
+      nbconvert_exporter: info.nbconvertExporter,
+    },
+  },
+});

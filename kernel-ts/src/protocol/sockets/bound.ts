@@ -1,0 +1,17 @@
+/** Binding with an error that names the address. */
+import type { Socket } from 'zeromq';
+import { ProtocolError } from '../errors.js';
+
+/**
+ * Binds a socket.
+ *
+ * @throws ProtocolError `protocol.cannot-bind`; the socket is closed then.
+ */
+export async function bound(socket: Socket, endpoint: string): Promise<void> {
+  try {
+    await socket.bind(endpoint);
+  } catch (cause) {
+    socket.close();
+    throw new ProtocolError('protocol.cannot-bind', `cannot bind ${endpoint}: ${(cause as Error).message}`, { cause });
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * iopub: what everybody sees. An XPUB socket in *manual* mode: a subscription counts only when we say so, and we say so
+ * in the same turn in which its `iopub_welcome` is sent. So no other message can reach a subscriber before the welcome.
+ *
+ * The send high-water mark is 0 (a mark would drop messages silently). The price, a subscriber that stops reading, is
+ * bounded by the output limit of a cell (`outputs.ts`).
+ */
+import { XPublisher } from 'zeromq';
+import type { Outgoing, Writer } from '../message.js';
+import { SendQueue } from '../send-queue.js';
+import { bound } from './bound.js';
+
+const zmqSubscribe = 6;
+const zmqUnsubscribe = 7;
+
+class ManualPublisher extends XPublisher {
+  constructor() {
+    super({ linger: 1000, sendHighWaterMark: 0, manual: true, verbosity: 'allSubsUnsubs' });
+  }
+
+  /** Applies to the subscriber whose request was received last. */
+  decide(subscribe: boolean, topic: Buffer): void {
+    this.setStringOption(subscribe ? zmqSubscribe : zmqUnsubscribe, topic);
+  }
+}
+
+/** The publishing socket. */
+export interface IoPub {
+  /** Resolves once ZeroMQ has the message. */
+  publish(message: Outgoing): Promise<void>;
+  /** Resolves once ZeroMQ has everything published so far. */
+  flushed(): Promise<void>;
+  readonly queuedBytes: number;
+  close(): void;
+}
+
+/** Binds iopub and welcomes subscribers. */
+export async function openIoPub(endpoint: string, writer: Writer, log: (line: string) => void): Promise<IoPub> {
+  const socket = new ManualPublisher();
+  await bound(socket, endpoint);
+  const queue = new SendQueue(socket, (error) => log(`iopub: ${(error as Error).message}`));
+  void welcomeSubscribers(socket, queue, writer).catch((error: Error) => {
+    if (!socket.closed) log(`iopub: ${error.message}`);
+  });
+  return {
+    publish: (message) => queue.send(writer.encode([`kernel.${writer.session}.${message.type}`], message)),
+    flushed: () => queue.flushed(),
+    get queuedBytes() {
+      return queue.queuedBytes;
+    },
+    close: () => socket.close(),
+  };
+}
+
+async function welcomeSubscribers(socket: ManualPublisher, queue: SendQueue, writer: Writer): Promise<void> {
+  for await (const [frame] of socket) {
+    if (!frame || frame.length === 0) continue;
+    const topic = frame.subarray(1);
+    if (frame[0] !== 1) {
+      socket.decide(false, topic);
+      continue;
+    }
+    const content = { subscription: topic.toString('utf8') };
+    const welcome = writer.encode([topic], { type: 'iopub_welcome', content });
+    await queue.send(welcome, () => socket.decide(true, topic));
+  }
+}

@@ -1,0 +1,123 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { toCodePoints, toUtf16 } from '../../src/protocol/code-points.js';
+import { ProtocolError, parseConnection, readConnectionFile, startServer } from '../../src/protocol/index.js';
+import { Outputs } from '../../src/protocol/outputs.js';
+import { SendQueue } from '../../src/protocol/send-queue.js';
+import { EchoLanguage } from './echo-language.js';
+import { startEcho } from './front-end.js';
+
+const file = {
+  transport: 'tcp',
+  ip: '127.0.0.1',
+  key: 'k',
+  shell_port: 1,
+  iopub_port: 2,
+  stdin_port: 3,
+  control_port: 4,
+  hb_port: 5,
+};
+
+test('a connection file names the endpoints of both transports', () => {
+  expect(parseConnection(file)).toEqual({
+    endpoints: {
+      shell: 'tcp://127.0.0.1:1',
+      iopub: 'tcp://127.0.0.1:2',
+      stdin: 'tcp://127.0.0.1:3',
+      control: 'tcp://127.0.0.1:4',
+      hb: 'tcp://127.0.0.1:5',
+    },
+    hash: 'sha256',
+    key: 'k',
+  });
+  expect(parseConnection({ ...file, transport: 'ipc', ip: '/run/path' }).endpoints.shell).toBe('ipc:///run/path-1');
+  expect(parseConnection({ ...file, transport: 'ipc', ip: 'path' }).endpoints.hb).toBe('ipc://path-5');
+  expect(parseConnection({ ...file, ip: '::1' }).endpoints.shell).toBe('tcp://[::1]:1');
+});
+
+test.each([
+  [[], 'it is no JSON object'],
+  [{ ...file, transport: 'udp' }, 'transport is "udp", not "tcp" or "ipc"'],
+  [{ ...file, ip: undefined }, 'ip is missing'],
+  [{ ...file, hb_port: '5' }, 'hb_port is "5", not a port'],
+  [{ ...file, hb_port: 0 }, 'hb_port is 0, not a port'],
+  [{ ...file, hb_port: 4 }, 'two sockets share one port'],
+  [{ ...file, key: 7 }, 'key is no string'],
+  [{ ...file, signature_scheme: 'rot13' }, 'signature_scheme is "rot13"'],
+])('a wrong connection file is refused by the field (%#)', (json, what) => {
+  expect(() => parseConnection(json)).toThrow(
+    new ProtocolError('protocol.connection-file-invalid', `connection file: ${what}`),
+  );
+});
+
+test('a connection file that cannot be read or parsed is an error with a code', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'npulab-'));
+  const path = join(folder, 'c.json');
+  await expect(readConnectionFile(path)).rejects.toMatchObject({ code: 'protocol.connection-file-unreadable' });
+  await writeFile(path, '{');
+  await expect(readConnectionFile(path)).rejects.toMatchObject({ code: 'protocol.connection-file-invalid' });
+  await writeFile(path, JSON.stringify(file));
+  expect((await readConnectionFile(path)).key).toBe('k');
+  await rm(folder, { recursive: true });
+});
+
+test('a taken address is an error with a code', async () => {
+  const kernel = await startEcho({ transport: 'tcp' });
+  const connection = parseConnection(kernel.json);
+  const again = startServer({ connection, language: new EchoLanguage(), log: () => {} });
+  await expect(again).rejects.toMatchObject({ code: 'protocol.cannot-bind' });
+  await kernel.end();
+});
+
+test('code points and UTF-16 units convert both ways and clamp', () => {
+  const text = 'a🦊é🦊';
+  expect([0, 1, 2, 3, 4, 9].map((n) => toUtf16(text, n))).toEqual([0, 1, 3, 4, 6, 6]);
+  expect([0, 1, 3, 4, 6, 9].map((n) => toCodePoints(text, n))).toEqual([0, 1, 2, 3, 4, 4]);
+  expect(toUtf16(text, -3)).toBe(0);
+});
+
+test('a send queue has one send under way, keeps the order, and survives a failing send', async () => {
+  const taken: string[] = [];
+  const errors: string[] = [];
+  let underWay = 0;
+  const sink = {
+    async send([text]: (Uint8Array | string)[]) {
+      underWay += 1;
+      expect(underWay).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+      if (text === '3') throw new Error('lost peer');
+      taken.push(String(text));
+    },
+  };
+  const queue = new SendQueue(sink, (error) => errors.push((error as Error).message));
+  const sends = ['1', '2', '3', '4'].map((text) => queue.send([text]));
+  expect(queue.queuedBytes).toBe(4);
+  await queue.flushed();
+  await Promise.all(sends);
+  expect([taken, errors, queue.queuedBytes]).toEqual([['1', '2', '4'], ['lost peer'], 0]);
+});
+
+test('a cell that publishes more than the limit says so once and is cut there', () => {
+  const published: unknown[] = [];
+  const outputs = new Outputs(
+    (type, content, parent) => published.push([type, content.text ?? content.wait, parent]),
+    10,
+  );
+  const parent = { msg_id: 'm', msg_type: 'execute_request' };
+  outputs.register('1', parent, 1, false);
+  const print = (text: string): void => outputs.emit('1', { kind: 'stream', name: 'stdout', text });
+  print('123456');
+  print('7890');
+  print('x');
+  print('y');
+  outputs.emit('1', { kind: 'clear', wait: false });
+  expect(published).toEqual([
+    ['stream', '123456', parent],
+    ['stream', '7890', parent],
+    ['stream', 'npulab: this cell has published more than 10 bytes; the rest is dropped\n', parent],
+    ['clear_output', false, parent],
+  ]);
+});

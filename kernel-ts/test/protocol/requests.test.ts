@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type FrontEnd, kinds, startEcho, type TestKernel } from './front-end.js';
+
+let kernel: TestKernel;
+let front: FrontEnd;
+
+beforeEach(async () => {
+  kernel = await startEcho();
+  front = await kernel.connect();
+});
+afterEach(() => kernel.end());
+
+async function ask(channel: 'shell' | 'control', type: string, content: object = {}, more: { header?: object } = {}) {
+  const id = await front.send(channel, type, content, more);
+  const [reply, iopub] = await Promise.all([front.receive(channel), front.until(id)]);
+  expect(reply.parent.msg_id).toBe(id);
+  expect(kinds(iopub).at(0)).toBe('status:busy');
+  expect(kinds(iopub).at(-1)).toBe('status:idle');
+  return { type: reply.header.msg_type, content: reply.content, iopub: iopub.slice(1, -1) };
+}
+
+describe.each(['shell', 'control'] as const)('on %s', (channel) => {
+  test('kernel_info says who we are and announces only what works', async () => {
+    const { type, content } = await ask(channel, 'kernel_info_request');
+    expect(type).toBe('kernel_info_reply');
+    expect(content).toEqual({
+      status: 'ok',
+      protocol_version: '5.5',
+      implementation: 'echo',
+      implementation_version: '1.2.3',
+      banner: 'echo',
+      help_links: [],
+      supported_features: [],
+      debugger: false,
+      language_info: {
+        name: 'echo',
+        version: '1',
+        mimetype: 'text/echo',
+        file_extension: '.echo',
+        pygments_lexer: 'text',
+        codemirror_mode: 'text',
+        nbconvert_exporter: 'script',
+      },
+    });
+  });
+
+  test('is_complete gives an indent only when incomplete', async () => {
+    expect((await ask(channel, 'is_complete_request', { code: 'f {' })).content).toEqual({
+      status: 'incomplete',
+      indent: '  ',
+    });
+    expect((await ask(channel, 'is_complete_request', { code: 'f' })).content).toEqual({ status: 'complete' });
+    expect((await ask(channel, 'is_complete_request', { code: '}' })).content).toEqual({ status: 'invalid' });
+  });
+
+  test('completion counts code points in and out, after an emoji and in the middle of a line', async () => {
+    const { content } = await ask(channel, 'complete_request', { code: '🦊🦊 ab cd', cursor_pos: 5 });
+    expect(kernel.language.cursors).toEqual([7]);
+    expect(content).toEqual({
+      status: 'ok',
+      matches: ['word'],
+      cursor_start: 3,
+      cursor_end: 5,
+      metadata: { _jupyter_types_experimental: [{ start: 3, end: 5, text: 'word', type: 'function' }] },
+    });
+  });
+
+  test('inspection takes the cursor in code points and the detail level', async () => {
+    const { content } = await ask(channel, 'inspect_request', { code: '🦊a', cursor_pos: 1, detail_level: 1 });
+    expect(kernel.language.cursors).toEqual([2]);
+    expect(content).toEqual({ status: 'ok', found: true, data: { 'text/plain': '🦊a:1' }, metadata: {} });
+    const nothing = await ask(channel, 'inspect_request', { code: '', cursor_pos: 0 });
+    expect(nothing.content).toEqual({ status: 'ok', found: false, data: {}, metadata: {} });
+  });
+});
+
+test('a completion that fails is an error reply', async () => {
+  const { type, content } = await ask('shell', 'complete_request', { code: 'throw', cursor_pos: 0 });
+  expect(type).toBe('complete_reply');
+  expect(content).toMatchObject({ status: 'error', ename: 'RangeError', evalue: 'no completion' });
+});
+
+test('completion and kernel_info are answered while a cell runs', async () => {
+  await front.execute('wait');
+  await front.send('shell', 'complete_request', { code: 'ab', cursor_pos: 2 });
+  expect((await front.receive('shell')).header.msg_type).toBe('complete_reply');
+  await front.send('control', 'kernel_info_request');
+  expect((await front.receive('control')).header.msg_type).toBe('kernel_info_reply');
+});
+
+test('history is empty', async () => {
+  const { type, content } = await ask('shell', 'history_request', { hist_access_type: 'tail', n: 5 });
+  expect([type, content]).toEqual(['history_reply', { status: 'ok', history: [] }]);
+});
+
+test('comm_open of any target is closed on iopub with the comm as named', async () => {
+  const id = await front.send('shell', 'comm_open', { comm_id: 'c1', target_name: 'quarto_kernel_setup', data: {} });
+  const iopub = await front.until(id);
+  expect(kinds(iopub)).toEqual(['status:busy', 'comm_close', 'status:idle']);
+  expect(iopub[1]?.content).toEqual({ comm_id: 'c1', data: {} });
+});
+
+test('messages to a comm that is not there are bracketed and ignored', async () => {
+  for (const type of ['comm_msg', 'comm_close']) {
+    const id = await front.send('shell', type, { comm_id: 'c1', data: {} });
+    expect(kinds(await front.until(id))).toEqual(['status:busy', 'status:idle']);
+  }
+});
+
+test('comm_info lists no comms', async () => {
+  expect((await ask('shell', 'comm_info_request', { target_name: 'x' })).content).toEqual({ status: 'ok', comms: {} });
+});
+
+test('debug requests are refused in both languages of the channel', async () => {
+  const { type, content } = await ask('control', 'debug_request', { seq: 4, command: 'debugInfo', type: 'request' });
+  expect(type).toBe('debug_reply');
+  expect(content).toMatchObject({ status: 'error', success: false, request_seq: 4, command: 'debugInfo' });
+});
+
+test.each(['create_subshell', 'list_subshell', 'delete_subshell'])('%s is refused', async (name) => {
+  const { type, content } = await ask('control', `${name}_request`, {});
+  expect([type, content.status]).toEqual([`${name}_reply`, 'error']);
+});
+
+test('a request to a subshell is refused and not run', async () => {
+  const { content } = await ask('shell', 'execute_request', { code: 'value 1' }, { header: { subshell_id: 's1' } });
+  expect(content).toMatchObject({ status: 'error', ename: 'UnknownSubshell' });
+  expect(kernel.language.executed).toEqual([]);
+});
+
+test('an unexpected input_reply on stdin is dropped', async () => {
+  await front.send('stdin', 'input_reply', { value: 'x' });
+  expect((await ask('shell', 'kernel_info_request')).content.status).toBe('ok');
+});
