@@ -1,0 +1,11 @@
+//! Metas as types, one family a file, in the order of `link.cddl`. The doc comment of a field is the line there.
+
+pub mod blob;
+pub mod call;
+pub mod hello;
+pub mod infer;
+pub mod mem;
+pub mod model;
+pub mod stream;
+pub mod sys;
+pub mod task;
