@@ -23,7 +23,8 @@ const look = {
 export async function svgOf(spec: ChartSpec): Promise<string> {
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
   const quiet = vega.logger(vega.Error);
-  const compiled = vegaLite.compile(spec as never, { logger: quiet as never });
+  // Vega marks the data it is given: draw a copy, so that the specification stays plain JSON.
+  const compiled = vegaLite.compile(structuredClone(spec) as never, { logger: quiet as never });
   const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', logger: quiet });
   try {
     return await view.toSVG();

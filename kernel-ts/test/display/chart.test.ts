@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { latencyChart, latencyGroups, present } from '../../src/display/index.js';
+
+const record = (operator: string, layer: number | null, modelledUs: number | null, bytesRead = 800) => ({
+  ...{ operator, layer, modelledUs, bytesRead, bytesWritten: 200, kind: 'matmul', position: 3 },
+  runsOn: modelledUs === null ? ('cpu' as const) : ('npu' as const),
+});
+const records = [
+  record('layers.0.self_attn.q_proj', 0, 2),
+  record('layers.0.self_attn.rope', 0, null),
+  record('layers.0.mlp.down_proj', 0, 3),
+  record('lm_head', null, 10),
+];
+
+describe('latency groups', () => {
+  it('add up the NPU operators of a layer and leave out the CPU, which carries no modelled time', () => {
+    expect(latencyGroups(records, { by: 'layer', boundBytesPerSecond: 1e9 })).toEqual([
+      { group: 'layer 0', modelledUs: 5, boundUs: 2, bytesMoved: 2000 },
+      { group: 'lm_head', modelledUs: 10, boundUs: 1, bytesMoved: 1000 },
+    ]);
+  });
+
+  it('group by operator over layers, and by token', () => {
+    expect(latencyGroups(records, { by: 'operator' }).map(({ group }) => group)).toEqual([
+      'self_attn.q_proj',
+      'mlp.down_proj',
+      'lm_head',
+    ]);
+    expect(latencyGroups(records, { by: 'token' })).toEqual([
+      { group: 'token 3', modelledUs: 15, boundUs: null, bytesMoved: 3000 },
+    ]);
+  });
+});
+
+describe('latency chart', () => {
+  it('is a Vega-Lite specification with a static SVG and a text, all saying that the time is modelled', async () => {
+    const bundle = await present(latencyChart(records, { boundBytesPerSecond: 1e9 }));
+    expect(Object.keys(bundle ?? {})).toEqual(['application/vnd.vegalite.v5+json', 'image/svg+xml', 'text/plain']);
+    expect(bundle?.['text/plain']).toBe(
+      'Modelled latency per layer (NPU only): total 15 µs; red: least time for the same bytes, 3 µs (0.2 of the total)\n  layer 0: 5 µs\n  lm_head: 10 µs',
+    );
+    const svg = String(bundle?.['image/svg+xml']);
+    expect(svg.startsWith('<svg')).toBe(true);
+    expect(svg).toContain('Modelled latency per layer (NPU only)');
+    expect(svg).toContain('modelled µs');
+  });
+
+  it('draws the same bytes twice', async () => {
+    const [first, second] = await Promise.all([present(latencyChart(records)), present(latencyChart(records))]);
+    expect(first).toEqual(second);
+  });
+});
