@@ -76,7 +76,9 @@ impl Config {
         let hidden = size("hidden_size", raw.hidden_size, 1 << 17)?;
         let head_dim = match raw.head_dim {
             None if !hidden.is_multiple_of(heads) => {
-                return Err(corrupt(format!("hidden_size {hidden} is not a multiple of {heads} heads")));
+                return Err(corrupt(format!(
+                    "hidden_size {hidden} is not a multiple of {heads} heads"
+                )));
             }
             None => hidden / heads,
             given => size("head_dim", given, 1 << 12)?,
@@ -86,7 +88,11 @@ impl Config {
             intermediate: size("intermediate_size", raw.intermediate_size, 1 << 18)?,
             layers: size("num_hidden_layers", raw.num_hidden_layers, 1 << 10)?,
             heads,
-            kv_heads: size("num_key_value_heads", raw.num_key_value_heads.or(raw.num_attention_heads), 1 << 12)?,
+            kv_heads: size(
+                "num_key_value_heads",
+                raw.num_key_value_heads.or(raw.num_attention_heads),
+                1 << 12,
+            )?,
             head_dim,
             vocabulary: size("vocab_size", raw.vocab_size, 1 << 22)?,
             positions: size("max_position_embeddings", raw.max_position_embeddings, 1 << 20)?,
@@ -95,13 +101,19 @@ impl Config {
             tied: raw.tie_word_embeddings.unwrap_or(false),
         };
         if !config.heads.is_multiple_of(config.kv_heads) {
-            return Err(corrupt(format!("{} heads are no multiple of {} KV heads", config.heads, config.kv_heads)));
+            return Err(corrupt(format!(
+                "{} heads are no multiple of {} KV heads",
+                config.heads, config.kv_heads
+            )));
         }
         if !config.head_dim.is_multiple_of(2) {
             return Err(corrupt(format!("head_dim {} is odd", config.head_dim)));
         }
         if u64::from(config.heads) * u64::from(config.head_dim) > 1 << 18 {
-            return Err(corrupt(format!("{} heads of {} are too wide", config.heads, config.head_dim)));
+            return Err(corrupt(format!(
+                "{} heads of {} are too wide",
+                config.heads, config.head_dim
+            )));
         }
         Ok(config)
     }
@@ -114,12 +126,22 @@ impl Config {
 
 impl Raw {
     fn check_architecture(&self) -> Result<(), ModelError> {
-        let named = self.architectures.as_ref().is_some_and(|names| names.iter().any(|n| n == "LlamaForCausalLM"));
+        let named = self
+            .architectures
+            .as_ref()
+            .is_some_and(|names| names.iter().any(|n| n == "LlamaForCausalLM"));
         let other = |what: String| Err(ModelError::Unsupported(format!("config.json: {what}")));
         if !named {
-            return other(format!("architectures is {:?}; LlamaForCausalLM is needed", self.architectures));
+            return other(format!(
+                "architectures is {:?}; LlamaForCausalLM is needed",
+                self.architectures
+            ));
         }
-        if let Some(act) = self.hidden_act.as_deref().filter(|&act| act != "silu" && act != "swish") {
+        if let Some(act) = self
+            .hidden_act
+            .as_deref()
+            .filter(|&act| act != "silu" && act != "swish")
+        {
             return other(format!("hidden_act {act:?}; silu is needed"));
         }
         if self.attention_bias == Some(true) || self.mlp_bias == Some(true) {
@@ -136,7 +158,10 @@ impl Raw {
 
     fn theta(&self) -> Result<f64, ModelError> {
         let inner = self.rope_parameters.as_ref().filter(|value| !value.is_null());
-        if let Some(kind) = inner.and_then(|value| value.get("rope_type")).filter(|kind| *kind != "default") {
+        if let Some(kind) = inner
+            .and_then(|value| value.get("rope_type"))
+            .filter(|kind| *kind != "default")
+        {
             return Err(ModelError::Unsupported(format!("config.json: rope_type {kind}")));
         }
         let inner = inner.and_then(|value| value.get("rope_theta")).and_then(Value::as_f64);
@@ -148,7 +173,9 @@ impl Raw {
 fn check_quantization(value: &Value) -> Result<(), String> {
     let expect = |at: &Value, place: &str, key: &str, want: Value| match at.get(key) {
         Some(found) if *found == want => Ok(()),
-        found => Err(format!("quantization_config {place}{key} is {found:?}; {want} is needed")),
+        found => Err(format!(
+            "quantization_config {place}{key} is {found:?}; {want} is needed"
+        )),
     };
     expect(value, "", "quant_method", "compressed-tensors".into())?;
     expect(value, "", "format", "int-quantized".into())?;
@@ -181,7 +208,11 @@ fn size(key: &str, value: Option<u64>, most: u64) -> Result<u32, ModelError> {
 
 fn positive(key: &str, value: f64) -> Result<f32, ModelError> {
     let value = value as f32;
-    if value.is_finite() && value > 0.0 { Ok(value) } else { Err(corrupt(format!("{key} must be positive"))) }
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(corrupt(format!("{key} must be positive")))
+    }
 }
 
 fn corrupt(what: String) -> ModelError {
@@ -231,17 +262,31 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_file_format() {
         assert_eq!(with(|_| ()).unwrap(), Config::for_tests());
-        assert_eq!(with(|v| v["rope_parameters"] = json!({"rope_theta": 5e5})).unwrap().rope_theta, 5e5);
+        assert_eq!(
+            with(|v| v["rope_parameters"] = json!({"rope_theta": 5e5}))
+                .unwrap()
+                .rope_theta,
+            5e5
+        );
         assert_eq!(with(|v| v["num_key_value_heads"] = Value::Null).unwrap().kv_heads, 4);
     }
 
     #[test]
     fn another_model_is_unsupported_and_never_run_as_llama() {
-        assert_eq!(code(|v| v["architectures"] = json!(["Qwen2ForCausalLM"])), "unsupported");
+        assert_eq!(
+            code(|v| v["architectures"] = json!(["Qwen2ForCausalLM"])),
+            "unsupported"
+        );
         assert_eq!(code(|v| v["hidden_act"] = "gelu".into()), "unsupported");
         assert_eq!(code(|v| v["attention_bias"] = true.into()), "unsupported");
-        assert_eq!(code(|v| v["rope_scaling"] = json!({"type": "linear", "factor": 2.0})), "unsupported");
-        assert_eq!(code(|v| v["quantization_config"] = json!({"quant_method": "gptq"})), "unsupported");
+        assert_eq!(
+            code(|v| v["rope_scaling"] = json!({"type": "linear", "factor": 2.0})),
+            "unsupported"
+        );
+        assert_eq!(
+            code(|v| v["quantization_config"] = json!({"quant_method": "gptq"})),
+            "unsupported"
+        );
     }
 
     #[test]
@@ -258,7 +303,13 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_corrupt() {
-        for key in ["hidden_size", "num_hidden_layers", "vocab_size", "num_attention_heads", "intermediate_size"] {
+        for key in [
+            "hidden_size",
+            "num_hidden_layers",
+            "vocab_size",
+            "num_attention_heads",
+            "intermediate_size",
+        ] {
             assert_eq!(code(|v| v[key] = 0.into()), "corrupt", "{key} = 0");
             assert_eq!(code(|v| v[key] = u64::MAX.into()), "corrupt", "{key} = 2^64 - 1");
             assert_eq!(code(|v| v[key] = Value::Null), "corrupt", "{key} missing");

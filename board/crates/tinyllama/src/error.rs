@@ -84,7 +84,10 @@ impl fmt::Display for ModelError {
             Self::BadArgument(text) | Self::Corrupt(text) | Self::Unsupported(text) | Self::NotFound(text) => {
                 f.write_str(text)
             }
-            Self::OutOfMemory { wanted_bytes, free_bytes } => {
+            Self::OutOfMemory {
+                wanted_bytes,
+                free_bytes,
+            } => {
                 write!(f, "memory exhausted: {wanted_bytes} bytes wanted, {free_bytes} free")
             }
             Self::Cancelled => f.write_str("cancelled at an operator boundary"),
@@ -99,7 +102,13 @@ impl std::error::Error for ModelError {}
 impl From<DeviceError> for ModelError {
     fn from(error: DeviceError) -> Self {
         match error {
-            DeviceError::OutOfMemory { wanted_bytes, free_bytes } => Self::OutOfMemory { wanted_bytes, free_bytes },
+            DeviceError::OutOfMemory {
+                wanted_bytes,
+                free_bytes,
+            } => Self::OutOfMemory {
+                wanted_bytes,
+                free_bytes,
+            },
             DeviceError::Cancelled => Self::Cancelled,
             other => Self::Device(other),
         }

@@ -14,24 +14,30 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod cpu;
 mod error;
 mod inference;
+mod job;
+mod load;
 mod model;
 mod operators;
+mod quantify;
+mod safetensors;
 mod sampling;
 mod scalar;
+mod session;
 mod tensor;
 mod tokenizer;
 mod trace;
 
 pub use config::Config;
 pub use error::ModelError;
-pub use inference::{
-    GenerateOptions, GeneratedToken, Inference, InferenceState, StepOutcome, StopReason, TinyLlamaInference, Until,
-};
+pub use inference::{Inference, TinyLlamaInference};
 pub use model::{Model, ModelFiles, ModelInfo};
 pub use operators::{OperatorInfo, OperatorKind, RunsOn};
+pub use quantify::quantify;
 pub use sampling::Sampling;
+pub use session::{GenerateOptions, GeneratedToken, InferenceState, StepOutcome, StopReason, Until};
 pub use tensor::{TensorData, TensorView};
 pub use tokenizer::{StreamDecoder, Tokenizer};
 pub use trace::{TRACE_RECORD_BYTES, TraceRecord, encode_records};

@@ -99,8 +99,12 @@ pub(crate) const TAIL_OPERATORS: usize = 4;
 
 impl Plan {
     pub fn new(config: &Config) -> Self {
-        let mut plan =
-            Self { operators: Vec::new(), inputs: Vec::new(), last_use: Vec::new(), by_name: BTreeMap::new() };
+        let mut plan = Self {
+            operators: Vec::new(),
+            inputs: Vec::new(),
+            last_use: Vec::new(),
+            by_name: BTreeMap::new(),
+        };
         let hidden = config.hidden;
         let (query, kv) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let ffn = config.intermediate;
@@ -130,8 +134,22 @@ impl Plan {
             residual = op("mlp_residual", Add, 2 * hidden, hidden, &[residual, down]);
         }
         let norm = plan.push(None, "norm", OperatorKind::RmsNorm, hidden, hidden, &[residual]);
-        let packed = plan.push(None, "lm_head_quantize", OperatorKind::Quantize, hidden, hidden, &[norm]);
-        let logits = plan.push(None, "lm_head", OperatorKind::Matmul, hidden, config.vocabulary, &[packed]);
+        let packed = plan.push(
+            None,
+            "lm_head_quantize",
+            OperatorKind::Quantize,
+            hidden,
+            hidden,
+            &[norm],
+        );
+        let logits = plan.push(
+            None,
+            "lm_head",
+            OperatorKind::Matmul,
+            hidden,
+            config.vocabulary,
+            &[packed],
+        );
         plan.push(None, "sample", OperatorKind::Sample, config.vocabulary, 1, &[logits]);
         plan
     }
@@ -147,12 +165,23 @@ impl Plan {
     ) -> usize {
         let index = self.operators.len();
         let name = layer.map_or_else(|| name.to_owned(), |layer| format!("layers.{layer}.{name}"));
-        let runs_on = if kind == OperatorKind::Matmul { RunsOn::Npu } else { RunsOn::Cpu };
+        let runs_on = if kind == OperatorKind::Matmul {
+            RunsOn::Npu
+        } else {
+            RunsOn::Cpu
+        };
         for &input in inputs {
             self.last_use[input] = index;
         }
         self.by_name.insert(name.clone(), index);
-        self.operators.push(OperatorInfo { name, layer, kind, runs_on, inner, outer });
+        self.operators.push(OperatorInfo {
+            name,
+            layer,
+            kind,
+            runs_on,
+            inner,
+            outer,
+        });
         self.inputs.push(inputs.to_vec());
         self.last_use.push(index);
         index
@@ -160,6 +189,13 @@ impl Plan {
 
     pub fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// The matrix products.
+    pub fn matmuls(&self) -> impl Iterator<Item = &OperatorInfo> {
+        self.operators
+            .iter()
+            .filter(|operator| operator.kind == OperatorKind::Matmul)
     }
 
     /// First operator that runs on the last row alone.
@@ -211,8 +247,10 @@ mod tests {
     #[test]
     fn a_layer_ends_with_its_second_residual_and_the_tail_with_the_sample() {
         let plan = plan();
-        let ends: Vec<&str> =
-            (0..plan.operators.len()).filter(|&i| plan.ends_layer(i)).map(|i| plan.operators[i].name.as_str()).collect();
+        let ends: Vec<&str> = (0..plan.operators.len())
+            .filter(|&i| plan.ends_layer(i))
+            .map(|i| plan.operators[i].name.as_str())
+            .collect();
         assert_eq!(ends, ["layers.0.mlp_residual", "layers.1.mlp_residual", "sample"]);
     }
 
@@ -221,7 +259,10 @@ mod tests {
         let plan = plan();
         let at = |name: &str| plan.index(name).unwrap();
         assert_eq!(plan.last_use[at("embed_tokens")], at("layers.0.attn_residual"));
-        assert_eq!(plan.last_use[at("layers.0.self_attn.qkv_quantize")], at("layers.0.self_attn.v_proj"));
+        assert_eq!(
+            plan.last_use[at("layers.0.self_attn.qkv_quantize")],
+            at("layers.0.self_attn.v_proj")
+        );
         assert_eq!(plan.last_use[at("layers.0.mlp_residual")], at("layers.1.attn_residual"));
     }
 }

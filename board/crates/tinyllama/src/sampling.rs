@@ -24,7 +24,11 @@ pub struct Sampling {
 
 impl Sampling {
     /// Always the most likely token.
-    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, seed: 0 };
+    pub const GREEDY: Self = Self {
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 0,
+    };
 
     pub(crate) fn check(&self) -> Result<(), ModelError> {
         if !self.temperature.is_finite() || self.temperature < 0.0 {
@@ -34,7 +38,10 @@ impl Sampling {
             )));
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
-            return Err(ModelError::BadArgument(format!("topP is {}; it must be over 0 and at most 1", self.top_p)));
+            return Err(ModelError::BadArgument(format!(
+                "topP is {}; it must be over 0 and at most 1",
+                self.top_p
+            )));
         }
         Ok(())
     }
@@ -48,7 +55,11 @@ impl Sampling {
         let mut probabilities: Vec<f32> = logits.iter().map(|&x| x / self.temperature).collect();
         kernels::softmax_rows(&mut probabilities, 1, logits.len());
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-        order.sort_by(|&a, &b| probabilities[b as usize].total_cmp(&probabilities[a as usize]).then(a.cmp(&b)));
+        order.sort_by(|&a, &b| {
+            probabilities[b as usize]
+                .total_cmp(&probabilities[a as usize])
+                .then(a.cmp(&b))
+        });
         let mut cumulative = Vec::new();
         let mut sum = 0f32;
         for &id in &order {
@@ -59,7 +70,10 @@ impl Sampling {
             }
         }
         let target = unit(self.seed, draw) * sum;
-        let place = cumulative.iter().position(|&c| c > target).unwrap_or(cumulative.len() - 1);
+        let place = cumulative
+            .iter()
+            .position(|&c| c > target)
+            .unwrap_or(cumulative.len() - 1);
         Ok(order[place])
     }
 }
@@ -97,8 +111,14 @@ mod tests {
 
     #[test]
     fn logits_without_a_finite_maximum_are_an_error() {
-        assert_eq!(Sampling::GREEDY.pick(&[f32::NAN; 3], 1).unwrap_err().code(), "badArgument");
-        assert_eq!(Sampling::GREEDY.pick(&[0.0, f32::INFINITY], 1).unwrap_err().code(), "badArgument");
+        assert_eq!(
+            Sampling::GREEDY.pick(&[f32::NAN; 3], 1).unwrap_err().code(),
+            "badArgument"
+        );
+        assert_eq!(
+            Sampling::GREEDY.pick(&[0.0, f32::INFINITY], 1).unwrap_err().code(),
+            "badArgument"
+        );
     }
 
     #[test]
@@ -112,13 +132,21 @@ mod tests {
 
     #[test]
     fn a_small_nucleus_holds_only_the_most_likely_token() {
-        let sampling = Sampling { temperature: 1.0, top_p: 0.01, seed: 9 };
+        let sampling = Sampling {
+            temperature: 1.0,
+            top_p: 0.01,
+            seed: 9,
+        };
         assert!((1..200).all(|draw| sampling.pick(&[0.0, 0.1, 2.0, 1.9], draw) == Ok(2)));
     }
 
     #[test]
     fn draws_follow_the_probabilities() {
-        let sampling = Sampling { temperature: 1.0, top_p: 1.0, seed: 7 };
+        let sampling = Sampling {
+            temperature: 1.0,
+            top_p: 1.0,
+            seed: 7,
+        };
         let logits = [0.0f32, 3f32.ln(), f32::NEG_INFINITY];
         let ones = (1..=4000).filter(|&draw| sampling.pick(&logits, draw) == Ok(1)).count();
         assert!((2900..3100).contains(&ones), "{ones} of 4000 for a probability of 3/4");
@@ -128,7 +156,11 @@ mod tests {
     #[test]
     fn impossible_settings_are_refused() {
         for (temperature, top_p) in [(-1.0, 1.0), (f32::NAN, 1.0), (1.0, 0.0), (1.0, 1.5), (1.0, f32::NAN)] {
-            let sampling = Sampling { temperature, top_p, seed: 0 };
+            let sampling = Sampling {
+                temperature,
+                top_p,
+                seed: 0,
+            };
             assert_eq!(sampling.check().unwrap_err().code(), "badArgument");
         }
     }

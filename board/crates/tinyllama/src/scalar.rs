@@ -66,7 +66,11 @@ pub fn attention(
             let t = first + r + 1;
             let mut s: Vec<f32> = (0..t)
                 .map(|t| {
-                    q.iter().zip(&k[(t * kv + g) * hd..][..hd]).map(|(a, b)| a * b).sum::<f32>() / (hd as f32).sqrt()
+                    q.iter()
+                        .zip(&k[(t * kv + g) * hd..][..hd])
+                        .map(|(a, b)| a * b)
+                        .sum::<f32>()
+                        / (hd as f32).sqrt()
                 })
                 .collect();
             softmax_rows(&mut s, 1, t);
@@ -82,7 +86,11 @@ pub fn rows_int8(x: &[f32], m: usize, k: usize, q: &mut [i8], scales: &mut [f32]
         let s = row.iter().fold(0f32, |a, v| a.max(v.abs())) / 127.0;
         scales[r] = s;
         for i in 0..k {
-            q[r * k + i] = if s == 0.0 { 0 } else { (row[i] / s).round_ties_even().clamp(-127.0, 127.0) as i8 };
+            q[r * k + i] = if s == 0.0 {
+                0
+            } else {
+                (row[i] / s).round_ties_even().clamp(-127.0, 127.0) as i8
+            };
         }
     }
 }
@@ -92,4 +100,16 @@ pub fn dequantize(acc: &[i32], rows: &[f32], cols: &[f32], m: usize, n: usize, o
             out[r * n + c] = acc[r * n + c] as f32 * rows[r] * cols[c];
         }
     }
+}
+pub fn bf16_to_f32(x: u16) -> f32 {
+    f32::from_bits(u32::from(x) << 16)
+}
+pub fn f16_to_f32(x: u16) -> f32 {
+    let (s, e, m) = ((x >> 15) as u32, (x >> 10 & 31) as u32, (x & 1023) as u32);
+    let v = match e {
+        0 => m as f32 / 16_777_216.0,
+        31 => f32::from_bits(0x7f80_0000 | m << 13),
+        _ => f32::from_bits((e + 112) << 23 | m << 13),
+    };
+    if s == 1 { -v } else { v }
 }

@@ -47,7 +47,11 @@ impl TensorView<'_> {
     /// `badArgument` where the range passes the end.
     pub fn to_le_bytes(&self, offset: usize, count: usize) -> Result<Vec<u8>, ModelError> {
         let all = self.elements();
-        let end = if count == 0 { Some(all) } else { offset.checked_add(count) };
+        let end = if count == 0 {
+            Some(all)
+        } else {
+            offset.checked_add(count)
+        };
         let range = match end {
             Some(end) if end <= all && offset <= end => offset..end,
             _ => {

@@ -53,7 +53,10 @@ impl TraceRecord {
             RunsOn::Cpu => 0,
             RunsOn::Npu => 1,
         };
-        for (index, word) in [self.operator, self.position, self.rows, runs_on].into_iter().enumerate() {
+        for (index, word) in [self.operator, self.position, self.rows, runs_on]
+            .into_iter()
+            .enumerate()
+        {
             bytes[index * 4..][..4].copy_from_slice(&word.to_le_bytes());
         }
         let long = [
