@@ -19,6 +19,7 @@ export const QUANT_ERRORS = {
   'model.unsupported':
     'Use a Llama model without biases, RoPE scaling or other quantization formats than int8 per channel.',
   'model.closed': 'Open the model again with openModel; its file is no longer mapped.',
+  'model.not-finite': 'Check the weights for values that are not finite; quantize again where they were.',
   'model.bad-tokens': "Use token ids of this model's tokenizer, at least one, and no more than the model's context.",
   'quant.bad-settings': 'Correct the named setting; the documentation of QuantizeSettings lists what is allowed.',
   'quant.calibration-short': 'Give a longer calibration text: GPTQ needs at least one full token window.',

@@ -30,3 +30,16 @@ export function breathe(signal?: AbortSignal): Breath {
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new QuantError('quant.cancelled', 'the call was cancelled', signal.reason);
 }
+
+/** Runs `work`; where it fails because of the signal (ours or the addon's way of saying so) throws `quant.cancelled`. */
+export async function cancellable<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  throwIfCancelled(signal);
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'addon.cancelled') {
+      throw new QuantError('quant.cancelled', 'the call was cancelled', error);
+    }
+    throw error;
+  }
+}

@@ -62,7 +62,7 @@ export interface LlamaModel {
   quantizedLinear(operator: string): QuantizedLinear | undefined;
   /** Names, sha256 and sizes of the files as the board receives them. Read once, then cached. Errors: `quant.cancelled`, `quant.save-bits`. */
   manifest(options?: { signal?: AbortSignal }): Promise<Manifest>;
-  /** sha256 (hex) of the manifest's canonical JSON: equal digests mean equal models. */
+  /** sha256 (hex) over the manifest's files (see modelDigest): equal digests mean equal models. */
   digest(options?: { signal?: AbortSignal }): Promise<string>;
   /** Unmaps the file. Later use throws `model.closed`; closing twice is harmless. */
   close(): void;

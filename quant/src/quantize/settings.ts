@@ -67,8 +67,6 @@ export interface LinearStats {
   readonly weightError: number;
   /** ‖X(Ŵ − W)ᵀ‖ / ‖XWᵀ‖ over the calibration inputs X; null without calibration. */
   readonly outputError: number | null;
-  /** Damping actually used as a fraction of the mean diagonal (raised where the Hessian was not positive definite); null for rtn. */
-  readonly dampFraction: number | null;
 }
 
 /** Results by layer, kept by the caller: give the same object again to go on after a cancel. Its content is private. */
