@@ -11,13 +11,17 @@ export const buildSteps = [
     'build the board agent (Rust, release)',
     () =>
       command('cargo', ['build', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '-p', 'agent'], {
-        remedy: 'read the compiler’s message above; if a crate could not be fetched, check that crates.io can be reached',
+        remedy:
+          'read the compiler’s message above; if a crate could not be fetched, check that crates.io can be reached',
       }),
   ],
   ['build the addon (C++)', () => buildAddon({ release: true })],
   [
     'compile TypeScript',
-    () => command(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { remedy: 'read the compiler’s message above' }),
+    () =>
+      command(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
+        remedy: 'read the compiler’s message above',
+      }),
   ],
 ];
 

@@ -2,11 +2,36 @@
 import { command, run } from './steps.mjs';
 
 await run('npm run lint', [
-  ['biome (format and lint)', () => command(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'], { remedy: 'npm run format' })],
-  ['types of the tests', () => command(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'])],
-  ['rustfmt', () => command('cargo', ['fmt', '--manifest-path', 'board/Cargo.toml', '--all', '--check'], { remedy: 'npm run format' })],
+  [
+    'biome (format and lint)',
+    () => command(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'], { remedy: 'npm run format' }),
+  ],
+  [
+    'types of the tests',
+    () => command(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json']),
+  ],
+  [
+    'rustfmt',
+    () =>
+      command('cargo', ['fmt', '--manifest-path', 'board/Cargo.toml', '--all', '--check'], {
+        remedy: 'npm run format',
+      }),
+  ],
   [
     'clippy',
-    () => command('cargo', ['clippy', '--release', '--locked', '--quiet', '--manifest-path', 'board/Cargo.toml', '--workspace', '--all-targets', '--', '-D', 'warnings']),
+    () =>
+      command('cargo', [
+        'clippy',
+        '--release',
+        '--locked',
+        '--quiet',
+        '--manifest-path',
+        'board/Cargo.toml',
+        '--workspace',
+        '--all-targets',
+        '--',
+        '-D',
+        'warnings',
+      ]),
   ],
 ]);

@@ -8,15 +8,29 @@ const kernelTarget = 'aarch64-unknown-none-softfloat';
 
 function installedTargets() {
   try {
-    return execFileSync('rustup', ['target', 'list', '--installed'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n');
+    return execFileSync('rustup', ['target', 'list', '--installed'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).split('\n');
   } catch {
     return [];
   }
 }
 
 const target = installedTargets().includes(kernelTarget) ? ['--target', kernelTarget] : [];
-if (target.length === 0) process.stdout.write(`target ${kernelTarget} is not installed: checking without std on the host target\n`);
+if (target.length === 0)
+  process.stdout.write(`target ${kernelTarget} is not installed: checking without std on the host target\n`);
 for (const crate of crates) {
-  await command('cargo', ['check', '--locked', '--quiet', '--manifest-path', 'board/Cargo.toml', '-p', crate, '--no-default-features', ...target]);
+  await command('cargo', [
+    'check',
+    '--locked',
+    '--quiet',
+    '--manifest-path',
+    'board/Cargo.toml',
+    '-p',
+    crate,
+    '--no-default-features',
+    ...target,
+  ]);
   process.stdout.write(`${crate}: builds without std\n`);
 }

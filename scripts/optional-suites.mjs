@@ -1,12 +1,14 @@
 // Suites that need tools beyond the minimum. `missing` says what is absent (undefined: nothing), `remedy` how to get it.
+
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { spawnSync } from 'node:child_process';
 import { command, root } from './steps.mjs';
 
 /** Python of the tests' virtual environment, made by .ci/run; NPULAB_PYTHON names another one. */
 const python = process.env.NPULAB_PYTHON ?? resolve(root, '.venv/bin/python');
-const hasModule = (name) => existsSync(python) && spawnSync(python, ['-c', `import ${name}`], { stdio: 'ignore' }).status === 0;
+const hasModule = (name) =>
+  existsSync(python) && spawnSync(python, ['-c', `import ${name}`], { stdio: 'ignore' }).status === 0;
 const chromium = process.env.NPULAB_CHROMIUM ?? '/usr/bin/chromium';
 const makeVenv = 'python3 -m venv .venv && .venv/bin/pip install -r test/jupyter/requirements.txt';
 
@@ -14,7 +16,10 @@ export const optionalSuites = [
   {
     name: 'jupyter-clients',
     remedy: makeVenv,
-    missing: () => (hasModule('jupyter_kernel_test') && hasModule('nbclient') ? undefined : `${python} lacks jupyter_kernel_test and nbclient`),
+    missing: () =>
+      hasModule('jupyter_kernel_test') && hasModule('nbclient')
+        ? undefined
+        : `${python} lacks jupyter_kernel_test and nbclient`,
     run: () => command(python, ['-m', 'pytest', '-q', 'test/jupyter'], { env: { NPULAB_PYTHON: python } }),
   },
   {
@@ -24,6 +29,9 @@ export const optionalSuites = [
       if (!existsSync(chromium)) return `${chromium} was not found`;
       return hasModule('jupyterlab') ? undefined : `${python} lacks jupyterlab`;
     },
-    run: () => command(process.execPath, ['test/browser/jupyterlab.mjs'], { env: { NPULAB_PYTHON: python, NPULAB_CHROMIUM: chromium } }),
+    run: () =>
+      command(process.execPath, ['test/browser/jupyterlab.mjs'], {
+        env: { NPULAB_PYTHON: python, NPULAB_CHROMIUM: chromium },
+      }),
   },
 ];

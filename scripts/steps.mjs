@@ -65,7 +65,12 @@ export async function installPackages() {
   if (existsSync(marker)) {
     const present = JSON.parse(readFileSync(marker, 'utf8')).packages;
     const missing = Object.entries(wanted).filter(
-      ([path, facts]) => path !== '' && !facts.optional && path.startsWith('node_modules/') && !facts.link && present[path]?.version !== facts.version,
+      ([path, facts]) =>
+        path !== '' &&
+        !facts.optional &&
+        path.startsWith('node_modules/') &&
+        !facts.link &&
+        present[path]?.version !== facts.version,
     );
     if (missing.length === 0) return;
   }

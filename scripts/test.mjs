@@ -16,7 +16,10 @@ const skipped = [];
 const steps = [
   ...buildSteps,
   ['format, lint and types', () => command(process.execPath, ['scripts/lint.mjs'])],
-  ['Rust tests', () => command('cargo', ['test', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '--workspace'])],
+  [
+    'Rust tests',
+    () => command('cargo', ['test', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '--workspace']),
+  ],
   ['Rust crates without std', () => command(process.execPath, ['scripts/no-std.mjs'])],
   ['TypeScript tests', () => command(process.execPath, ['node_modules/vitest/vitest.mjs', 'run'])],
   ...optionalSuites.map((suite) => [

@@ -3,15 +3,40 @@ import { execFileSync } from 'node:child_process';
 import { StepError } from './steps.mjs';
 
 const tools = [
-  { name: 'Node.js', program: process.execPath, args: ['--version'], least: [20, 19], remedy: 'install Node.js 20.19 or later' },
-  { name: 'Rust', program: 'rustc', args: ['--version'], least: [1, 89], remedy: 'install Rust 1.89 or later (rustup, or the distribution’s rustc and cargo)' },
-  { name: 'cargo', program: 'cargo', args: ['--version'], least: [1, 89], remedy: 'install cargo 1.89 or later (it comes with Rust)' },
-  { name: 'C++ compiler', program: process.env.CXX ?? 'g++', args: ['-dumpfullversion', '-dumpversion'], least: [12, 0], remedy: 'install g++ 12 or later (Debian: apt-get install g++), or set CXX' },
+  {
+    name: 'Node.js',
+    program: process.execPath,
+    args: ['--version'],
+    least: [20, 19],
+    remedy: 'install Node.js 20.19 or later',
+  },
+  {
+    name: 'Rust',
+    program: 'rustc',
+    args: ['--version'],
+    least: [1, 89],
+    remedy: 'install Rust 1.89 or later (rustup, or the distribution’s rustc and cargo)',
+  },
+  {
+    name: 'cargo',
+    program: 'cargo',
+    args: ['--version'],
+    least: [1, 89],
+    remedy: 'install cargo 1.89 or later (it comes with Rust)',
+  },
+  {
+    name: 'C++ compiler',
+    program: process.env.CXX ?? 'g++',
+    args: ['-dumpfullversion', '-dumpversion'],
+    least: [12, 0],
+    remedy: 'install g++ 12 or later (Debian: apt-get install g++), or set CXX',
+  },
 ];
 
 /** Throws a StepError that names the first tool that is missing or too old. */
 export function checkTools() {
-  if (process.platform !== 'linux') throw new StepError(`this platform is ${process.platform}`, 'NPU Lab runs on Linux (x86-64 or aarch64)');
+  if (process.platform !== 'linux')
+    throw new StepError(`this platform is ${process.platform}`, 'NPU Lab runs on Linux (x86-64 or aarch64)');
   for (const { name, program, args, least, remedy } of tools) {
     let text;
     try {
