@@ -8,7 +8,8 @@ export {
 } from './connection-file.js';
 export { ProtocolError, type ProtocolErrorCode, protocolRemedies } from './errors.js';
 export type * from './language.js';
-export { protocolVersion } from './message.js';
+export { decode, type Message, protocolVersion, toFrames } from './message.js';
 export { maxOutputBytes } from './outputs.js';
 export { type ParentWatchHost, watchParent } from './parent-watch.js';
 export { maxOpenRequests, maxQueuedBytes, type Server, type ServerOptions, startServer } from './server.js';
+export { Signer } from './signature.js';

@@ -91,9 +91,20 @@ export class Writer {
       date: this.#now().toISOString(),
       version: protocolVersion,
     };
-    const parts = [header, message.parent ?? {}, message.metadata ?? {}, message.content].map((p) => JSON.stringify(p));
-    return [...identities, delimiter, this.#signer.sign(parts), ...parts];
+    const parts = [header, message.parent ?? {}, message.metadata ?? {}, message.content];
+    return toFrames(this.#signer, identities, parts);
   }
+}
+
+/** Frames of header, parent header, metadata and content, signed; `buffers` follow as they are. */
+export function toFrames(
+  signer: Signer,
+  identities: readonly (Uint8Array | string)[],
+  parts: readonly object[],
+  buffers: readonly Uint8Array[] = [],
+): (Uint8Array | string)[] {
+  const texts = parts.map((part) => JSON.stringify(part));
+  return [...identities, delimiter, signer.sign(texts), ...texts, ...buffers];
 }
 
 function object(frame: Buffer, name: string): Json {

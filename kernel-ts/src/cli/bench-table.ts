@@ -1,0 +1,57 @@
+/** Rows of a benchmark and the machine they were taken on, as a table or as JSON. */
+import { cpus, version as osVersion, totalmem } from 'node:os';
+
+/** One measured number. */
+export interface BenchRow {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** What the value is compared with: a limit of the machine, or another program. */
+  readonly against?: { readonly what: string; readonly value: number };
+  /** What was set out to be reached, as it is written in the design (`≤ 2.5`, `≥ 350`). */
+  readonly goal?: string;
+}
+
+/** Facts without which a number means nothing. */
+export function machine(): Record<string, string | number> {
+  const all = cpus();
+  return {
+    cpu: all[0]?.model ?? 'unknown',
+    cores: all.length,
+    memoryMiB: Math.round(totalmem() / 2 ** 20),
+    os: osVersion(),
+    node: process.versions.node,
+    arch: process.arch,
+  };
+}
+
+/** Value ÷ what it is compared with, two digits after the point. */
+export function ratio({ value, against }: BenchRow): string {
+  return against === undefined || against.value === 0 ? '' : (value / against.value).toFixed(2);
+}
+
+/** The rows under each other, one line of machine facts above. */
+export function benchText(name: string, rows: readonly BenchRow[], facts = machine()): string {
+  const head = ['name', 'value', 'unit', 'limit or peer', 'ratio', 'goal'];
+  const body = rows.map((row) => [
+    row.name,
+    figure(row.value),
+    row.unit,
+    row.against ? `${figure(row.against.value)} ${row.against.what}` : '',
+    ratio(row),
+    row.goal ?? '',
+  ]);
+  const widths = head.map((title, i) => Math.max(title.length, ...body.map((line) => (line[i] ?? '').length)));
+  const lines = [head, ...body].map((line) =>
+    line
+      .map((text, i) => text.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  const about = Object.entries(facts).map(([key, value]) => `${key} ${value}`);
+  return [`${name}: ${about.join(', ')}`, ...lines, ''].join('\n');
+}
+
+function figure(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+}

@@ -1,0 +1,60 @@
+/**
+ * npulab kernel CONNECTION_FILE: composes the Jupyter side and the engine. This process is the front: it never runs user
+ * code. It ends by shutdown_request, by SIGTERM, or when its parent dies.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createEngine } from '../../engine/index.js';
+import { readConnectionFile, startServer, watchParent } from '../../protocol/index.js';
+import { type Command, exit, parse } from '../command.js';
+import { openLog } from '../log-file.js';
+
+export const kernel: Command = {
+  help: `Usage: npulab kernel CONNECTION_FILE [--check error|warn|off]
+
+The kernel. Jupyter calls it with the connection file that it has written.
+
+  --check MODE  what a type error does: stop the cell (error, the default), warn, nothing (off)
+`,
+  async run(argv) {
+    const { values, words } = parse(
+      argv,
+      { check: { type: 'string', default: process.env.NPULAB_CHECK ?? 'error' } },
+      { least: 1, most: 1, name: 'CONNECTION_FILE' },
+    );
+    const log = openLog();
+    const connection = await readConnectionFile(words[0]!);
+    const engine = await createEngine({
+      ...globals(),
+      folder: process.cwd(),
+      check: values.check === 'warn' || values.check === 'off' ? values.check : 'error',
+      logFile: log.path,
+    });
+    const server = await startServer({ connection, language: engine, log: log.write }).catch(async (error) => {
+      await engine.shutdown();
+      throw error;
+    });
+    const end = (why: string): void => {
+      log.write(`ending: ${why}`);
+      void server.close();
+    };
+    process.on('SIGINT', () => void server.interrupt());
+    process.on('SIGTERM', () => end('SIGTERM'));
+    process.on('uncaughtException', (error) => log.write(`uncaught: ${error.stack ?? error.message}`));
+    process.on('unhandledRejection', (reason) => log.write(`unhandled: ${(reason as Error)?.stack ?? String(reason)}`));
+    // The parent may close our output and live on.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+    watchParent(() => end('the parent process has died'));
+    await server.closed;
+    // Sockets linger up to a second for the last reply; nothing else may keep the process.
+    process.exit(exit.ok);
+  },
+};
+
+/** The names of a cell; a kernel built without them has Node's alone. */
+function globals(): { globalsModule?: string; globalsTypes?: string } {
+  const module = new URL('../cell-globals.js', import.meta.url);
+  const types = fileURLToPath(new URL('../cell-names.d.ts', import.meta.url));
+  if (!existsSync(module)) return {};
+  return { globalsModule: module.href, ...(existsSync(types) ? { globalsTypes: types } : {}) };
+}

@@ -1,0 +1,127 @@
+/** npulab run: a notebook from top to bottom, by papermill's conventions. Progress on stderr, so that stdout stays free. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, resolve } from 'node:path';
+import { buildsHere, type Notebook, renderReport } from '../../report/index.js';
+import {
+  type CellProgress,
+  formatNotebook,
+  type Parameters,
+  parseNotebook,
+  parseParameter,
+  runNotebook,
+  unknownParameters,
+} from '../../report/runner/index.js';
+import { type Command, exit, parse, type Streams } from '../command.js';
+import { CliError } from '../errors.js';
+
+export const run: Command = {
+  help: `Usage: npulab run IN.ipynb -o OUT.ipynb [--html FILE] [-p NAME=VALUE]...
+
+Runs all cells in a fresh kernel and writes the executed notebook. Stops at the first error, unless the cell is tagged
+raises-exception; leaves out cells tagged skip-execution. Relative paths and imports start at the notebook's folder.
+
+  -o, --output FILE         the executed notebook
+  --html FILE               also write a self-contained report
+  -p, --parameter NAME=VALUE  put a cell after the one tagged "parameters"; VALUE is JSON, or else text
+  --check error|warn|off    what a type error does: stop (the default), warn, nothing
+  --quiet                   no progress
+
+Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the same), 2 wrong use, 130 interrupted.
+`,
+  async run(argv, streams) {
+    const { values, words } = parse(
+      argv,
+      {
+        output: { type: 'string', short: 'o' },
+        html: { type: 'string' },
+        parameter: { type: 'string', short: 'p', multiple: true, default: [] },
+        check: { type: 'string' },
+        quiet: { type: 'boolean' },
+      },
+      { least: 1, most: 1, name: 'IN.ipynb' },
+    );
+    if (values.output === undefined && values.html === undefined)
+      throw new CliError('cli.usage', '-o OUT.ipynb is missing');
+    if (values.check !== undefined) {
+      if (!['error', 'warn', 'off'].includes(values.check)) {
+        throw new CliError('cli.usage', `--check is "${values.check}", not error, warn or off`);
+      }
+      process.env.NPULAB_CHECK = values.check;
+    }
+    const path = resolve(words[0]!);
+    const notebook = parseNotebook(await read(path), basename(path));
+    const parameters: Parameters = Object.fromEntries(values.parameter.map(parseParameter));
+    for (const name of unknownParameters(notebook, parameters)) {
+      streams.err(`npulab: warning: the cell tagged "parameters" does not declare "${name}"\n`);
+    }
+    const { signal, release } = interruptible(streams);
+    const onProgress = values.quiet ? () => {} : progressLines(streams);
+    const result = await runNotebook(notebook, { folder: dirname(path), parameters, signal, onProgress }).finally(
+      release,
+    );
+    await writeResults(result.notebook, values, parameters, basename(path, extname(path)), streams);
+    if (!result.error) {
+      streams.err(`npulab: done in ${seconds(result.durationMs)}\n`);
+      return exit.ok;
+    }
+    const { cell, id, ename, evalue, traceback } = result.error;
+    streams.err(`npulab: cell ${cell} (${id}) failed: ${ename}: ${evalue}\n${traceback.join('\n')}\n`);
+    return signal.aborted ? exit.interrupted : exit.failed;
+  },
+};
+
+async function writeResults(
+  notebook: Notebook,
+  files: { output?: string | undefined; html?: string | undefined },
+  parameters: Parameters,
+  name: string,
+  streams: Streams,
+): Promise<void> {
+  if (files.output !== undefined) await write(resolve(files.output), formatNotebook(notebook));
+  if (files.html !== undefined) {
+    await write(resolve(files.html), renderReport(notebook, { name, parameters, builds: buildsHere() }));
+  }
+  for (const file of [files.output, files.html]) if (file !== undefined) streams.err(`npulab: wrote ${file}\n`);
+}
+
+/** `cell 3/12 …` when it starts, its seconds when it has ended. */
+function progressLines(streams: Streams): (progress: CellProgress) => void {
+  return ({ cell, cells, durationMs, failed }) => {
+    if (durationMs === undefined) return;
+    streams.err(`cell ${cell}/${cells} ${seconds(durationMs)}${failed ? ' failed' : ''}\n`);
+  };
+}
+
+function seconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(2)} s`;
+}
+
+/** The first Ctrl-C interrupts the cell, the second ends everything. */
+function interruptible(streams: Streams): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(exit.interrupted);
+    streams.err('npulab: interrupting the cell; again to end at once\n');
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  return { signal: controller.signal, release: () => process.off('SIGINT', onSignal) };
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new CliError('cli.unreadable', `cannot read ${path}`, { cause });
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  } catch (cause) {
+    throw new CliError('cli.unwritable', `cannot write ${path}`, { cause });
+  }
+}

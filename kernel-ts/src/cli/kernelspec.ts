@@ -1,0 +1,73 @@
+/** The kernelspec: what Jupyter reads to start us. Knows Jupyter's folders; refuses to know the kernel. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CliError } from './errors.js';
+
+/** Name of the kernelspec's folder. */
+export const kernelName = 'npulab';
+
+/** Text of kernel.json. `metadata` announces nothing until it works; the paths are absolute. */
+export function kernelJson(): string {
+  const spec = {
+    argv: [process.execPath, launcherPath(), 'kernel', '{connection_file}'],
+    display_name: 'TypeScript (NPU Lab)',
+    language: 'typescript',
+    interrupt_mode: 'message',
+    env: {},
+    metadata: {},
+  };
+  return `${JSON.stringify(spec, undefined, 1)}\n`;
+}
+
+/** The committed launcher; right for a local, a global and a linked install, since Node resolves links. */
+export function launcherPath(): string {
+  return fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
+}
+
+/** Folder of the kernelspec for a user, or under a prefix. */
+export function kernelspecFolder(prefix: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+  const data = prefix === undefined ? userDataFolder(env) : join(resolve(prefix), 'share', 'jupyter');
+  return join(data, 'kernels', kernelName);
+}
+
+function userDataFolder(env: NodeJS.ProcessEnv): string {
+  if (env.JUPYTER_DATA_DIR) return env.JUPYTER_DATA_DIR;
+  return join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'jupyter');
+}
+
+/** Folders in which Jupyter looks, in its order; those of a Python environment only where `JUPYTER_PATH` names them. */
+export function kernelspecFolders(env: NodeJS.ProcessEnv = process.env): string[] {
+  const named = (env.JUPYTER_PATH ?? '').split(':').filter((path) => path !== '');
+  const roots = [...named, userDataFolder(env), '/usr/local/share/jupyter', '/usr/share/jupyter'];
+  if (env.VIRTUAL_ENV) roots.push(join(env.VIRTUAL_ENV, 'share', 'jupyter'));
+  return roots.map((root) => join(root, 'kernels', kernelName));
+}
+
+/** Writes kernel.json; a reader never sees half of it. @throws CliError `cli.unwritable`. */
+export async function writeKernelspec(folder: string): Promise<void> {
+  const path = join(folder, 'kernel.json');
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${path}.new`, kernelJson());
+    await rename(`${path}.new`, path);
+  } catch (cause) {
+    throw new CliError('cli.unwritable', `cannot write ${path}`, { cause });
+  }
+}
+
+/** Removes the folder. False where there is none. @throws CliError `cli.unwritable`. */
+export async function removeKernelspec(folder: string): Promise<boolean> {
+  try {
+    await readFile(join(folder, 'kernel.json'));
+  } catch {
+    return false;
+  }
+  try {
+    await rm(folder, { recursive: true });
+  } catch (cause) {
+    throw new CliError('cli.unwritable', `cannot remove ${folder}`, { cause });
+  }
+  return true;
+}

@@ -1,0 +1,39 @@
+/** The kernel's log: one folder for kernels and agents, one file per process. Errors that reach a user name the file. */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where kernel and agents write their logs. */
+export function logFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'npulab');
+}
+
+/** A log that is appended line by line. */
+export interface LogFile {
+  readonly path: string;
+  /** Never throws: a full disk must not end a kernel. */
+  write(line: string): void;
+}
+
+/** Most bytes one process writes; what comes after is dropped, so that a flood of bad messages cannot fill the disk. */
+const maxLogBytes = 16 * 1024 * 1024;
+
+/** Opens `kernel-PID.log` in the folder. */
+export function openLog(folder: string = logFolder(), now: () => Date = () => new Date()): LogFile {
+  const path = join(folder, `kernel-${process.pid}.log`);
+  let writtenBytes = 0;
+  return {
+    path,
+    write(line) {
+      if (writtenBytes > maxLogBytes) return;
+      const text = `${now().toISOString()} ${line}\n`;
+      writtenBytes += text.length;
+      try {
+        mkdirSync(folder, { recursive: true });
+        appendFileSync(path, text);
+      } catch {
+        // Nobody to tell.
+      }
+    },
+  };
+}

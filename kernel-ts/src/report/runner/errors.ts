@@ -1,0 +1,27 @@
+/** Errors of the runner. The error of a notebook's cell is not one of them: it is part of the result. */
+
+/** Every code the runner throws, with its remedy. */
+export const RUNNER_ERRORS = {
+  'runner.unsupported-notebook': 'save the notebook again with a current Jupyter (nbformat 4)',
+  'runner.bad-parameter': 'give -p name=value, where name is a TypeScript name and value is JSON or plain text',
+  'runner.kernel-start-failed': 'npulab doctor says what is missing; the kernel log names the cause',
+  'runner.cell-stuck': 'the kernel was ended; look for a loop that ignores kernel.signal, run again',
+  'runner.kernel-died': 'the kernel log names the cause; run again',
+} as const;
+
+export type RunnerErrorCode = keyof typeof RUNNER_ERRORS;
+
+/** The notebook could not be run, or not to its end; nothing about its code. */
+export class RunnerError extends Error {
+  override readonly name = 'RunnerError';
+  readonly remedy: string;
+
+  constructor(
+    readonly code: RunnerErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.remedy = RUNNER_ERRORS[code];
+  }
+}
