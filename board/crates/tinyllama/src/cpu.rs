@@ -3,10 +3,11 @@
 //! Every f32 step is an npu-kernels call, so results have the same bytes on every machine. Shapes are given by the
 //! plan; rows by the pass.
 
+use npu_kernels::{nn, quantize};
+
 use crate::model::{Model, Parameters};
 use crate::operators::OperatorKind;
 use crate::safetensors::append_f32;
-use crate::scalar as kernels;
 use crate::tensor::{Tensor, Values};
 use crate::{ModelError, job::internal};
 
@@ -48,14 +49,14 @@ pub(crate) fn run(model: &Model, index: usize, inputs: &[&Tensor]) -> Result<(Te
     let mut parameters_read = 0;
     let values = match (operator.kind, second, &model.parameters[index]) {
         (OperatorKind::RmsNorm, None, Parameters::Norm(weight)) => {
-            kernels::rms_norm(x, weight, config.rms_epsilon, m, inner, &mut out);
+            nn::rms_norm(x, weight, config.rms_epsilon, m, inner, &mut out);
             parameters_read = weight.len() * 4;
             macs = m * inner;
             Values::F32(out)
         }
         (OperatorKind::Quantize, None, _) => {
             let (mut values, mut scales) = (vec![0; m * outer], vec![0.0; m]);
-            kernels::rows_int8(x, m, inner, &mut values, &mut scales);
+            quantize::rows_int8(x, m, inner, &mut values, &mut scales);
             written = m * outer + m * 4;
             Values::I8(values, scales)
         }
@@ -66,16 +67,16 @@ pub(crate) fn run(model: &Model, index: usize, inputs: &[&Tensor]) -> Result<(Te
                 into[query..].copy_from_slice(&keys.f32()[row * kv..][..kv]);
             }
             let (heads, head_dim) = ((config.heads + config.kv_heads) as usize, config.head_dim as usize);
-            kernels::rope(&mut out, m, heads, head_dim, first_position as usize, config.rope_theta);
+            nn::rope(&mut out, m, heads, head_dim, first_position as usize, config.rope_theta);
             macs = 2 * m * outer;
             Values::F32(out)
         }
         (OperatorKind::Add, Some(other), _) => {
-            kernels::add(x, other.f32(), &mut out);
+            nn::add(x, other.f32(), &mut out);
             Values::F32(out)
         }
         (OperatorKind::SiluMul, Some(up), _) => {
-            kernels::silu_mul(x, up.f32(), &mut out);
+            nn::silu_mul(x, up.f32(), &mut out);
             Values::F32(out)
         }
         _ => return Err(internal("an operator with the wrong inputs")),
@@ -158,7 +159,7 @@ pub(crate) fn attention(
     cache.values.extend_from_slice(values.f32());
     let mut out = vec![0.0; m * query];
     let (keys, values) = (&cache.keys, &cache.values);
-    kernels::attention(&queries, keys, values, m, heads, kv_heads, head_dim, first, &mut out);
+    nn::attention(&queries, keys, values, m, heads, kv_heads, head_dim, first, &mut out);
     let seen: usize = (0..m).map(|row| first + row + 1).sum();
     let moved = m * (query + 2 * kv);
     let cost = Cost {

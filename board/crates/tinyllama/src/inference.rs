@@ -7,7 +7,7 @@
 //! Surprising: a snapshot is only a position. Keys and values are append-only and draws are counted, so rewinding
 //! truncates and the same steps give the same bytes again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -16,12 +16,10 @@ use npu_device::Accelerator;
 use crate::cpu::{self, Cost, KvCache};
 use crate::job::{self, internal};
 use crate::operators::{OperatorKind, Plan, RunsOn};
+use crate::outputs::Outputs;
 use crate::session::{GenerateOptions, GeneratedToken, InferenceState, StepOutcome, StopReason, Until};
 use crate::tensor::{Tensor, Values};
 use crate::{Model, ModelError, Sampling, StreamDecoder, TensorData, TensorView, TraceRecord};
-
-/// Outputs are kept for reading up to this size in all; beyond it the oldest that no operator still needs go first.
-const RETAINED_BYTES: usize = 64 << 20;
 
 /// One sequence of tokens in a model. All of its state lies in host memory, so dropping it frees everything.
 #[derive(Debug)]
@@ -39,11 +37,7 @@ pub struct Inference {
     /// Rows of the pass under way; `None` before `embed_tokens`.
     pass_rows: Option<usize>,
     next: usize,
-    /// Most recent output of each operator.
-    outputs: Vec<Option<Tensor>>,
-    /// Operators with an output, oldest first.
-    kept: VecDeque<usize>,
-    kept_bytes: usize,
+    outputs: Outputs,
     /// By layer.
     caches: Vec<KvCache>,
     /// Outputs of a fused job that their own operators have not published yet.
@@ -96,9 +90,7 @@ impl Inference {
             position: 0,
             pass_rows: None,
             next: 0,
-            outputs: vec![None; model.plan.operators.len()],
-            kept: VecDeque::new(),
-            kept_bytes: 0,
+            outputs: Outputs::new(model.plan.operators.len()),
             caches: vec![KvCache::default(); config.layers as usize],
             pending: BTreeMap::new(),
             unsent: Vec::new(),
@@ -206,7 +198,7 @@ impl Inference {
     /// output that gave way to later ones (64 MiB are kept).
     pub fn tensor(&self, name: &str) -> Result<TensorView<'_>, ModelError> {
         let (index, scales) = self.find_tensor(name)?;
-        let Some(tensor) = &self.outputs[index] else {
+        let Some(tensor) = self.outputs.get(index) else {
             return Err(ModelError::NotFound(format!(
                 "{name} has no output now: step up to it first"
             )));
@@ -245,7 +237,7 @@ impl Inference {
             )));
         };
         let sample = index + 1 == self.plan.operators.len() && self.next == 0;
-        if !sample && !self.is_needed(index) {
+        if !sample && !needed(&self.plan, index, self.next) {
             return Err(ModelError::BadArgument(format!(
                 "{name}: its readers have run already; nothing would change"
             )));
@@ -253,7 +245,7 @@ impl Inference {
         if sample {
             self.replace_token(values)?;
         }
-        match self.outputs[index].as_mut().map(|tensor| &mut tensor.values) {
+        match self.outputs.get_mut(index).map(|tensor| &mut tensor.values) {
             Some(Values::F32(output)) => output[offset..end].copy_from_slice(values),
             Some(Values::I8(_, output)) if scales => output[offset..end].copy_from_slice(values),
             Some(Values::I8(output, _)) => {
@@ -302,9 +294,7 @@ impl Inference {
         self.pass_rows = None;
         self.next = 0;
         self.pending.clear();
-        self.outputs.fill(None);
-        self.kept.clear();
-        self.kept_bytes = 0;
+        self.outputs.clear();
         self.decoder = None;
         Ok(self.state())
     }
@@ -334,7 +324,7 @@ impl Inference {
             ),
             OperatorKind::Attention => {
                 let layer = plan.operators[index].layer.unwrap_or_default() as usize;
-                let [rotated, values] = [0, 1].map(|input| self.outputs[plan.inputs[index][input]].as_ref());
+                let [rotated, values] = [0, 1].map(|input| self.outputs.get(plan.inputs[index][input]));
                 let (Some(rotated), Some(values)) = (rotated, values) else {
                     return Err(lost_input());
                 };
@@ -344,7 +334,7 @@ impl Inference {
             _ => {
                 let inputs: Option<Vec<&Tensor>> = plan.inputs[index]
                     .iter()
-                    .map(|&input| self.outputs[input].as_ref())
+                    .map(|&input| self.outputs.get(input))
                     .collect();
                 cpu::run(model, index, &inputs.ok_or_else(lost_input)?)?
             }
@@ -387,9 +377,7 @@ impl Inference {
         let index = self.next;
         if !self.pending.contains_key(&index) {
             let fused = self.plan.fused(index);
-            let input = self.outputs[self.plan.inputs[index][0]]
-                .as_ref()
-                .ok_or_else(lost_input)?;
+            let input = self.outputs.get(self.plan.inputs[index][0]).ok_or_else(lost_input)?;
             let outputs = job::run(model, fused.clone(), input, accel)?;
             self.pending = fused.zip(outputs).collect();
         }
@@ -399,8 +387,9 @@ impl Inference {
     }
 
     fn sample(&mut self, model: &Model) -> Result<(Tensor, Cost), ModelError> {
-        let logits = self.outputs[self.plan.inputs[self.next][0]]
-            .as_ref()
+        let logits = self
+            .outputs
+            .get(self.plan.inputs[self.next][0])
             .ok_or_else(lost_input)?;
         let draw = (self.tokens.len() - self.prompt_tokens) as u64 + 1;
         let token = self.sampling.pick(logits.f32(), draw)?;
@@ -435,10 +424,7 @@ impl Inference {
     /// Keeps an output, ends the pass after its last operator, and lets old outputs go.
     fn publish(&mut self, index: usize, tensor: Tensor, record: TraceRecord) {
         self.unsent.push(record);
-        self.forget(index);
-        self.kept_bytes += tensor.bytes();
-        self.kept.push_back(index);
-        self.outputs[index] = Some(tensor);
+        self.outputs.insert(index, tensor);
         self.next = index + 1;
         let rows = self.pass_rows.unwrap_or_default();
         let inside_prompt = self.next == self.plan.tail() && self.position + rows < self.tokens.len();
@@ -447,27 +433,8 @@ impl Inference {
             self.pass_rows = None;
             self.next = 0;
         }
-        while self.kept_bytes > RETAINED_BYTES {
-            let oldest = self
-                .kept
-                .iter()
-                .copied()
-                .find(|&kept| kept != index && !self.is_needed(kept));
-            let Some(oldest) = oldest else { break };
-            self.forget(oldest);
-        }
-    }
-
-    fn forget(&mut self, index: usize) {
-        if let Some(tensor) = self.outputs[index].take() {
-            self.kept_bytes -= tensor.bytes();
-            self.kept.retain(|&kept| kept != index);
-        }
-    }
-
-    /// True where an operator of this pass still has to read the output.
-    fn is_needed(&self, index: usize) -> bool {
-        index < self.next && self.plan.last_use[index] >= self.next
+        let (plan, next) = (&self.plan, self.next);
+        self.outputs.shrink(|kept| kept == index || needed(plan, kept, next));
     }
 
     fn replace_token(&mut self, values: &[f32]) -> Result<(), ModelError> {
@@ -502,6 +469,11 @@ impl Inference {
             None => Ok((self.find(name)?, false)),
         }
     }
+}
+
+/// True where an operator from `next` on still has to read the output.
+fn needed(plan: &Plan, index: usize, next: usize) -> bool {
+    index < next && plan.last_use[index] >= next
 }
 
 fn lost_input() -> ModelError {

@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, TaskReport, layout};
+use npu_kernels::quantize;
 
 use crate::load::result_bytes;
 use crate::model::Parameters;
-use crate::scalar as kernels;
 use crate::tensor::{Tensor, Values};
 use crate::{Model, ModelError, RunsOn, TraceRecord};
 
@@ -76,7 +76,7 @@ pub(crate) fn run(
         accel.read_memory(task.c, &mut native)?;
         let sums = layout::unpack_c(&native, m, linear.n);
         let mut out = vec![0.0; m * linear.n];
-        kernels::dequantize(&sums, row_scales, &linear.scales, m, linear.n, &mut out);
+        quantize::dequantize(&sums, row_scales, &linear.scales, m, linear.n, &mut out);
         outputs.push((
             Tensor {
                 rows: m,

@@ -1,6 +1,6 @@
 //! Round-to-nearest int8 of weights, one scale per output channel: what loading does to a float model.
 
-use crate::scalar as kernels;
+use npu_kernels::quantize;
 
 /// Rounds rows `[rows, width]` to int8: scale = largest magnitude / 127 (0 for a row of zeros), value = nearest,
 /// ties to even, within ±127. Returns values `[rows, width]` and scales `[rows]`.
@@ -11,7 +11,7 @@ pub fn quantify(weights: &[f32], rows: usize, width: usize) -> (Vec<i8>, Vec<f32
     assert_eq!(weights.len(), rows * width, "weights are [rows, width]");
     let mut values = vec![0; weights.len()];
     let mut scales = vec![0.0; rows];
-    kernels::rows_int8(weights, rows, width, &mut values, &mut scales);
+    quantize::rows_int8(weights, rows, width, &mut values, &mut scales);
     (values, scales)
 }
 

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use npu_kernels::convert;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::ModelError;
-use crate::scalar as kernels;
 
 /// A header beyond this is refused, as the format's own reader does.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -57,6 +57,13 @@ impl Dtype {
 
 /// Appends little-endian `bytes` of a float type to `into`.
 pub(crate) fn append_f32(dtype: Dtype, bytes: &[u8], into: &mut Vec<f32>) {
+    let start = into.len();
+    let halves = || -> Vec<u16> {
+        bytes
+            .chunks_exact(2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]))
+            .collect()
+    };
     match dtype {
         Dtype::F32 => into.extend(
             bytes
@@ -64,17 +71,13 @@ pub(crate) fn append_f32(dtype: Dtype, bytes: &[u8], into: &mut Vec<f32>) {
                 .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
         ),
         Dtype::Bf16 => {
-            into.extend(
-                bytes
-                    .chunks_exact(2)
-                    .map(|b| kernels::bf16_to_f32(u16::from_le_bytes([b[0], b[1]]))),
-            );
+            into.resize(start + bytes.len() / 2, 0.0);
+            convert::bf16_to_f32(&halves(), &mut into[start..]);
         }
-        Dtype::F16 => into.extend(
-            bytes
-                .chunks_exact(2)
-                .map(|b| kernels::f16_to_f32(u16::from_le_bytes([b[0], b[1]]))),
-        ),
+        Dtype::F16 => {
+            into.resize(start + bytes.len() / 2, 0.0);
+            convert::f16_to_f32(&halves(), &mut into[start..]);
+        }
         Dtype::I8 | Dtype::Other(_) => {}
     }
 }

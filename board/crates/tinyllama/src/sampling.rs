@@ -8,8 +8,9 @@
 //!    draw = 1 for the first token after the prompt, so a rewound session repeats its draws;
 //! 5. the first id of the nucleus whose `c > u * c_nucleus`; the nucleus' last id where rounding leaves none.
 
+use npu_kernels::nn;
+
 use crate::ModelError;
-use crate::scalar as kernels;
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +54,7 @@ impl Sampling {
             return Ok(best as u32);
         }
         let mut probabilities: Vec<f32> = logits.iter().map(|&x| x / self.temperature).collect();
-        kernels::softmax_rows(&mut probabilities, 1, logits.len());
+        nn::softmax_rows(&mut probabilities, 1, logits.len());
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
         order.sort_by(|&a, &b| {
             probabilities[b as usize]
