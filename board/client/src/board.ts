@@ -86,7 +86,7 @@ export interface PingResult {
 export type BoardEvent =
   /** The link came, went or is over. `reason` is a sentence for a person. */
   | { type: 'state'; state: BoardState; reason: string }
-  /** No sign of life for six seconds; `false` when it is back. The link is still up. */
+  /** No sign of life for four seconds; `false` when it is back. After six the link is taken for down. */
   | { type: 'suspect'; suspect: boolean }
   /** The board restarted or dropped the session: every object of before is stale. */
   | { type: 'reset'; reason: string; bootId: string }

@@ -12,6 +12,7 @@ export type {
   TimingParameter,
 } from './board.js';
 export type { Buffer, DType, Memory, Range, Summary } from './buffer.js';
+export { connect } from './connect.js';
 export type { BoardErrorCode, HostCode, WireCode } from './errors.js';
 export { BoardError, hostCodes, wireCodes } from './errors.js';
 export type {

@@ -44,7 +44,7 @@ export interface GeneratedToken {
 /** Why a generation ended. */
 export type StopReason = 'maxTokens' | 'stopToken' | 'contextFull' | 'cancelled';
 
-/** Tokens as they come. The reader's pace holds the board back: at most 64 KiB of tokens and records are under way. */
+/** Tokens as they come. The reader's pace holds the board back: at most 256 KiB of tokens and records are under way. */
 export interface Generation extends AsyncIterable<GeneratedToken> {
   /** Why it ended; null while it runs. */
   readonly stopReason: StopReason | null;
@@ -86,7 +86,7 @@ export interface InferenceSession {
   readonly state: InferenceState;
   /**
    * Runs to the next stop: one operator, the end of the layer, the end of the token, or until the named operator has run.
-   * Cancelled, it stops after the operator under way; the state on the board is then the one `state` shows next.
+   * Cancelled, the board stops after the operator under way, and the next call tells where that was.
    */
   step(options?: CallOptions & { until?: 'op' | 'layer' | 'token' | { operator: string } }): Promise<StepResult>;
   /**
