@@ -31,13 +31,19 @@ export const smallConfig: LlamaConfig = {
 
 /** 300 pieces: <unk>, <s>, </s>, 256 bytes, a few letters and merges. */
 export function smallVocabulary(): Vocabulary {
-  const pieces: Piece[] = ['<unk>', '<s>', '</s>'].map((text, id) => ({ text, score: 0, type: id === 0 ? PIECE.unknown : PIECE.control }));
+  const pieces: Piece[] = ['<unk>', '<s>', '</s>'].map((text, id) => ({
+    text,
+    score: 0,
+    type: id === 0 ? PIECE.unknown : PIECE.control,
+  }));
   for (let byte = 0; byte < 256; byte++) {
     pieces.push({ text: `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`, score: 0, type: PIECE.byte });
   }
   const merges = ['he', '▁t', '▁the', 'in', 'an', '▁a', 'er', 'on', '▁an', 'the'];
-  for (const text of [...merges, '▁', ...'etaoinshrdlucmfwygpbvkxqjz.,']) pieces.push({ text, score: -pieces.length, type: PIECE.normal });
-  while (pieces.length < 300) pieces.push({ text: `filler${pieces.length}`, score: -pieces.length, type: PIECE.normal });
+  for (const text of [...merges, '▁', ...'etaoinshrdlucmfwygpbvkxqjz.,'])
+    pieces.push({ text, score: -pieces.length, type: PIECE.normal });
+  while (pieces.length < 300)
+    pieces.push({ text: `filler${pieces.length}`, score: -pieces.length, type: PIECE.normal });
   return { pieces, dummyPrefix: true, byteFallback: true, unknownToken: 0, bosToken: 1, eosToken: 2 };
 }
 
@@ -53,7 +59,10 @@ export function randomTensors(config: LlamaConfig, seed: number): TensorToWrite[
   const norm = (name: string): TensorToWrite => tensor(name, [config.hidden], (x) => 1 + x);
   const tensors = [tensor('model.embed_tokens.weight', [config.vocab, config.hidden]), norm('model.norm.weight')];
   for (let layer = 0; layer < config.layers; layer++) {
-    tensors.push(norm(`model.layers.${layer}.input_layernorm.weight`), norm(`model.layers.${layer}.post_attention_layernorm.weight`));
+    tensors.push(
+      norm(`model.layers.${layer}.input_layernorm.weight`),
+      norm(`model.layers.${layer}.post_attention_layernorm.weight`),
+    );
   }
   for (const { operator, rows, width } of linearsOf(config)) {
     if (operator !== 'lm_head' || !config.tiedHead) tensors.push(tensor(weightName(operator), [rows, width]));
@@ -64,7 +73,11 @@ export function randomTensors(config: LlamaConfig, seed: number): TensorToWrite[
 /** Writes a model folder; `files` replaces or adds files. */
 export async function writeModel(
   folder: string,
-  { config = smallConfig, seed = 1, files = {} }: { config?: LlamaConfig; seed?: number; files?: Record<string, Uint8Array | string> } = {},
+  {
+    config = smallConfig,
+    seed = 1,
+    files = {},
+  }: { config?: LlamaConfig; seed?: number; files?: Record<string, Uint8Array | string> } = {},
 ): Promise<void> {
   const all: Record<string, Uint8Array | string> = {
     'config.json': JSON.stringify(configToJson(config)),

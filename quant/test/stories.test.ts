@@ -11,7 +11,11 @@ describe.skipIf(!checkpoint.present || !tokenizer.present)('stories260K (skipped
     using model = await openModel(checkpoint.path, { tokenizer: tokenizer.path });
     let text = '';
     for await (const token of generate(model, '', { maxTokens: 40 })) text += token.text;
-    expect(text.trimStart().startsWith('Once upon a time, there was a little girl named Lily. She loved to play outside in the park')).toBe(true);
+    expect(
+      text
+        .trimStart()
+        .startsWith('Once upon a time, there was a little girl named Lily. She loved to play outside in the park'),
+    ).toBe(true);
   });
 
   it('tells the same beginning in the arithmetic of the board', async () => {

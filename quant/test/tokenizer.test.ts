@@ -38,10 +38,17 @@ describe('the tokenizer', () => {
     expect(stream.push(small.encode('é')[1] as number) + stream.end()).toBe('\uFFFD');
   });
 
-  it.each(['a', ' a', '  a  b ', 'tabs\tand\nlines\r\n', '👩‍👩‍👧‍👦 family', '日本語テキスト', '\u2028', 'naïve café', 'a'.repeat(500)])(
-    'decodes %j to what was encoded',
-    (text) => expect(small.decode(small.encode(text))).toBe(text),
-  );
+  it.each([
+    'a',
+    ' a',
+    '  a  b ',
+    'tabs\tand\nlines\r\n',
+    '👩‍👩‍👧‍👦 family',
+    '日本語テキスト',
+    '\u2028',
+    'naïve café',
+    'a'.repeat(500),
+  ])('decodes %j to what was encoded', (text) => expect(small.decode(small.encode(text))).toBe(text));
 
   it('reads a lone surrogate as U+FFFD', () => {
     expect(small.decode(small.encode('a\uD800b'))).toBe('a\uFFFDb');
@@ -81,7 +88,10 @@ describe('merging', () => {
   it('equals the quadratic definition on random texts', () => {
     const scores: Record<string, number> = { ab: 3, ba: 3, aab: 2, bb: 1, abba: 5, cc: 4, ccc: 4, abc: 0, bab: -1 };
     for (let seed = 0; seed < 300; seed++) {
-      const text = Array.from({ length: 1 + (seed % 17) }, (_, i) => 'abc'[(seed * 7 + i * i * (seed % 5) + i) % 3]).join('');
+      const text = Array.from(
+        { length: 1 + (seed % 17) },
+        (_, i) => 'abc'[(seed * 7 + i * i * (seed % 5) + i) % 3],
+      ).join('');
       const symbols = [...text];
       for (;;) {
         let best = -1;
@@ -100,8 +110,18 @@ describe('merging', () => {
 
 const damagedModel: [string, Uint8Array, string, string][] = [
   ['nothing', new Uint8Array(0), 'model.unsupported', 'tokenizer: model type 1; only BPE (2) is known'],
-  ['a truncated piece', Uint8Array.of(0x0a, 0x7f, 0x0a), 'model.damaged-tokenizer', 'tokenizer: a field of 127 bytes, 1 are left'],
-  ['an endless number', new Uint8Array(11).fill(0xff), 'model.damaged-tokenizer', 'tokenizer: a number is longer than ten bytes'],
+  [
+    'a truncated piece',
+    Uint8Array.of(0x0a, 0x7f, 0x0a),
+    'model.damaged-tokenizer',
+    'tokenizer: a field of 127 bytes, 1 are left',
+  ],
+  [
+    'an endless number',
+    new Uint8Array(11).fill(0xff),
+    'model.damaged-tokenizer',
+    'tokenizer: a number is longer than ten bytes',
+  ],
   ['a group', Uint8Array.of(0x0b), 'model.damaged-tokenizer', 'tokenizer: wire type 3'],
   [
     'a piece that is not UTF-8',
@@ -111,7 +131,10 @@ const damagedModel: [string, Uint8Array, string, string][] = [
   ],
   [
     'no pieces',
-    new ProtobufWriter().data(2, new ProtobufWriter().varint(3, 2).finish()).data(3, new ProtobufWriter().varint(4, 0).finish()).finish(),
+    new ProtobufWriter()
+      .data(2, new ProtobufWriter().varint(3, 2).finish())
+      .data(3, new ProtobufWriter().varint(4, 0).finish())
+      .finish(),
     'model.damaged-tokenizer',
     'tokenizer: no pieces',
   ],
@@ -126,7 +149,11 @@ const damagedModel: [string, Uint8Array, string, string][] = [
 describe('a damaged or foreign tokenizer.model is refused', () => {
   it.each(damagedModel)('%s', async (_, bytes, code, message) => {
     const error = await errorOf(() => Tokenizer.fromSentencePiece(bytes));
-    expect([error.code, error.message, error.remedy]).toEqual([code, message, QUANT_ERRORS[code as keyof typeof QUANT_ERRORS]]);
+    expect([error.code, error.message, error.remedy]).toEqual([
+      code,
+      message,
+      QUANT_ERRORS[code as keyof typeof QUANT_ERRORS],
+    ]);
   });
 });
 
@@ -151,11 +178,14 @@ describe.skipIf(!llama.present)('the Llama 1/2 vocabulary (skipped where shared/
 
 const vectors = fileURLToPath(new URL('../../board/crates/tinyllama/testdata/tokenizer-vectors.json', import.meta.url));
 
-describe.skipIf(!existsSync(vectors) || !llama.present)('the vectors shared with the board (skipped where absent)', () => {
-  it('give equal ids and texts on both sides', () => {
-    const tokenizer = Tokenizer.fromSentencePiece(readFileSync(llama.path));
-    const cases = JSON.parse(readFileSync(vectors, 'utf8')) as { text: string; ids: number[] }[];
-    expect(cases.length).toBeGreaterThan(0);
-    for (const { text, ids } of cases) expect([text, [...tokenizer.encode(text)]]).toEqual([text, ids]);
-  });
-});
+describe.skipIf(!existsSync(vectors) || !llama.present)(
+  'the vectors shared with the board (skipped where absent)',
+  () => {
+    it('give equal ids and texts on both sides', () => {
+      const tokenizer = Tokenizer.fromSentencePiece(readFileSync(llama.path));
+      const cases = JSON.parse(readFileSync(vectors, 'utf8')) as { text: string; ids: number[] }[];
+      expect(cases.length).toBeGreaterThan(0);
+      for (const { text, ids } of cases) expect([text, [...tokenizer.encode(text)]]).toEqual([text, ids]);
+    });
+  },
+);
