@@ -25,5 +25,7 @@ pub use device::NpuDevice;
 pub use error::DeviceError;
 pub use handle::{BufferId, BufferRange, JobId};
 pub use manager::{Device, DeviceId, DeviceManager, DeviceType, IrqAllocation};
-pub use platform::{Clock, DmaFault, DmaMem, DmaView, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait};
+pub use platform::{
+    Clock, DmaFault, DmaMem, DmaRange, DmaView, Hardware, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait,
+};
 pub use table::{BufferEntry, BufferTable};

@@ -1,6 +1,7 @@
 //! What a driver asks of its surroundings. Implemented by the simulator, by mapped registers and by a kernel.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::{DeviceError, Traffic};
 
@@ -65,6 +66,34 @@ pub trait DmaMem: Send + Sync {
     }
     /// Lends the longest contiguous run from `address`, at most `max_bytes`; `None` where this memory has no views.
     fn pin(&self, address: u32, max_bytes: usize) -> Result<Option<alloc::boxed::Box<dyn DmaView + '_>>, DmaFault>;
+}
+
+/// Device addresses that a driver may hand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DmaRange {
+    /// First device address, a multiple of 4096.
+    pub base: u32,
+    /// Bytes from there; base + size is at most 4 GiB.
+    pub size_bytes: u64,
+}
+
+/// Everything a driver gets from its surroundings. A simulator, mapped registers and a kernel each build one.
+#[derive(Clone)]
+pub struct Hardware {
+    /// Back end as the user names it, for example `sim:rk3568`.
+    pub backend: &'static str,
+    /// The NPU's register window.
+    pub mmio: Arc<dyn Mmio>,
+    /// Memory as the NPU sees it.
+    pub dma: Arc<dyn DmaMem>,
+    /// The part of that memory that is the driver's to hand out.
+    pub memory: DmaRange,
+    /// How to wait for an interrupt.
+    pub wait: Arc<dyn Wait + Send + Sync>,
+    /// The clock that stamps reports.
+    pub clock: Arc<dyn Clock + Send + Sync>,
+    /// Power, clock and resets.
+    pub platform: Arc<dyn Platform>,
 }
 
 /// What one hardware task cost on a modelled device.

@@ -1,0 +1,279 @@
+//! The register file: two shadow groups per executing block, a pointer that says which one is written and an executer
+//! that says which one runs (sheet §2.1, §12.2). Knows no meaning beyond that; the stages read it through [`View`].
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use npu_regs::{Block, Field, Register, RegisterInfo, cna, dpu};
+
+use crate::fault::FaultKind;
+use crate::rules;
+
+const WORDS: usize = 256;
+const S_POINTER: u32 = 0x04;
+const OPERATION_ENABLE: u32 = 0x08;
+
+struct BlockFile {
+    groups: [[u32; WORDS]; 2],
+    control: u32,
+    pointer: usize,
+    executer: usize,
+}
+
+impl BlockFile {
+    fn alternates(&self, enable: Field<cna::S_POINTER>) -> bool {
+        enable.get(self.control) == 1
+    }
+
+    fn write_group(&self) -> usize {
+        if self.alternates(cna::S_POINTER::POINTER_PP_EN) {
+            self.pointer
+        } else {
+            (self.control & 1) as usize
+        }
+    }
+}
+
+/// All executing blocks.
+pub(crate) struct RegisterFile {
+    blocks: Box<[BlockFile; 7]>,
+    lut_access: u32,
+}
+
+fn slot(register: &RegisterInfo) -> Option<(usize, usize)> {
+    let block = register.block.enable_bit()? as usize;
+    let word = ((register.offset - register.block.base()) / 4) as usize;
+    (word < WORDS).then_some((block, word))
+}
+
+impl RegisterFile {
+    /// The state after a reset.
+    pub(crate) fn new() -> Self {
+        let empty = || BlockFile {
+            groups: [[0; WORDS]; 2],
+            control: 0,
+            pointer: 0,
+            executer: 0,
+        };
+        Self {
+            blocks: Box::new([(); 7].map(|()| empty())),
+            lut_access: 0,
+        }
+    }
+
+    /// Writes a register of an executing block into the pointer's group.
+    pub(crate) fn write(&mut self, register: &'static RegisterInfo, value: u32) -> Result<(), FaultKind> {
+        let reserved = value & !register.known_bits();
+        if reserved != 0 {
+            return Err(not_modelled(register, "reserved bits", reserved, "reserved bits are 0"));
+        }
+        let Some((block, word)) = slot(register) else {
+            return Err(not_modelled(
+                register,
+                "",
+                value,
+                "only executing blocks have shadow registers",
+            ));
+        };
+        if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset || register.offset == dpu::LUT_ACCESS_DATA::INFO.offset {
+            return self.write_lut(register, value);
+        }
+        let file = &mut self.blocks[block];
+        match register.offset - register.block.base() {
+            0 => Err(not_modelled(register, "", value, "the status is read only")),
+            S_POINTER => {
+                use cna::S_POINTER as P;
+                if P::POINTER_PP_EN.get(value) == 1 && P::POINTER_PP_MODE.get(value) == 0 {
+                    return Err(broken(register, "POINTER_PP_MODE", 0, rules::POINTER_MODE));
+                }
+                if P::POINTER_PP_CLEAR.get(value) == 1 {
+                    file.pointer = 0;
+                }
+                if P::EXECUTER_PP_CLEAR.get(value) == 1 {
+                    file.executer = 0;
+                }
+                file.control = value & 0x0F;
+                Ok(())
+            }
+            OPERATION_ENABLE if value & 1 == 1 => Err(broken(register, "OP_EN", 1, rules::SINGLE_ENABLE)),
+            OPERATION_ENABLE => Ok(()),
+            _ => {
+                let group = file.write_group();
+                file.groups[group][word] = value;
+                Ok(())
+            }
+        }
+    }
+
+    /// Table access is not shadowed; with the write bit clear the data register changes nothing (§11, §12.6).
+    fn write_lut(&mut self, register: &'static RegisterInfo, value: u32) -> Result<(), FaultKind> {
+        if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset {
+            if dpu::LUT_ACCESS_CFG::LUT_ACCESS_TYPE.get(value) == 1 {
+                return Err(not_modelled(register, "LUT_ACCESS_TYPE", 1, "tables are not loaded"));
+            }
+            self.lut_access = value;
+        }
+        Ok(())
+    }
+
+    /// Reads back what the pointer's group holds.
+    pub(crate) fn read(&self, register: &RegisterInfo) -> u32 {
+        let Some((block, word)) = slot(register) else { return 0 };
+        let file = &self.blocks[block];
+        match register.offset - register.block.base() {
+            // Tasks run whole, so no block is ever seen running.
+            0 | OPERATION_ENABLE => 0,
+            S_POINTER => file.control & 0x0E | file.write_group() as u32 | (file.executer as u32) << 16,
+            _ if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset => self.lut_access,
+            _ => file.groups[file.write_group()][word],
+        }
+    }
+
+    /// A start of the program controller: pointers go back to group 0, executers stay where they are.
+    pub(crate) fn reset_pointers(&mut self) {
+        self.blocks.iter_mut().for_each(|block| block.pointer = 0);
+    }
+
+    /// The start word: every block of the mask must be about to execute the group just written.
+    pub(crate) fn enable(&mut self, mask: u32) -> Result<(), FaultKind> {
+        for block in Block::EXECUTING.into_iter().filter(|block| listed(*block, mask)) {
+            let file = &self.blocks[block.enable_bit().unwrap_or(0) as usize];
+            if file.executer != file.write_group() {
+                return Err(FaultKind::Program {
+                    block,
+                    rule: rules::EXECUTER_PARITY,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The task is over: whoever alternates, alternates.
+    pub(crate) fn finish(&mut self, mask: u32) {
+        for block in Block::EXECUTING.into_iter().filter(|block| listed(*block, mask)) {
+            let file = &mut self.blocks[block.enable_bit().unwrap_or(0) as usize];
+            if file.alternates(cna::S_POINTER::POINTER_PP_EN) {
+                file.pointer ^= 1;
+            }
+            if file.alternates(cna::S_POINTER::EXECUTER_PP_EN) {
+                file.executer ^= 1;
+            }
+        }
+    }
+
+    /// The executing group of a block.
+    pub(crate) fn executer(&self, block: Block) -> usize {
+        block.enable_bit().map_or(0, |bit| self.blocks[bit as usize].executer)
+    }
+
+    /// What the stages see: the executing groups.
+    pub(crate) fn view(&self) -> View<'_> {
+        View { file: self }
+    }
+}
+
+fn listed(block: Block, mask: u32) -> bool {
+    block.enable_bit().is_some_and(|bit| mask >> bit & 1 == 1)
+}
+
+/// Names a register value that the model does not do.
+pub(crate) fn not_modelled(
+    register: &'static RegisterInfo,
+    field: &'static str,
+    value: u32,
+    modelled: impl Into<String>,
+) -> FaultKind {
+    FaultKind::NotModelled {
+        register,
+        field,
+        value,
+        modelled: modelled.into(),
+    }
+}
+
+/// Names a register value that breaks a rule.
+pub(crate) fn broken(
+    register: &'static RegisterInfo,
+    field: &'static str,
+    value: u32,
+    rule: crate::fault::Rule,
+) -> FaultKind {
+    FaultKind::Rule {
+        register,
+        field,
+        value,
+        rule,
+    }
+}
+
+/// Typed, read-only access to the executing groups.
+pub(crate) struct View<'a> {
+    file: &'a RegisterFile,
+}
+
+impl View<'_> {
+    /// A whole register.
+    pub(crate) fn raw<R: Register>(&self) -> u32 {
+        let Some((block, word)) = slot(R::INFO) else { return 0 };
+        let file = &self.file.blocks[block];
+        file.groups[file.executer][word]
+    }
+
+    /// One field.
+    pub(crate) fn get<R: Register>(&self, field: Field<R>) -> u32 {
+        field.get(self.raw::<R>())
+    }
+
+    /// A field that must satisfy a rule.
+    pub(crate) fn held<R: Register>(
+        &self,
+        field: Field<R>,
+        holds: impl FnOnce(u32) -> bool,
+        rule: crate::fault::Rule,
+    ) -> Result<u32, FaultKind> {
+        let value = self.get(field);
+        if holds(value) {
+            Ok(value)
+        } else {
+            Err(broken(R::INFO, field.name, value, rule))
+        }
+    }
+
+    /// A field of which the model knows one value only.
+    pub(crate) fn only<R: Register>(&self, field: Field<R>, known: u32, meaning: &str) -> Result<(), FaultKind> {
+        let value = self.get(field);
+        if value == known {
+            Ok(())
+        } else {
+            Err(not_modelled(R::INFO, field.name, value, meaning))
+        }
+    }
+
+    /// A register of which the model knows one value only.
+    pub(crate) fn whole<R: Register>(&self, known: u32, meaning: &str) -> Result<(), FaultKind> {
+        let value = self.raw::<R>();
+        if value == known {
+            Ok(())
+        } else {
+            Err(not_modelled(R::INFO, "", value, meaning))
+        }
+    }
+
+    /// Registers by offset that must be 0.
+    pub(crate) fn zero(&self, block: Block, offsets: &[u32]) -> Result<(), FaultKind> {
+        for register in block
+            .registers()
+            .iter()
+            .copied()
+            .filter(|register| offsets.contains(&register.offset))
+        {
+            let Some((block, word)) = slot(register) else { continue };
+            let file = &self.file.blocks[block];
+            let value = file.groups[file.executer][word];
+            if value != 0 {
+                return Err(not_modelled(register, "", value, "only 0"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Completion of a start, by interrupt or by polling: both call [`Interrupt::ack_irq`] (sheet §3.5).
+//!
+//! Shared between thread and interrupt handler: atomics only, no lock.
+
+use ::core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use alloc::sync::Arc;
+
+use npu_device::Mmio;
+use npu_regs::task::{INTERRUPT_CLEAR_ALL, INTERRUPT_DMA_ERRORS};
+use npu_regs::{Register, pc};
+
+/// The handler's half of the driver.
+pub struct Interrupt {
+    mmio: Arc<dyn Mmio>,
+    expected: AtomicU32,
+    done: AtomicBool,
+    mismatches: AtomicU32,
+}
+
+/// Sets both bits of a pair when either is set: the group that ran last decides which one the hardware raises.
+fn pair(status: u32) -> u32 {
+    let either = (status | status >> 1) & 0x555;
+    either | either << 1
+}
+
+impl Interrupt {
+    pub(crate) fn new(mmio: Arc<dyn Mmio>) -> Self {
+        Self {
+            mmio,
+            expected: AtomicU32::new(0),
+            done: AtomicBool::new(false),
+            mismatches: AtomicU32::new(0),
+        }
+    }
+
+    /// Reads, compares and clears the interrupt. False when it was not ours: the line is shared with the IOMMU.
+    pub fn ack_irq(&self) -> bool {
+        let status = self.mmio.read32(pc::INTERRUPT_STATUS::INFO.offset);
+        if status == 0 {
+            return false;
+        }
+        self.mmio.write32(pc::INTERRUPT_CLEAR::INFO.offset, INTERRUPT_CLEAR_ALL);
+        if pair(status) == self.expected.load(Ordering::Acquire) {
+            self.done.store(true, Ordering::Release);
+        } else {
+            self.mismatches.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Interrupts that did not equal the last task's mask.
+    pub fn mismatches(&self) -> u32 {
+        self.mismatches.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn expect(&self, mask: u32) {
+        self.done.store(false, Ordering::Release);
+        self.expected.store(mask, Ordering::Release);
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// DMA errors are not in the mask, as with the vendor driver; they are seen in the raw status.
+    pub(crate) fn dma_errors(&self) -> u32 {
+        self.mmio.read32(pc::INTERRUPT_RAW_STATUS::INFO.offset) & INTERRUPT_DMA_ERRORS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pair;
+
+    #[test]
+    fn either_bit_of_a_pair_sets_both_and_bits_above_eleven_are_ignored() {
+        assert_eq!(pair(0x100), 0x300);
+        assert_eq!(pair(0x200), 0x300);
+        assert_eq!(pair(0x1_3000), 0);
+        assert_eq!(pair(0x401), 0xC03);
+    }
+}
