@@ -43,7 +43,7 @@ fn rows_int8_body(x: &[f32], k: usize, q: &mut [i8], scales: &mut [f32]) {
 
 /// Largest magnitude; NaN never wins; 0 for an empty slice.
 #[inline(always)]
-pub(crate) fn absmax(row: &[f32]) -> f32 {
+fn absmax(row: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 16];
     let (blocks, tail) = row.as_chunks::<16>();
     for block in blocks {

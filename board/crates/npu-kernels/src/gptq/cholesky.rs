@@ -31,13 +31,12 @@ pub struct Factor {
 /// When `h` is not `[n, n]`.
 pub fn cholesky_inverse_upper(h: &mut [f32], n: usize, damp_fraction: f32) -> Result<Factor, GptqError> {
     let mut factor = vec![0.0; h.len()];
-    let done = cholesky_inverse_upper_with(h, n, damp_fraction, None, &mut factor, &Run::threads(1))?;
+    let done = cholesky_inverse_upper_with(h, n, damp_fraction, &mut factor, &Run::threads(1))?;
     h.copy_from_slice(&factor);
     Ok(done)
 }
 
-/// [`cholesky_inverse_upper`] from `h` into `factor`, on several threads, with a flag; `permutation` (each of `0..n`
-/// once) takes column `permutation[i]` of H as column `i` of the factored matrix.
+/// [`cholesky_inverse_upper`] from `h` into `factor`, on several threads, with a flag.
 ///
 /// # Errors
 /// As [`cholesky_inverse_upper`], or [`GptqError::Cancelled`].
@@ -48,11 +47,10 @@ pub fn cholesky_inverse_upper_with(
     h: &[f32],
     n: usize,
     damp_fraction: f32,
-    permutation: Option<&[u32]>,
     factor: &mut [f32],
     run: &Run,
 ) -> Result<Factor, GptqError> {
-    factor_on(isa::active(), h, n, damp_fraction, permutation, factor, run)
+    factor_on(isa::active(), h, n, damp_fraction, factor, run)
 }
 
 /// [`cholesky_inverse_upper_with`] on a given instruction set.
@@ -61,15 +59,10 @@ pub(super) fn factor_on(
     h: &[f32],
     n: usize,
     damp_fraction: f32,
-    permutation: Option<&[u32]>,
     factor: &mut [f32],
     run: &Run,
 ) -> Result<Factor, GptqError> {
     assert!(h.len() == n * n && factor.len() == n * n, "H and the factor are [n, n]");
-    assert!(
-        permutation.is_none_or(|p| p.len() == n),
-        "the permutation has n entries"
-    );
     let diagonal = |i: usize| h[i * n + i];
     let dead_columns = (0..n).filter(|i| diagonal(*i) == 0.0).count();
     let trace: f64 = (0..n)
@@ -86,7 +79,7 @@ pub(super) fn factor_on(
     let mut damp_fraction = damp_fraction;
     for _ in 0..4 {
         let damp = (mean * f64::from(damp_fraction)) as f32;
-        load_reversed(h, n, permutation, damp, &mut lower);
+        load_reversed(h, n, damp, &mut lower);
         match cholesky(isa, &mut lower, n, run) {
             Ok(()) => {
                 invert_lower(isa, &lower, n, factor, run)?;
@@ -103,21 +96,11 @@ pub(super) fn factor_on(
     Err(GptqError::NotPositiveDefinite)
 }
 
-/// The damped, permuted H with both indices reversed.
-fn load_reversed(h: &[f32], n: usize, permutation: Option<&[u32]>, damp: f32, lower: &mut [f32]) {
-    let at = |i: usize| permutation.map_or(i, |p| p[i] as usize);
+/// The damped H with both indices reversed.
+fn load_reversed(h: &[f32], n: usize, damp: f32, lower: &mut [f32]) {
+    lower.iter_mut().rev().zip(h).for_each(|(to, from)| *to = *from);
     for i in 0..n {
-        let row = &h[at(i) * n..][..n];
-        let reversed = &mut lower[(n - 1 - i) * n..][..n];
-        match permutation {
-            None => reversed.iter_mut().rev().zip(row).for_each(|(to, from)| *to = *from),
-            Some(p) => reversed
-                .iter_mut()
-                .rev()
-                .zip(p)
-                .for_each(|(to, j)| *to = row[*j as usize]),
-        }
-        let diagonal = &mut reversed[n - 1 - i];
+        let diagonal = &mut lower[i * n + i];
         *diagonal = if *diagonal == 0.0 { 1.0 + damp } else { *diagonal + damp };
     }
 }

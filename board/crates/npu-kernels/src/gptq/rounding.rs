@@ -6,7 +6,7 @@
 use crate::dispatch::dispatch;
 use crate::gemm::{Into, Matrix, Product};
 use crate::isa::{self, Isa};
-use crate::quantize::{absmax, round_one};
+use crate::quantize::round_one;
 use crate::run::{Cancelled, Run, SharedMut};
 
 /// How to round.
@@ -22,7 +22,8 @@ pub struct Rounding<'a> {
     pub block_size: usize,
     /// Columns that share a scale; `width` for one scale per row.
     pub group_size: usize,
-    /// Order in which columns are rounded (each of `0..width` once); the factor belongs to the permuted Hessian.
+    /// Act-order with static groups: the original column of each column of W, which says whose group scale it uses. W, q,
+    /// the factor and the losses are all in processing order; the permutation is only looked up.
     pub permutation: Option<&'a [u32]>,
 }
 
@@ -31,11 +32,16 @@ impl Rounding<'_> {
     pub fn groups(&self) -> usize {
         self.width.div_ceil(self.group_size.max(1))
     }
+
+    /// The scale that column `column` of W uses.
+    fn group(&self, column: usize) -> usize {
+        self.permutation.map_or(column, |p| p[column] as usize) / self.group_size
+    }
 }
 
-/// Rounds `w [rows, width]` (consumed) to `q`, both in original column order, with `factor` = U of
+/// Rounds `w [rows, width]` (consumed) to `q`, column by column, with `factor` = U of
 /// [`cholesky_inverse_upper`](super::cholesky_inverse_upper). `scales [rows, groups]`: an entry that is 0 is set to
-/// absmax / qmax of its original weights, others are used as given. `column_loss[c] = Σ_rows err² / 2`, in original order.
+/// absmax / qmax of its weights before the first column moves, others are used as given. `column_loss[c] = Σ_rows err² / 2`.
 ///
 /// # Panics
 /// When a slice does not have the length its shape says, or the settings leave their range.
@@ -102,16 +108,12 @@ pub(super) fn quantize_on(
     );
     let limit = ((1 << (how.bits - 1)) - 1) as f32;
     fill_scales(w, how, limit, scales);
-    let at = |i: usize| how.permutation.map_or(i, |p| p[i] as usize);
-    if how.permutation.is_some() {
-        permute_rows(w, width, &at);
-    }
     let block_size = how.block_size.min(width.max(1));
     let mut errors = vec![0.0f32; rows * block_size];
     for start in (0..width).step_by(block_size) {
         let size = block_size.min(width - start);
         let errors = &mut errors[..rows * size];
-        let columns: Vec<usize> = (start..start + size).map(at).collect();
+        let scale_of: Vec<usize> = (start..start + size).map(|column| how.group(column)).collect();
         // The square of U that acts inside the block, packed so that rows of W stream through it.
         let square: Vec<f32> = (0..size)
             .flat_map(|j| factor[(start + j) * width + start..][..size].iter().copied())
@@ -124,22 +126,22 @@ pub(super) fn quantize_on(
                 let (w, q, errors) = unsafe {
                     (
                         shared_w.slice(row * width + start..row * width + start + size),
-                        shared_q.slice(row * width..(row + 1) * width),
+                        shared_q.slice(row * width + start..row * width + start + size),
                         shared_e.slice(row * size..(row + 1) * size),
                     )
                 };
                 let scales = &scales[row * groups..][..groups];
-                round_row_on(isa, w, q, errors, &square, scales, &columns, how.group_size, limit);
+                round_row_on(isa, w, q, errors, &square, scales, &scale_of, limit);
             }
         })?;
-        for (j, column) in columns.iter().enumerate() {
+        for (j, loss) in column_loss[start..start + size].iter_mut().enumerate() {
             let sum: f64 = errors
                 .iter()
                 .skip(j)
                 .step_by(size)
                 .map(|e| f64::from(*e) * f64::from(*e))
                 .sum();
-            column_loss[*column] = (sum / 2.0) as f32;
+            *loss = (sum / 2.0) as f32;
         }
         let rest = width - start - size;
         if rest > 0 && rows > 0 {
@@ -170,32 +172,31 @@ pub(super) fn quantize_on(
     Ok(())
 }
 
-/// Sets scales that are 0 to absmax / limit of their group of original columns.
+/// Sets scales that are 0 to absmax / limit of the columns of their group.
 fn fill_scales(w: &[f32], how: &Rounding, limit: f32, scales: &mut [f32]) {
     if how.width == 0 {
         return;
     }
+    let mut largest = vec![0.0f32; how.groups()];
     for (row, scales) in w.chunks_exact(how.width).zip(scales.chunks_exact_mut(how.groups())) {
-        for (group, scale) in row.chunks(how.group_size).zip(scales) {
-            if *scale == 0.0 {
-                *scale = absmax(group) / limit;
-            }
+        if scales.iter().all(|scale| *scale != 0.0) {
+            continue;
         }
-    }
-}
-
-fn permute_rows(w: &mut [f32], width: usize, at: &impl Fn(usize) -> usize) {
-    let mut permuted = vec![0.0f32; width];
-    for row in w.chunks_exact_mut(width.max(1)) {
-        permuted.iter_mut().enumerate().for_each(|(i, to)| *to = row[at(i)]);
-        row.copy_from_slice(&permuted);
+        largest.fill(0.0);
+        for (column, value) in row.iter().enumerate() {
+            let largest = &mut largest[how.group(column)];
+            *largest = if value.abs() > *largest { value.abs() } else { *largest };
+        }
+        for (scale, largest) in scales.iter_mut().zip(&largest) {
+            *scale = if *scale == 0.0 { largest / limit } else { *scale };
+        }
     }
 }
 
 dispatch! {
     /// Rounds one row of one block.
     fn round_row_on(w: &mut [f32], q: &mut [i8], errors: &mut [f32], square: &[f32], scales: &[f32],
-        columns: &[usize], group_size: usize, limit: f32) = round_row
+        scale_of: &[usize], limit: f32) = round_row
 }
 
 #[inline(always)]
@@ -206,15 +207,14 @@ fn round_row(
     errors: &mut [f32],
     square: &[f32],
     scales: &[f32],
-    columns: &[usize],
-    group_size: usize,
+    scale_of: &[usize],
     limit: f32,
 ) {
     let size = w.len();
     for j in 0..size {
-        let scale = scales[columns[j] / group_size];
+        let scale = scales[scale_of[j]];
         let rounded = if scale == 0.0 { 0 } else { round_one(w[j], scale, limit) };
-        q[columns[j]] = rounded as i8;
+        q[j] = rounded as i8;
         let upper = &square[j * size..][..size];
         let error = (-(rounded as f32)).mul_add(scale, w[j]) / upper[j];
         errors[j] = error;

@@ -29,7 +29,10 @@ pub fn attention(
         q.len() == m * heads * head_dim && out.len() == q.len(),
         "q and out are [m, heads, head_dim]"
     );
-    assert!(kv_heads > 0 && heads.is_multiple_of(kv_heads), "heads is a multiple of kv_heads");
+    assert!(
+        kv_heads > 0 && heads.is_multiple_of(kv_heads),
+        "heads is a multiple of kv_heads"
+    );
     let seen = if m == 0 { 0 } else { first_position + m };
     assert!(
         k.len() == v.len() && k.len() >= seen * kv_heads * head_dim,
