@@ -29,11 +29,11 @@ export abstract class Shown {
     const cells = rows
       .map(
         ([name, value]) =>
-          `<tr><th scope="row" style="text-align:left;font-weight:normal;opacity:.7">${escape(name)}</th><td style="text-align:left">${escape(value)}</td></tr>`,
+          `<tr><th scope="row" style="text-align:left;font-weight:normal;opacity:.7">${escapeHtml(name)}</th><td style="text-align:left">${escapeHtml(value)}</td></tr>`,
       )
       .join('');
     return {
-      'text/html': `<table><caption style="text-align:left;font-weight:bold">${escape(title)}</caption><tbody>${cells}</tbody></table>`,
+      'text/html': `<table><caption style="text-align:left;font-weight:bold">${escapeHtml(title)}</caption><tbody>${cells}</tbody></table>`,
       'text/plain': line,
     };
   }
@@ -58,6 +58,6 @@ export function hertz(value: number | null): string {
   return value >= 1e9 ? `${value / 1e9} GHz` : `${value / 1e6} MHz`;
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

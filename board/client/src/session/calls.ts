@@ -117,7 +117,10 @@ export class CallTable {
   cancel(key: number, connected: boolean, now: number): void {
     const call = this.#byKey.get(key);
     if (!call || call.cancelAt !== Number.POSITIVE_INFINITY) return;
-    if (!call.sent) return this.#fail(call, cancelled(call));
+    if (!call.sent) {
+      this.#fail(call, cancelled(call));
+      return;
+    }
     call.cancelAt = now + timing.cancelMs;
     if (connected) this.#emit({ type: 'send', frame: this.#frame(call, frameType.cancel, cancelMeta(), null) });
   }
@@ -137,21 +140,28 @@ export class CallTable {
   receive(frame: Frame, now: number): void {
     const call = this.#byId.get(frame.call);
     if (!call?.sent) return;
-    if (frame.type === frameType.item) return this.#item(call, frame);
+    if (frame.type === frameType.item) {
+      this.#item(call, frame);
+      return;
+    }
     if (frame.type === frameType.end) {
       call.itemCount = readEnd(frame.meta);
       if (call.itemCount !== call.nextItem)
         throw damaged(`END after ${call.nextItem} items that counts ${call.itemCount}`);
       return;
     }
-    if (frame.type === frameType.fail) return this.#fail(call, readFail(frame.meta, call.method.name));
+    if (frame.type === frameType.fail) {
+      this.#fail(call, readFail(frame.meta, call.method.name));
+      return;
+    }
     const result = readReply(frame.meta);
     if (call.method.stream && call.itemCount === null) throw damaged(`${call.method.name}: REPLY before END`);
     this.#forget(call);
     const unwanted = call.key === null || call.cancelAt !== Number.POSITIVE_INFINITY;
     if (unwanted && call.method.undo !== null) {
       if (call.key !== null) this.#emit({ type: 'fail', key: call.key, error: cancelled(call) });
-      return this.#undo(call, call.method.undo, result, now);
+      this.#undo(call, call.method.undo, result, now);
+      return;
     }
     if (call.key !== null) this.#emit({ type: 'reply', key: call.key, result, body: frame.body });
   }
@@ -223,7 +233,10 @@ export class CallTable {
     if (index > call.nextItem) throw damaged(`${call.method.name}: ITEM ${index} where ${call.nextItem} was due`);
     const sizeBytes = frame.meta.byteLength + (frame.body?.byteLength ?? 0);
     call.nextItem += 1;
-    if (call.key === null) return this.#credit(call, sizeBytes);
+    if (call.key === null) {
+      this.#credit(call, sizeBytes);
+      return;
+    }
     call.unconsumedBytes += sizeBytes;
     if (call.unconsumedBytes > timing.streamWindowBytes + this.#limits.maxFrameBytes)
       throw damaged(`${call.method.name}: more items than credit`);

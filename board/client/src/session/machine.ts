@@ -76,20 +76,24 @@ export class Session {
     switch (event.type) {
       case 'start':
         this.#giveUpAt = now + event.timeoutMs;
-        return this.#dial(now);
+        this.#dial(now);
+        return;
       case 'opened':
-        return this.#greet(event.wallMicros, now);
+        this.#greet(event.wallMicros, now);
+        return;
       case 'dialFailed':
         if (this.#phase === 'dialing') this.#dropped(event.error.message, event.error, now);
         return;
       case 'frame':
-        return this.#frame(event.frame, now);
+        this.#frame(event.frame, now);
+        return;
       case 'down':
         if (this.#phase === 'open' || this.#phase === 'greeting') this.#dropped(event.reason, null, now);
         return;
       case 'call':
         if (event.spec.epoch !== null && event.spec.epoch !== this.#epoch) {
-          return this.#push({ type: 'fail', key: event.key, error: stale() });
+          this.#push({ type: 'fail', key: event.key, error: stale() });
+          return;
         }
         this.#calls.add(event.key, event.spec, now);
         if (this.#phase === 'open') this.#calls.pump(now);
@@ -103,11 +107,14 @@ export class Session {
         this.#calls.cancel(event.key, this.#phase === 'open', now);
         return;
       case 'consumed':
-        return this.#calls.consumed(event.key, event.sizeBytes, this.#phase === 'open');
+        this.#calls.consumed(event.key, event.sizeBytes, this.#phase === 'open');
+        return;
       case 'close':
-        return this.#close(event.reason, event.error);
+        this.#close(event.reason, event.error);
+        return;
       case 'tick':
-        return this.#tick(now);
+        this.#tick(now);
+        return;
     }
   }
 
@@ -188,18 +195,22 @@ export class Session {
       case frameType.item:
       case frameType.end:
         this.#calls.receive(frame, now);
-        return this.#calls.pump(now);
+        this.#calls.pump(now);
+        return;
       case frameType.event: {
         const { lost, payload } = readEvent(frame.meta);
-        return this.#push({ type: 'event', topic: frame.method, payload, lost });
+        this.#push({ type: 'event', topic: frame.method, payload, lost });
+        return;
       }
       case frameType.pong:
-        return this.#pong(frame, now);
+        this.#pong(frame, now);
+        return;
       case frameType.bye:
-        return this.#close(
+        this.#close(
           `The board ended the session: ${readBye(frame.meta)}`,
           new BoardError('linkLost', `The board ended the session: ${readBye(frame.meta)}`),
         );
+        return;
       default:
         throw damaged(`a frame of type ${frame.type}, which only a host sends`);
     }
@@ -233,14 +244,21 @@ export class Session {
     this.#pings = this.#pings.filter((ping) => now < ping.deadlineAt);
     for (const { key } of late)
       this.#push({ type: 'fail', key, error: new BoardError('deadline', 'ping: no answer in time') });
-    if (this.#phase === 'open') return this.#checkLife(now);
+    if (this.#phase === 'open') {
+      this.#checkLife(now);
+      return;
+    }
     if (this.#phase === 'idle') return;
     if (now >= this.#giveUpAt) {
       this.#push({ type: 'hangUp', clean: false });
-      return this.#end(this.#gaveUp());
+      this.#end(this.#gaveUp());
+      return;
     }
     if (now < this.#phaseEndsAt) return;
-    if (this.#phase === 'waiting') return this.#dial(now);
+    if (this.#phase === 'waiting') {
+      this.#dial(now);
+      return;
+    }
     this.#push({ type: 'hangUp', clean: false });
     this.#dropped(
       'no HELLO',
@@ -253,7 +271,8 @@ export class Session {
     const silence = now - this.#lastLifeAt;
     if (silence >= timing.downMs) {
       this.#push({ type: 'hangUp', clean: false });
-      return this.#dropped(`no sign of life for ${timing.downMs / 1000} s`, null, now);
+      this.#dropped(`no sign of life for ${timing.downMs / 1000} s`, null, now);
+      return;
     }
     if (silence >= timing.suspectMs && !this.#suspect) this.#setSuspect(true);
     if (now >= this.#nextPingAt) this.#ping(now);
@@ -271,11 +290,15 @@ export class Session {
   /** The link is gone: the first time that is the end, later it is a pause. */
   #dropped(reason: string, error: BoardError | null, now: number): void {
     if (!this.#hello) {
-      return this.#end(
+      this.#end(
         notAnAgent(error) ?? new BoardError('board.not-an-agent', `The connection ended before HELLO: ${reason}`),
       );
+      return;
     }
-    if (error?.code === 'board.protocol-version') return this.#end(error);
+    if (error?.code === 'board.protocol-version') {
+      this.#end(error);
+      return;
+    }
     if (this.#phase === 'open') {
       this.#giveUpAt = now + this.#hello.graceMs;
       this.#suspect = false;

@@ -136,38 +136,49 @@ export class SessionRunner implements Caller {
   #do(action: SessionAction): void {
     switch (action.type) {
       case 'dial':
-        return this.#dial(action.timeoutMs);
+        this.#dial(action.timeoutMs);
+        return;
       case 'hangUp':
-        return this.#hangUp(action.clean);
+        this.#hangUp(action.clean);
+        return;
       case 'send':
-        return this.#link?.send(action.frame);
+        this.#link?.send(action.frame);
+        return;
       case 'reply':
-        return this.#waiters.get(action.key)?.resolve({ result: action.result, body: action.body });
+        this.#waiters.get(action.key)?.resolve({ result: action.result, body: action.body });
+        return;
       case 'fail':
-        return this.#waiters.get(action.key)?.reject(action.error);
+        this.#waiters.get(action.key)?.reject(action.error);
+        return;
       case 'pong':
-        return this.#waiters
-          .get(action.key)
-          ?.resolve({ roundTripMs: action.roundTripMs, boardTicks: action.boardTicks });
+        this.#waiters.get(action.key)?.resolve({ roundTripMs: action.roundTripMs, boardTicks: action.boardTicks });
+        return;
       case 'item': {
         const { key, payload, body, sizeBytes } = action;
-        return this.#waiters
+        this.#waiters
           .get(key)
           ?.onItem?.({ payload, body, taken: () => this.#feed({ type: 'consumed', key, sizeBytes }) });
+        return;
       }
       case 'ready':
-        return this.#ready?.resolve({ hello: action.hello, epoch: action.epoch });
+        this.#ready?.resolve({ hello: action.hello, epoch: action.epoch });
+        return;
       case 'reset':
-        return this.#listener.reset(action.hello, action.epoch, action.reason);
+        this.#listener.reset(action.hello, action.epoch, action.reason);
+        return;
       case 'state':
-        return this.#listener.state(action.state, action.reason);
+        this.#listener.state(action.state, action.reason);
+        return;
       case 'suspect':
-        return this.#listener.suspect(action.suspect);
+        this.#listener.suspect(action.suspect);
+        return;
       case 'event':
-        return this.#listener.event(action.topic, action.payload, action.lost);
+        this.#listener.event(action.topic, action.payload, action.lost);
+        return;
       case 'ended':
         this.#ready?.reject(action.error);
-        return this.#listener.ended(action.error);
+        this.#listener.ended(action.error);
+        return;
     }
   }
 

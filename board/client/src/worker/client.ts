@@ -123,29 +123,39 @@ export class LinkClient implements Caller {
   #receive(message: FromLink): void {
     switch (message.type) {
       case 'done':
-        return this.#waiters.get(message.id)?.resolve(message.value);
+        this.#waiters.get(message.id)?.resolve(message.value);
+        return;
       case 'failed':
-        return this.#waiters.get(message.id)?.reject(fromPortable(message.error));
+        this.#waiters.get(message.id)?.reject(fromPortable(message.error));
+        return;
       case 'item': {
         const { id, payload, body } = message;
         const taken = () => this.#endpoint.post({ type: 'taken', id });
-        return this.#waiters.get(id)?.onItem?.({ payload, body, taken });
+        this.#waiters.get(id)?.onItem?.({ payload, body, taken });
+        return;
       }
       case 'progress':
-        return this.#waiters.get(message.id)?.onProgress?.(message.progress);
+        this.#waiters.get(message.id)?.onProgress?.(message.progress);
+        return;
       case 'state':
-        return this.#listener.state(message.state, message.reason);
+        this.#listener.state(message.state, message.reason);
+        return;
       case 'suspect':
-        return this.#listener.suspect(message.suspect);
+        this.#listener.suspect(message.suspect);
+        return;
       case 'reset':
-        return this.#listener.reset(message.opened, message.reason);
+        this.#listener.reset(message.opened, message.reason);
+        return;
       case 'event':
-        return this.#listener.event(message.topic, message.payload, message.lost);
+        this.#listener.event(message.topic, message.payload, message.lost);
+        return;
       case 'ended':
-        return this.#end(fromPortable(message.error));
+        this.#end(fromPortable(message.error));
+        return;
       case 'closed':
         this.#end(new BoardError('board.closed', 'The board is closed'));
-        return this.#markClosed();
+        this.#markClosed();
+        return;
     }
   }
 
