@@ -22,7 +22,7 @@ export class SendQueue {
   readonly #waiting: Item[] = [];
   #running = false;
   #queuedBytes = 0;
-  #idle: (() => void)[] = [];
+  #last: Promise<void> = Promise.resolve();
 
   constructor(sink: FrameSink, onError: (error: unknown) => void) {
     this.#sink = sink;
@@ -41,15 +41,16 @@ export class SendQueue {
   send(frames: (Uint8Array | string)[], before?: () => void): Promise<void> {
     const sizeBytes = frames.reduce((sum, frame) => sum + frame.length, 0);
     this.#queuedBytes += sizeBytes;
-    return new Promise((done) => {
+    this.#last = new Promise((done) => {
       this.#waiting.push({ frames, sizeBytes, before, done });
       if (!this.#running) void this.#run();
     });
+    return this.#last;
   }
 
-  /** Resolves when everything sent so far has been taken. */
-  async flushed(): Promise<void> {
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  /** Resolves when everything sent so far has been taken; what is sent later is not waited for. */
+  flushed(): Promise<void> {
+    return this.#last;
   }
 
   async #run(): Promise<void> {
@@ -71,8 +72,5 @@ export class SendQueue {
     }
     this.#waiting.length = 0;
     this.#running = false;
-    const idle = this.#idle;
-    this.#idle = [];
-    for (const resolve of idle) resolve();
   }
 }

@@ -3,7 +3,8 @@
  * pauses and how everything ends; refuses to know any language.
  *
  * Bounds: at most {@link maxOpenRequests} unanswered requests and {@link maxQueuedBytes} of unsent bytes; beyond, shell
- * is not read (ZeroMQ then holds 1000 messages per client and pushes back). Control and heartbeat are always read.
+ * is not read (ZeroMQ then holds 1000 messages per client and pushes back). After an error, twice as many are read in
+ * order to refuse them. Control and heartbeat are always read.
  */
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly language: Language;
   /** One line about something that is nobody's reply: a dropped message, an unknown type. */
   readonly log: (line: string) => void;
+  /** Unanswered shell requests after which reading pauses, {@link maxOpenRequests} by default. */
+  readonly maxOpenRequests?: number;
   /** Name in the headers; the user's by default. */
   readonly username?: string;
 }
@@ -68,7 +71,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ) =>
     openRequests({ name, endpoint: endpoints[name], signer, writer, log, onMessage, ...(mayRead ? { mayRead } : {}) });
 
+  const maxOpen = options.maxOpenRequests ?? maxOpenRequests;
   let openCount = 0;
+  let draining = false;
+  let wake = (): void => {};
+  const changed = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+    });
   let ending = false;
   let settleClosed: (value: { restart: boolean }) => void = () => {};
   const closed = new Promise<{ readonly restart: boolean }>((resolve) => {
@@ -89,8 +99,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const scope: Scope = { language, publish, interrupt: interruptOnce, requestShutdown };
 
     async function shellMayRead(): Promise<void> {
-      while (openCount >= maxOpenRequests || Math.max(shell.queuedBytes, iopub.queuedBytes) > maxQueuedBytes) {
-        await nextTurn();
+      for (;;) {
+        if (openCount >= (draining ? 2 : 1) * maxOpen) await changed();
+        else if (shell.queuedBytes > maxQueuedBytes) await shell.flushed();
+        else if (iopub.queuedBytes > maxQueuedBytes) await iopub.flushed();
+        else return;
       }
     }
 
@@ -100,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         .catch((error: Error) => log(`${request.message.header.msg_type}: ${error.stack ?? error.message}`))
         .finally(() => {
           openCount -= 1;
+          wake();
           // Answered and idle: now the kernel may go.
           if (shutdownAsked && request.message.header.msg_type === 'shutdown_request') void end(shutdownAsked.restart);
         });
@@ -140,7 +154,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
 
     async function drain(): Promise<void> {
-      while (shell.readable && openCount < maxOpenRequests) await nextTurn();
+      draining = true;
+      wake();
+      while (shell.readable && openCount < 2 * maxOpen) await nextTurn();
+      draining = false;
     }
 
     let interrupting: Promise<void> | undefined;

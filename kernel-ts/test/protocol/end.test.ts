@@ -27,6 +27,24 @@ test('an interrupt ends the running cell, is answered on control, and refuses th
   expect(of(queued)).toEqual(['status:busy', 'status:idle']);
 });
 
+test('with too many open requests shell waits, control does not, and nothing is lost', async () => {
+  const small = await startEcho({ maxOpenRequests: 3 });
+  const end = await small.connect();
+  await end.execute('wait', { stop_on_error: false });
+  const ids: string[] = [];
+  for (let i = 0; i < 20; i += 1) ids.push(await end.execute(`value ${i}`));
+  await end.send('shell', 'kernel_info_request');
+  await end.send('control', 'kernel_info_request');
+  expect((await end.receive('control')).header.msg_type).toBe('kernel_info_reply');
+  expect(small.language.executed.length).toBe(1);
+  await end.send('control', 'interrupt_request');
+  expect((await end.receive('shell')).content.ename).toBe('Interrupted');
+  const replies = [];
+  for (let i = 0; i < 21; i += 1) replies.push((await end.receive('shell')).parent.msg_id);
+  expect(replies.filter((id) => ids.includes(id as string))).toEqual(ids);
+  await small.end();
+});
+
 test('SIGINT and interrupt_request at the same time interrupt once', async () => {
   const release = kernel.language.holdInterrupts();
   const signal = kernel.server.interrupt();

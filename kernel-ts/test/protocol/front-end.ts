@@ -159,7 +159,9 @@ export interface TestKernel {
 }
 
 /** An echo kernel over ipc, or over tcp. */
-export async function startEcho(options: { transport?: 'tcp' | 'ipc'; key?: string } = {}): Promise<TestKernel> {
+export async function startEcho(
+  options: { transport?: 'tcp' | 'ipc'; key?: string; maxOpenRequests?: number } = {},
+): Promise<TestKernel> {
   const folder = await mkdtemp(join(tmpdir(), 'npulab-'));
   const transport = options.transport ?? 'ipc';
   const ports = transport === 'tcp' ? await freePorts(5) : [1, 2, 3, 4, 5];
@@ -174,7 +176,13 @@ export async function startEcho(options: { transport?: 'tcp' | 'ipc'; key?: stri
   const language = new EchoLanguage();
   const log: string[] = [];
   const connection = parseConnection(json);
-  const server = await startServer({ connection, language, log: (line) => log.push(line), username: 'kernel' });
+  const server = await startServer({
+    connection,
+    language,
+    log: (line) => log.push(line),
+    username: 'kernel',
+    ...(options.maxOpenRequests === undefined ? {} : { maxOpenRequests: options.maxOpenRequests }),
+  });
   const ends: { close(): void }[] = [];
   return {
     json,

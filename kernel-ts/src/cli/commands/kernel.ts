@@ -24,7 +24,7 @@ The kernel. Jupyter calls it with the connection file that it has written.
     );
     const log = openLog();
     const connection = await readConnectionFile(words[0]!);
-    const engine = await createEngine({
+    const engine = createEngine({
       ...globals(),
       folder: process.cwd(),
       check: values.check === 'warn' || values.check === 'off' ? values.check : 'error',

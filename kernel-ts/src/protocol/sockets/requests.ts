@@ -31,6 +31,8 @@ export interface RequestSocket {
   /** True while a message has arrived that `onMessage` has not seen. */
   readonly readable: boolean;
   readonly queuedBytes: number;
+  /** Resolves once ZeroMQ has every reply so far. */
+  flushed(): Promise<void>;
   close(): void;
 }
 
@@ -52,6 +54,7 @@ export async function openRequests(options: RequestSocketOptions): Promise<Reque
     get queuedBytes() {
       return queue.queuedBytes;
     },
+    flushed: () => queue.flushed(),
     close: () => socket.close(),
   };
 }
