@@ -8,6 +8,7 @@
 //! truncates and the same steps give the same bytes again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -22,7 +23,6 @@ use crate::tensor::{Tensor, Values};
 use crate::{Model, ModelError, Sampling, StreamDecoder, TensorData, TensorView, TraceRecord};
 
 /// One sequence of tokens in a model. All of its state lies in host memory, so dropping it frees everything.
-#[derive(Debug)]
 pub struct Inference {
     plan: Arc<Plan>,
     sampling: Sampling,
@@ -51,6 +51,19 @@ pub struct Inference {
 
 /// The brief's name of [`Inference`].
 pub type TinyLlamaInference = Inference;
+
+impl fmt::Debug for Inference {
+    /// One line; outputs and caches are not printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Inference({} tokens, position {}, next operator {})",
+            self.tokens.len(),
+            self.position,
+            self.next
+        )
+    }
+}
 
 impl Inference {
     /// Opens a session at the start of `prompt`; nothing runs yet.

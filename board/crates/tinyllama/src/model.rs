@@ -3,6 +3,7 @@
 //! Knows where each operator's parameters lie. Refuses to know file names and its own name (the manifest has both).
 //! Its sessions share one pair of device work buffers: the device runs one job at a time.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -47,7 +48,6 @@ pub struct ModelInfo {
 }
 
 /// One linear layer: B packed on the device, one scale per output channel.
-#[derive(Debug)]
 pub(crate) struct Linear {
     pub weights: BufferId,
     /// Output channels, unpadded.
@@ -59,7 +59,6 @@ pub(crate) struct Linear {
 }
 
 /// What an operator needs beside its inputs.
-#[derive(Debug)]
 pub(crate) enum Parameters {
     None,
     /// RMS norm, `[hidden]`
@@ -68,21 +67,18 @@ pub(crate) enum Parameters {
 }
 
 /// The embedding table `[vocabulary, hidden]`, kept in the file's type.
-#[derive(Debug)]
 pub(crate) struct Embedding {
     pub dtype: Dtype,
     pub bytes: Vec<u8>,
 }
 
 /// Device buffers a job's activations and results lie in.
-#[derive(Debug)]
 pub(crate) struct Work {
     pub a: BufferId,
     pub c: BufferId,
 }
 
 /// A model in device memory. Dropping it without [`Model::unload`] leaves that memory allocated.
-#[derive(Debug)]
 pub struct Model {
     pub(crate) config: Config,
     pub(crate) tokenizer: Tokenizer,
@@ -95,6 +91,18 @@ pub struct Model {
     pub(crate) pass_rows: usize,
     pub(crate) info: ModelInfo,
     pub(crate) buffers: Vec<BufferId>,
+}
+
+impl fmt::Debug for Model {
+    /// One line; weights are not printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (config, bytes) = (&self.config, self.info.device_weight_bytes);
+        write!(
+            f,
+            "Model({} layers, hidden {}, {bytes} bytes on the device)",
+            config.layers, config.hidden
+        )
+    }
 }
 
 impl Model {

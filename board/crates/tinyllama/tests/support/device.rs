@@ -19,12 +19,20 @@ pub struct TestDevice {
     /// Operations of each job so far.
     pub jobs: Vec<Vec<MatmulInt8>>,
     /// Bytes that may be allocated; 0 = any.
-    pub memory_bytes: u64,
+    memory_bytes: u64,
     /// Ends the next wait with this error.
     pub fail_next: Option<DeviceError>,
 }
 
 impl TestDevice {
+    /// A device with this much memory in bytes.
+    pub fn with_memory(memory_bytes: u64) -> Self {
+        Self {
+            memory_bytes,
+            ..Self::default()
+        }
+    }
+
     pub fn live_buffers(&self) -> usize {
         self.buffers.len()
     }
