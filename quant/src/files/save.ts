@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { QuantError } from '../errors.js';
 import type { LlamaModel } from '../model/model.js';
 import { cancellable, throwIfCancelled } from '../pace.js';
-import { modelFiles } from './model-files.js';
+import { modelDigest } from './manifest.js';
+import { manifestOfFiles, modelFiles } from './model-files.js';
 
 const WRITE_BYTES = 1 << 22;
 
@@ -15,7 +16,7 @@ export interface SavedModel {
   readonly folder: string;
   /** Bytes written, all files. */
   readonly sizeBytes: number;
-  /** The model's digest; equals `digest()` of the model opened from the folder. */
+  /** Digest of the files written; equals `digest()` of the model opened from the folder. */
   readonly digest: string;
 }
 
@@ -42,7 +43,7 @@ export async function save(model: LlamaModel, folder: string, options: SaveOptio
     const files = modelFiles(model);
     let total = 0;
     for (const chunks of files.values()) for (const chunk of chunks) total += chunk.length;
-    const digest = await model.digest(options);
+    const digest = modelDigest(await manifestOfFiles(model, options.signal));
     await mkdir(target, { recursive: true });
     const temporary: string[] = [];
     let done = 0;
