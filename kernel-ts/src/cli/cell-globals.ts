@@ -1,15 +1,9 @@
 /** The names a cell sees, composed from `display` and `lab`. Loaded by the engine in its child process. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { createDisplay, html, jupyterDisplay, md, present, svg } from '../display/index.js';
 import type { CellGlobals, CellHost } from '../engine/cell-host.js';
 import { Lab } from '../lab/index.js';
 import { version } from '../version.js';
-
-/** Where kernel and agents write their logs. */
-export function logFolder(): string {
-  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'npulab');
-}
+import { logFolder } from './log-file.js';
 
 /** Lines after an error's message: its code and what to do, where it carries them. */
 function explain(error: unknown): readonly string[] {

@@ -50,3 +50,13 @@ export function parse<const T extends Options>(
   }
   return { values: parsed.values, words: positionals };
 }
+
+/** Values of `--check` and NPULAB_CHECK: what a type error does. */
+export const checkModes = ['error', 'warn', 'off'] as const;
+
+/** @throws CliError `cli.usage` for any other word. */
+export function checkMode(value: string): (typeof checkModes)[number] {
+  const mode = checkModes.find((one) => one === value);
+  if (mode === undefined) throw new CliError('cli.usage', `--check is "${value}", not error, warn or off`);
+  return mode;
+}

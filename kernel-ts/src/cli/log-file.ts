@@ -18,9 +18,14 @@ export interface LogFile {
 /** Most bytes one process writes; what comes after is dropped, so that a flood of bad messages cannot fill the disk. */
 const maxLogBytes = 16 * 1024 * 1024;
 
-/** Opens `kernel-PID.log` in the folder. */
+/** The log of the kernel with this process id. */
+export function kernelLog(pid: number, folder: string = logFolder()): string {
+  return join(folder, `kernel-${pid}.log`);
+}
+
+/** Opens this process's log in the folder; the file appears with its first line. */
 export function openLog(folder: string = logFolder(), now: () => Date = () => new Date()): LogFile {
-  const path = join(folder, `kernel-${process.pid}.log`);
+  const path = kernelLog(process.pid, folder);
   let writtenBytes = 0;
   return {
     path,

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createEngine } from '../../engine/index.js';
 import { readConnectionFile, startServer, watchParent } from '../../protocol/index.js';
-import { type Command, exit, parse } from '../command.js';
+import { type Command, checkMode, exit, parse } from '../command.js';
 import { openLog } from '../log-file.js';
 
 export const kernel: Command = {
@@ -27,10 +27,11 @@ The kernel. Jupyter calls it with the connection file that it has written.
     const engine = createEngine({
       ...globals(),
       folder: process.cwd(),
-      check: values.check === 'warn' || values.check === 'off' ? values.check : 'error',
+      check: checkMode(values.check),
       logFile: log.path,
     });
-    const server = await startServer({ connection, language: engine, log: log.write }).catch(async (error) => {
+    const server = await startServer({ connection, language: engine, log: log.write }).catch(async (error: Error) => {
+      log.write(`not started: ${error.message}`);
       await engine.shutdown();
       throw error;
     });

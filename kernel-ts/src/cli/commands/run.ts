@@ -11,8 +11,9 @@ import {
   runNotebook,
   unknownParameters,
 } from '../../report/runner/index.js';
-import { type Command, exit, parse, type Streams } from '../command.js';
+import { type Command, checkMode, exit, parse, type Streams } from '../command.js';
 import { CliError } from '../errors.js';
+import { kernelLog } from '../log-file.js';
 
 export const run: Command = {
   help: `Usage: npulab run IN.ipynb -o OUT.ipynb [--html FILE] [-p NAME=VALUE]...
@@ -42,12 +43,7 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
     );
     if (values.output === undefined && values.html === undefined)
       throw new CliError('cli.usage', '-o OUT.ipynb is missing');
-    if (values.check !== undefined) {
-      if (!['error', 'warn', 'off'].includes(values.check)) {
-        throw new CliError('cli.usage', `--check is "${values.check}", not error, warn or off`);
-      }
-      process.env.NPULAB_CHECK = values.check;
-    }
+    if (values.check !== undefined) process.env.NPULAB_CHECK = checkMode(values.check);
     const path = resolve(words[0]!);
     const notebook = parseNotebook(await read(path), basename(path));
     const parameters: Parameters = Object.fromEntries(values.parameter.map(parseParameter));
@@ -56,9 +52,13 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
     }
     const { signal, release } = interruptible(streams);
     const onProgress = values.quiet ? () => {} : progressLines(streams);
-    const result = await runNotebook(notebook, { folder: dirname(path), parameters, signal, onProgress }).finally(
-      release,
-    );
+    const result = await runNotebook(notebook, {
+      folder: dirname(path),
+      parameters,
+      signal,
+      onProgress,
+      logFile: kernelLog,
+    }).finally(release);
     await writeResults(result.notebook, values, parameters, basename(path, extname(path)), streams);
     if (!result.error) {
       streams.err(`npulab: done in ${seconds(result.durationMs)}\n`);

@@ -6,6 +6,7 @@ import { buildsHere, checkBuilds, compareRuns, recordIn, withoutOutputs } from '
 import { type Parameters, runNotebook } from '../../report/runner/index.js';
 import { type Command, exit, parse } from '../command.js';
 import { CliError, describe } from '../errors.js';
+import { kernelLog } from '../log-file.js';
 
 export const verify: Command = {
   help: `Usage: npulab verify REPORT.html [--any-build] [--json]
@@ -30,7 +31,11 @@ Exit status: 0 equal, 1 different (the first differences are named), 2 could not
       const record = recordIn(await read(path), basename(path));
       if (!values['any-build']) checkBuilds(record, buildsHere());
       const parameters = record.parameters as Parameters;
-      const { notebook, error } = await runNotebook(withoutOutputs(record.notebook), { folder, parameters });
+      const { notebook, error } = await runNotebook(withoutOutputs(record.notebook), {
+        folder,
+        parameters,
+        logFile: kernelLog,
+      });
       const result = compareRuns(record, notebook);
       if (values.json) streams.out(`${JSON.stringify(result, undefined, 1)}\n`);
       else {

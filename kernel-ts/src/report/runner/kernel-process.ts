@@ -31,8 +31,15 @@ export interface KernelProcess {
   end(graceMs: number): Promise<void>;
 }
 
-/** Starts a kernel in a folder. Its stdout and stderr are not the notebook's: they go into errors only. */
-export async function startKernel(folder: string, command: readonly string[]): Promise<KernelProcess> {
+/**
+ * Starts a kernel in a folder. Its stdout and stderr are not the notebook's: they go into errors only. `logFile` names the
+ * log of a kernel by its process id, for the error text.
+ */
+export async function startKernel(
+  folder: string,
+  command: readonly string[],
+  logFile?: (pid: number) => string,
+): Promise<KernelProcess> {
   const home = await mkdtemp(join(tmpdir(), 'npulab-run-'));
   const file = {
     transport: 'ipc',
@@ -65,8 +72,9 @@ export async function startKernel(folder: string, command: readonly string[]): P
     child.once('close', (code, signal) => {
       if (ending) return;
       const how = signal ? `by ${signal}` : `with status ${code}`;
+      const log = logFile && child.pid !== undefined ? ` (log: ${logFile(child.pid)})` : '';
       const text = stderr.trim();
-      reject(new RunnerError('runner.kernel-died', `the kernel ended ${how}${text === '' ? '' : `:\n${text}`}`));
+      reject(new RunnerError('runner.kernel-died', `the kernel ended ${how}${log}${text === '' ? '' : `:\n${text}`}`));
     });
   });
   died.catch(() => {});

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** How long the kernel may take to end, or an interrupted cell to stop. */
   readonly graceMs?: number;
+  /** Names the log of a kernel by its process id, for error texts. */
+  readonly logFile?: (pid: number) => string;
   /** Command of another kernel, for tests; `{connection_file}` is replaced. */
   readonly command?: readonly string[];
 }
@@ -70,7 +72,7 @@ export async function runNotebook(notebook: Notebook, options: RunOptions): Prom
   const started = performance.now();
   const graceMs = options.graceMs ?? 10_000;
   const prepared = inject(normalized(notebook, 'the notebook'), options.parameters ?? {});
-  const kernel = await startKernel(options.folder, options.command ?? kernelCommand);
+  const kernel = await startKernel(options.folder, options.command ?? kernelCommand, options.logFile);
   const client = connectClient(kernel.connection);
   let closing = false;
   try {

@@ -1,0 +1,120 @@
+/** The kernel as Jupyter starts it: a process with the real engine, ended in every way there is. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ConnectionJson, FrontEnd, kinds } from '../protocol/front-end.js';
+
+const launcher = fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
+
+let folder: string;
+let json: ConnectionJson;
+let front: FrontEnd | undefined;
+let process_: ChildProcess | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'npulab-kernel-'));
+  const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
+  json = { transport: 'ipc', ip: join(folder, 'k'), key: 'secret', signature_scheme: 'hmac-sha256', ...ports };
+  await writeFile(join(folder, 'connection.json'), JSON.stringify(json));
+});
+afterEach(async () => {
+  front?.close();
+  front = undefined;
+  process_?.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+function start(program: string, args: string[]): ChildProcess {
+  const env = { ...process.env, XDG_STATE_HOME: join(folder, 'state') };
+  process_ = spawn(program, args, { cwd: folder, env, stdio: ['pipe', 'ignore', 'inherit'] });
+  return process_;
+}
+
+async function startKernel(): Promise<{ kernel: ChildProcess; front: FrontEnd }> {
+  const kernel = start(process.execPath, [launcher, 'kernel', join(folder, 'connection.json')]);
+  front = await FrontEnd.connect(json);
+  return { kernel, front };
+}
+
+/** Ids of all processes below this one. */
+function descendants(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => {
+    const text = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  });
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** True once the process is gone; a dead one whose parent has not looked counts as gone. */
+function gone(pid: number): boolean {
+  if (!existsSync(`/proc/${pid}/stat`)) return true;
+  try {
+    return /^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+/** Polls until all are gone; the test's own time limit ends it. */
+async function allGone(pids: readonly number[]): Promise<void> {
+  while (!pids.every(gone)) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function ended(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
+  return new Promise((resolve) => child.once('exit', (code, signal) => resolve([code, signal])));
+}
+
+test('answers as a TypeScript kernel and runs a cell', async () => {
+  const { front } = await startKernel();
+  await front.send('control', 'kernel_info_request');
+  const { language_info: language } = (await front.receive('control')).content;
+  expect([language.name, language.mimetype, language.file_extension]).toEqual(['typescript', 'text/typescript', '.ts']);
+  const id = await front.execute('const answer: number = 6 * 7;\nanswer');
+  expect((await front.receive('shell')).content).toMatchObject({ status: 'ok', execution_count: 1 });
+  const result = (await front.until(id)).find((message) => message.header.msg_type === 'execute_result');
+  expect(result?.content.data['text/plain']).toBe('42');
+});
+
+test('SIGINT stops an endless loop and keeps the variables', async () => {
+  const { kernel, front } = await startKernel();
+  const first = await front.execute('let kept = 42; console.log("ready"); while (true) {}');
+  while ((await front.iopub()).header.msg_type !== 'stream');
+  kernel.kill('SIGINT');
+  expect((await front.receive('shell')).content.status).toBe('error');
+  expect(kinds(await front.until(first)).slice(-2)).toEqual(['error', 'status:idle']);
+  const second = await front.execute('kept');
+  expect((await front.receive('shell')).content.status).toBe('ok');
+  const result = (await front.until(second)).find((message) => message.header.msg_type === 'execute_result');
+  expect(result?.content.data['text/plain']).toBe('42');
+});
+
+test('while a cell spins, heartbeat and control answer, and shutdown ends every process', async () => {
+  const { kernel, front } = await startKernel();
+  await front.execute('console.log("ready"); while (true) {}');
+  while ((await front.iopub()).header.msg_type !== 'stream');
+  await front.send('control', 'kernel_info_request');
+  expect((await front.receive('control')).content.status).toBe('ok');
+  const family = descendants(kernel.pid!);
+  expect(family.length).toBeGreaterThan(0);
+  const exit = ended(kernel);
+  await front.send('control', 'shutdown_request', { restart: true });
+  expect((await front.receive('control')).content).toEqual({ status: 'ok', restart: true });
+  expect(await exit).toEqual([0, null]);
+  await allGone(family);
+});
+
+test('ends with all its processes when its parent dies, also while a cell spins', async () => {
+  const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify([launcher, 'kernel', join(folder, 'connection.json')])}, { stdio: 'ignore' }); setInterval(() => {}, 1e6);`;
+  const parent = start(process.execPath, ['-e', script]);
+  front = await FrontEnd.connect(json);
+  await front.execute('console.log("ready"); while (true) {}');
+  while ((await front.iopub()).header.msg_type !== 'stream');
+  const family = descendants(parent.pid!);
+  expect(family.length).toBeGreaterThan(1);
+  parent.kill('SIGKILL');
+  await allGone(family);
+});
