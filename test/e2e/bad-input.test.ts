@@ -34,7 +34,7 @@ const cells = {
   address: "await lab.connect('ftp://board')",
   refused: "await lab.connect('tcp://127.0.0.1:1', { timeoutMs: 5000 })",
   'agent-missing': "process.env.NPULAB_AGENT = '/nowhere/npulabd'; await lab.connect()",
-  'agent-version': 'process.env.NPULAB_AGENT = `${process.cwd()}/old-agent`; await lab.connect()',
+  'agent-version': "process.env.NPULAB_AGENT = lab.path('old-agent'); await lab.connect()",
   'task-shape':
     "const a = await board.memory.allocate(64); await board.tasks.submit({ kind: 'matmulInt8', m: 1, k: 4096, n: 16, a: { buffer: a }, b: { buffer: a }, c: { buffer: a } })",
   freed: 'await a.free(); await a.read()',
