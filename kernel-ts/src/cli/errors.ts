@@ -35,6 +35,7 @@ export function describe(error: unknown): string {
   }
   if (typeof code === 'string') lines.push(`Code: ${code}`);
   if (typeof remedy === 'string') lines.push(`Remedy: ${remedy}`);
+  else if (code === 'ERR_MODULE_NOT_FOUND') lines.push('Remedy: run npm install and npm run build in the repository');
   else if (error.stack) lines.push(error.stack);
   return `${lines.join('\n')}\n`;
 }
