@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 pub use device::TestDevice;
-pub use files::{Shape, Weights, Writer, model_files, sentencepiece, small_tokenizer};
+pub use files::{Shape, Tensors, Weights, Writer, model_files, sentencepiece, small_tokenizer};
 pub use reference::{Activations, forward};
 use tinyllama::{Model, ModelError, ModelFiles};
 
