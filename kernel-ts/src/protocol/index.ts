@@ -6,10 +6,11 @@ export {
   parseConnection,
   readConnectionFile,
 } from './connection-file.js';
+export { maxOpenRequests, maxQueuedBytes } from './dispatcher.js';
 export { ProtocolError, type ProtocolErrorCode, protocolRemedies } from './errors.js';
 export type * from './language.js';
 export { decode, type Message, protocolVersion, toFrames } from './message.js';
 export { maxOutputBytes } from './outputs.js';
 export { type ParentWatchHost, watchParent } from './parent-watch.js';
-export { maxOpenRequests, maxQueuedBytes, type Server, type ServerOptions, startServer } from './server.js';
+export { type Server, type ServerOptions, startServer } from './server.js';
 export { Signer } from './signature.js';

@@ -160,3 +160,10 @@ test('5000 messages of one cell arrive before its reply and idle', async () => {
   expect(iopub.length).toBe(5003);
   expect(iopub.slice(2, -1).map((m) => m.content.text)).toEqual(Array.from({ length: 5000 }, (_, i) => `${i}\n`));
 });
+
+test('a reader that sleeps through 20 000 messages finds them all', async () => {
+  const id = await front.execute('repeat 20000');
+  expect((await front.receive('shell')).content.status).toBe('ok');
+  const texts = (await front.until(id)).slice(2, -1).map((m) => m.content.text);
+  expect(texts).toEqual(Array.from({ length: 20_000 }, (_, i) => `${i}\n`));
+});

@@ -1,0 +1,144 @@
+/**
+ * From a decoded request to its reply: busy, the handler, the reply after all outputs, idle. Knows how many requests are
+ * open and when reading shell must pause; refuses to know sockets and message contents.
+ *
+ * Surprising: after an error twice as many requests are read as otherwise, in order to refuse them (`executor.ts`).
+ */
+import { Executor } from './executor.js';
+import type { Language } from './language.js';
+import type { Json } from './message.js';
+import { handlers } from './messages/table.js';
+import { Outputs } from './outputs.js';
+import { errorReply, type Reply, type Request, type Scope } from './request.js';
+import type { IoPub } from './sockets/iopub.js';
+import type { RequestSocket } from './sockets/requests.js';
+
+/** Unanswered shell requests after which reading pauses. */
+export const maxOpenRequests = 10_000;
+/** Unsent bytes of one socket after which reading pauses. */
+export const maxQueuedBytes = 64 * 1024 * 1024;
+
+/** The sockets that requests come from and answers go to. */
+export interface Channels {
+  readonly iopub: IoPub;
+  readonly shell: RequestSocket;
+  readonly control: RequestSocket;
+}
+
+/** What a dispatcher needs. */
+export interface DispatcherHost {
+  readonly language: Language;
+  /** Bound by the time the first request is received. */
+  channels(): Channels;
+  readonly log: (line: string) => void;
+  readonly maxOpenRequests: number;
+  interrupt(): Promise<void>;
+  /** A shutdown_request has been answered. */
+  onShutdown(restart: boolean): void;
+}
+
+/** Answers requests. */
+export class Dispatcher {
+  readonly #host: DispatcherHost;
+  readonly #executor: Executor;
+  readonly #scope: Scope;
+  #openCount = 0;
+  #draining = false;
+  #wake = (): void => {};
+  #shutdownAsked: { restart: boolean } | undefined;
+
+  constructor(host: DispatcherHost) {
+    const { language } = host;
+    const publish = (type: string, content: Json, parent: Json): void =>
+      void host.channels().iopub.publish({ type, content, parent });
+    const outputs = new Outputs(publish);
+    language.onOutput = (requestId, output) => outputs.emit(requestId, output);
+    const bracket = (request: Request, work: () => Promise<Reply | undefined>) => this.#bracket(request, work);
+    this.#host = host;
+    this.#executor = new Executor({ language, outputs, publish, bracket, drain: () => this.#drain() });
+    this.#scope = {
+      language,
+      publish,
+      interrupt: () => host.interrupt(),
+      requestShutdown: (restart) => {
+        this.#shutdownAsked = { restart };
+        this.#executor.clear();
+      },
+    };
+  }
+
+  /** Answers a request; never throws. */
+  receive(request: Request): void {
+    const type = request.message.header.msg_type;
+    this.#openCount += 1;
+    void this.#answer(request)
+      .catch((error: Error) => this.#host.log(`${type}: ${error.stack ?? error.message}`))
+      .finally(() => {
+        this.#openCount -= 1;
+        this.#wake();
+        // Answered and idle: now the kernel may go.
+        if (this.#shutdownAsked && type === 'shutdown_request') this.#host.onShutdown(this.#shutdownAsked.restart);
+      });
+  }
+
+  /** Resolves when one more request may be read from shell. */
+  async mayRead(): Promise<void> {
+    const { iopub, shell } = this.#host.channels();
+    for (;;) {
+      if (this.#openCount >= this.#limit()) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      } else if (shell.queuedBytes > maxQueuedBytes) await shell.flushed();
+      else if (iopub.queuedBytes > maxQueuedBytes) await iopub.flushed();
+      else return;
+    }
+  }
+
+  #limit(): number {
+    return (this.#draining ? 2 : 1) * this.#host.maxOpenRequests;
+  }
+
+  async #drain(): Promise<void> {
+    const { shell } = this.#host.channels();
+    this.#draining = true;
+    this.#wake();
+    while (shell.readable && this.#openCount < this.#limit()) await new Promise((resolve) => setImmediate(resolve));
+    this.#draining = false;
+  }
+
+  #answer(request: Request): Promise<void> {
+    const { msg_type: type, subshell_id: subshell } = request.message.header;
+    if (subshell !== undefined && subshell !== null) {
+      return this.#bracket(request, async () => errorReply(type, 'UnknownSubshell', `no subshell ${subshell}`));
+    }
+    if (type === 'execute_request') return this.#executor.push(request);
+    return this.#bracket(request, () => this.#handle(request));
+  }
+
+  async #handle(request: Request): Promise<Reply | undefined> {
+    const type = request.message.header.msg_type;
+    const handler = handlers.get(type);
+    if (!handler) {
+      this.#host.log(`${request.channel}: unknown message type ${JSON.stringify(type)}`);
+      return undefined;
+    }
+    try {
+      return await handler(request, this.#scope);
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      return errorReply(type, name, message);
+    }
+  }
+
+  async #bracket(request: Request, work: () => Promise<Reply | undefined>): Promise<void> {
+    const { iopub, ...channels } = this.#host.channels();
+    const { identities, header: parent } = request.message;
+    const status = (state: string) => iopub.publish({ type: 'status', content: { execution_state: state }, parent });
+    void status('busy');
+    const reply = await work();
+    await iopub.flushed();
+    if (reply) await channels[request.channel].reply(identities, { ...reply, parent });
+    await status('idle');
+  }
+}
