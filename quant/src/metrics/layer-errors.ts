@@ -78,7 +78,7 @@ class Comparison {
 
   constructor(float: LlamaModel, quantized: LlamaModel, activations: Activations, signal?: AbortSignal) {
     const keep: OperatorHook = (operator, { data }) => {
-      this.#outputs.set(operator, Float32Array.from(data));
+      this.#outputs.set(operator, (data as Float32Array).slice());
     };
     const compare: OperatorHook = async (operator, { data }) => {
       const expected = this.#outputs.get(operator);

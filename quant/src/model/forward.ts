@@ -19,13 +19,24 @@ export async function forward(
 ): Promise<Float32Array> {
   return cancellable(options.signal, async () => {
     const pass = new Pass(model, options.activations ?? 'float', options.signal, options.hooks);
-    const h = await hiddenStates(pass, model, tokens, options.cache ?? new KvCache(model.config));
-    const { hidden, vocab } = model.config;
-    const rows = options.logits === 'last' ? 1 : tokens.length;
-    const logits = new Float32Array(rows * vocab);
-    await pass.head(h.subarray((tokens.length - rows) * hidden), rows, logits);
-    return logits;
+    return logitsOf(pass, model, tokens, options.cache ?? new KvCache(model.config), options.logits ?? 'all');
   });
+}
+
+/** {@link forward} on a pass that may be used again: its scratch is kept from token to token. */
+export async function logitsOf(
+  pass: Pass,
+  model: LlamaModel,
+  tokens: ArrayLike<number>,
+  cache: KvCache,
+  which: 'all' | 'last',
+): Promise<Float32Array> {
+  const h = await hiddenStates(pass, model, tokens, cache);
+  const { hidden, vocab } = model.config;
+  const rows = which === 'last' ? 1 : tokens.length;
+  const logits = new Float32Array(rows * vocab);
+  await pass.head(h.subarray((tokens.length - rows) * hidden), rows, logits);
+  return logits;
 }
 
 /** Everything before lm_head: the normed residual stream [tokens, hidden], scratch of the pass. Appends to the cache. */

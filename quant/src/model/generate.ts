@@ -2,9 +2,10 @@
 // Refuses to know chat templates. Surprise: a string prompt begins with BOS, token ids are taken as they are.
 import { cancellable } from '../pace.js';
 import { KvCache } from './cache.js';
-import { forward } from './forward.js';
+import { logitsOf } from './forward.js';
 import type { Activations } from './forward-options.js';
 import type { LlamaModel } from './model.js';
+import { Pass } from './pass.js';
 import { pickToken, sampling } from './sampler.js';
 
 /** Options of {@link generate}. */
@@ -45,6 +46,7 @@ export async function* generate(
   const { signal, activations = 'float', stopTokens = model.config.eosTokens } = options;
   const how = sampling(options);
   const cache = new KvCache(model.config);
+  const pass = new Pass(model, activations, signal);
   const text = model.tokenizer.decoder();
   let tokens: ArrayLike<number> =
     typeof prompt === 'string'
@@ -52,8 +54,10 @@ export async function* generate(
       : prompt;
   for (let draw = 1; draw <= options.maxTokens; draw++) {
     if (draw > 1 && cache.length + 1 > model.config.context) return;
-    const logits = await forward(model, tokens, { cache, activations, logits: 'last', ...(signal && { signal }) });
-    const token = await cancellable(signal, () => pickToken(logits, how, draw));
+    const current = tokens;
+    const token = await cancellable(signal, async () =>
+      pickToken(await logitsOf(pass, model, current, cache, 'last'), how, draw),
+    );
     const stop = stopTokens.includes(token);
     const last = stop || draw === options.maxTokens;
     yield { token, text: (stop ? '' : text.push(token)) + (last ? text.end() : '') };

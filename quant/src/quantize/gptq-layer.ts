@@ -81,7 +81,7 @@ export async function gptqLayer(
   const kept: Float32Array[] = [];
   await stage(['mlp.down_proj'], config.intermediate, async (window) => {
     const g = await gatedOf(next[window] as Float32Array);
-    if (keep) kept.push(Float32Array.from(g));
+    if (keep) kept.push(g.slice());
     return g;
   });
   for (const [window, x] of next.entries()) {

@@ -47,7 +47,7 @@ export async function gptqLinear(
 ): Promise<QuantizedLinear> {
   const { width, factor, order, dead } = factored;
   const { bits, groupSize, blockSize } = settings;
-  const alive = Float32Array.from(w);
+  const alive = w.slice();
   for (const column of dead) for (let row = 0; row < rows; row++) alive[row * width + column] = 0;
   const { scales } = await roundToNearest(alive, { rows, width, bits, groupSize }, signal);
   const work = await gatherColumns(alive, rows, order, signal);

@@ -127,7 +127,7 @@ class Run {
   async #embed({ windows }: Calibration): Promise<Float32Array[]> {
     const pass = new Pass(this.#model, 'float', this.#options.signal);
     const hidden: Float32Array[] = [];
-    for (const window of windows) hidden.push(Float32Array.from(await pass.embed(window)));
+    for (const window of windows) hidden.push((await pass.embed(window)).slice());
     return hidden;
   }
 

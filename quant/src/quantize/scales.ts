@@ -37,7 +37,7 @@ export async function roundToNearest(w: Float32Array, shape: RoundingShape, sign
   for (let i = 0; i < strip; i++) identity[i * strip + i] = 1;
   const loss = new Float32Array(strip);
   const how = { rows: perStrip.length, width: strip, bits, blockSize: strip, groupSize: -1, scales: perStrip };
-  await gptqQuantize(Float32Array.from(w), identity, how, q, loss, { signal });
+  await gptqQuantize(w.slice(), identity, how, q, loss, { signal });
   return { q, scales };
 }
 
