@@ -12,6 +12,7 @@ import {
   rope,
   siluMul,
 } from '@npulab/addon';
+import { type Breath, breathe } from '../pace.js';
 import type { LlamaConfig } from './config.js';
 import type { Activations, OperatorHook } from './forward-options.js';
 import type { LlamaModel } from './model.js';
@@ -38,6 +39,7 @@ export class Pass {
   readonly #hook: OperatorHook | undefined;
   readonly #options: { signal?: AbortSignal };
   readonly #floats = new Map<string, Float32Array>();
+  readonly #breath: Breath;
   #q = new Int8Array(0);
   #sums = new Int32Array(0);
 
@@ -47,6 +49,7 @@ export class Pass {
     this.#activations = activations;
     this.#hook = hook;
     this.#options = signal ? { signal } : {};
+    this.#breath = breathe(signal);
   }
 
   /** Scratch array of a name, at least `elements` long, cut to it. */
@@ -220,6 +223,8 @@ export class Pass {
 
   async #emit(operator: string, data: Float32Array, shape: readonly number[]): Promise<void> {
     await this.#hook?.(operator, { data, shape, dtype: 'f32' });
+    // The addon runs small products at once, without a turn of the event loop: a small model would never let an interrupt in.
+    if (this.#breath.due()) await this.#breath.take();
   }
 }
 

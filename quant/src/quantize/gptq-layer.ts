@@ -6,7 +6,7 @@ import { dequantizeLinear } from '../model/convert.js';
 import type { LlamaModel, QuantizedLinear } from '../model/model.js';
 import { Pass } from '../model/pass.js';
 import { Weights } from '../model/weights.js';
-import { throwIfCancelled } from '../pace.js';
+import { breathe, throwIfCancelled } from '../pace.js';
 import { factorHessian, gptqLinear } from './gptq.js';
 import { linearErrors } from './linear-errors.js';
 import { roundToNearest } from './scales.js';
@@ -102,7 +102,9 @@ async function quantizeStage(
   const factored = await factorHessian(hessian, width, settings, signal);
   const weights = new Weights(work.source, signal);
   const stats: LinearStats[] = [];
+  const breath = breathe(signal);
   for (const operator of operators) {
+    if (breath.due()) await breath.take();
     work.progress('quantize', operator);
     const { rows } = weights.shape(operator);
     const w = await weights.float(operator);

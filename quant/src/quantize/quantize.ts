@@ -5,7 +5,7 @@
 import type { LlamaModel } from '../model/model.js';
 import { linearsOf } from '../model/operators.js';
 import { Pass } from '../model/pass.js';
-import { cancellable } from '../pace.js';
+import { breathe, cancellable } from '../pace.js';
 import { type Calibration, calibrationOf } from './calibration.js';
 import { Checkpoint } from './checkpoint.js';
 import { gptqLayer, type LayerWork, rtnLinear } from './gptq-layer.js';
@@ -83,6 +83,7 @@ class Run {
 
   async #rtnLayers(): Promise<void> {
     const { bits, groupSize } = this.#settings;
+    const breath = breathe(this.#options.signal);
     for (let layer = this.#checkpoint.layersDone; layer < this.#model.config.layers; layer++) {
       this.#layer = layer;
       const rounded = [];
@@ -91,6 +92,7 @@ class Run {
         this.#progress('quantize', operator);
         rounded.push(await rtnLinear(this.#model, operator, layer, { bits, groupSize }, this.#options.signal));
         this.#done++;
+        if (breath.due()) await breath.take();
       }
       this.#checkpoint.finish(
         rounded.map(({ linear }) => linear),
