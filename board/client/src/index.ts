@@ -1,4 +1,5 @@
 /** The public surface of @npulab/board; everything else is inside. */
+export { findAgent } from './agent/find.js';
 export type { BlobList, BlobReceipt, BlobSource, Blobs } from './blob.js';
 export type {
   Board,

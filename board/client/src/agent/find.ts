@@ -7,10 +7,10 @@ import { BoardError } from '../errors.js';
 const place = join('board', 'target', 'release', 'npulabd');
 
 /**
- * `given`, else `NPULAB_AGENT`, else `board/target/release/npulabd` in a folder above this package.
+ * The agent that `connect('sim:rk3568')` would start: `given`, else `NPULAB_AGENT`, else `board/target/release/npulabd` in a folder above this package.
  * Fails with `board.agent-missing` and says where it looked.
  */
-export function findAgent(given: string | undefined, environment: NodeJS.ProcessEnv = process.env): string {
+export function findAgent(given?: string, environment: NodeJS.ProcessEnv = process.env): string {
   const named = given ?? (environment.NPULAB_AGENT || undefined);
   if (named !== undefined) {
     if (isExecutable(named)) return named;

@@ -150,7 +150,9 @@ export class LinkClient implements Caller {
         this.#listener.event(message.topic, message.payload, message.lost);
         return;
       case 'ended':
-        this.#end(fromPortable(message.error));
+        // Every pending request still gets an answer of its own, which names its method.
+        this.#over = fromPortable(message.error);
+        this.#listener.ended(this.#over);
         return;
       case 'closed':
         this.#end(new BoardError('board.closed', 'The board is closed'));
