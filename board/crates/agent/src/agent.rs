@@ -1,0 +1,299 @@
+//! The agent: what all connections share. Finds sessions by token, frees what they leave, and keeps time.
+//!
+//! Nothing here waits. `tick` is called by a thread of the server, or by a test that moves its own clock.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use link::ErrorCode;
+use link::Method;
+use link::cbor::{Encoded, to_vec};
+use link::message::stream::{DeviceState, DeviceStateEvent, LogEvent, TOPIC_DEVICE_STATE, TOPIC_LOG};
+use link::message::sys::{Device as DeviceLine, Parameter};
+use npu_device::{Accelerator, Capabilities, Device, DeviceManager, DeviceType};
+
+use crate::backend::Backend;
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::log::{Level, Log};
+use crate::queue::{DeviceQueue, FileQueue};
+use crate::room::Room;
+use crate::session::Session;
+use crate::store::BlobStore;
+use crate::watch::{Watch, Watched};
+use crate::work::Work;
+
+/// Sessions at a time, suspended ones included.
+const MAX_SESSIONS: usize = 64;
+
+/// What an agent is started with.
+pub struct Config {
+    /// From [`Agent::new_boot_id`].
+    pub boot_id: [u8; 8],
+    /// The device.
+    pub backend: Backend,
+    /// Folder of the blob store.
+    pub store: PathBuf,
+    /// What the store may hold.
+    pub quota_bytes: u64,
+    /// Device memory one session may take; `None`: all of it.
+    pub memory_bytes: Option<u64>,
+    /// How long a session without a connection is kept.
+    pub grace_ms: u64,
+    /// Address it is reached at, for `sys.devices`.
+    pub address: String,
+    /// Log.
+    pub log: Arc<Log>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The agent.
+pub struct Agent {
+    /// Random at start.
+    pub boot_id: [u8; 8],
+    /// What the device can do.
+    pub capabilities: Capabilities,
+    /// Ticks per second of the device clock.
+    pub ticks_hz: u64,
+    pub(crate) devices: Vec<DeviceLine>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) driver_version: String,
+    pub(crate) grace_ms: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) store: Arc<BlobStore>,
+    pub(crate) files: FileQueue,
+    device: DeviceQueue,
+    watch: Arc<Watch>,
+    stuck: AtomicBool,
+    sessions: Mutex<HashMap<[u8; 16], Arc<Session>>>,
+    numbers: AtomicU64,
+    session_memory_bytes: u64,
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new(ErrorCode::IoFault, format!("no random bytes: {error}")))?;
+    Ok(bytes)
+}
+
+impl Agent {
+    /// A name for one run of the agent.
+    pub fn new_boot_id() -> Result<[u8; 8], Failure> {
+        random()
+    }
+
+    /// Registers and initializes the device, opens the store, starts the device and the file thread.
+    pub fn start(config: Config) -> Result<Arc<Self>, Failure> {
+        let mut manager = DeviceManager::new();
+        let npu = manager.register_device(Device::Npu(config.backend.device));
+        manager.register_device(Device::Network {
+            address: config.address.clone(),
+        });
+        let irq = match config.backend.irq {
+            Some(line) => Some(manager.allocate_irq(npu, line, true)?.line),
+            None => None,
+        };
+        let devices = manager
+            .devices()
+            .map(|(id, kind)| DeviceLine {
+                name: if id == npu {
+                    "npu0".into()
+                } else {
+                    config.address.clone()
+                },
+                kind: kind_name(kind).into(),
+                irq: link::cbor::Nullable(irq.filter(|_| id == npu)),
+            })
+            .collect();
+        let watch = Arc::new(Watch::default());
+        let accelerator = Watched::new(manager, Arc::clone(&watch), Arc::clone(&config.clock))?;
+        let (capabilities, ticks_hz) = (accelerator.capabilities(), accelerator.ticks_hz());
+        let store = Arc::new(BlobStore::open(&config.store, config.quota_bytes)?);
+        let room = Room::new(accelerator, Arc::clone(&store), Arc::clone(&config.log));
+        Ok(Arc::new(Self {
+            boot_id: config.boot_id,
+            session_memory_bytes: config.memory_bytes.unwrap_or(capabilities.memory_bytes),
+            capabilities,
+            ticks_hz,
+            devices,
+            parameters: config.backend.parameters,
+            driver_version: config.backend.driver_version,
+            grace_ms: config.grace_ms,
+            clock: config.clock,
+            log: config.log,
+            store,
+            files: FileQueue::start()?,
+            device: DeviceQueue::start(room)?,
+            watch,
+            stuck: AtomicBool::new(false),
+            sessions: Mutex::default(),
+            numbers: AtomicU64::new(0),
+        }))
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<[u8; 16], Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ticks of the agent's monotonic clock at the device clock's rate.
+    pub fn clock_ticks(&self) -> u64 {
+        (u128::from(self.clock.now_ns()) * u128::from(self.ticks_hz) / 1_000_000_000) as u64
+    }
+
+    /// Device memory nobody has.
+    pub fn free_bytes(&self) -> u64 {
+        self.capabilities.memory_bytes.saturating_sub(self.watch.used_bytes())
+    }
+
+    /// Number of sessions, suspended ones included.
+    pub fn session_count(&self) -> usize {
+        self.sessions().len()
+    }
+
+    pub(crate) fn session(&self, token: &[u8; 16]) -> Option<Arc<Session>> {
+        self.sessions().get(token).cloned()
+    }
+
+    pub(crate) fn new_session(&self) -> Result<Arc<Session>, Failure> {
+        let token = random()?;
+        let mut sessions = self.sessions();
+        if sessions.len() >= MAX_SESSIONS {
+            return Err(Failure::new(
+                ErrorCode::Busy,
+                format!("{MAX_SESSIONS} sessions are open already"),
+            ));
+        }
+        let number = self.numbers.fetch_add(1, Ordering::SeqCst) + 1;
+        let session = Arc::new(Session::new(token, number, self.session_memory_bytes));
+        sessions.insert(token, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Ends a session and frees everything it holds.
+    pub(crate) fn end_session(&self, session: &Session, why: &str) {
+        self.sessions().remove(&session.token);
+        let (objects, calls) = session.end();
+        self.log.line(
+            Level::Info,
+            &format!(
+                "session {} ended: {why}; {} objects freed",
+                session.number,
+                objects.len()
+            ),
+        );
+        for call in calls {
+            if let Some(work) = call.cancel() {
+                self.device.push(work);
+            }
+        }
+        if !objects.is_empty() {
+            // Queued behind the session's running calls, so nothing is freed under their feet.
+            self.device.push(Work::background(move |room| {
+                objects.into_iter().for_each(|object| room.free(object))
+            }));
+        }
+    }
+
+    /// Queues work for the device; refused at once while the device is stuck.
+    pub(crate) fn to_device(&self, work: Work) -> Result<(), Failure> {
+        if self.stuck.load(Ordering::SeqCst) {
+            return Err(Failure::new(ErrorCode::DeviceStuck, "the device does not answer"));
+        }
+        self.device.push(work);
+        Ok(())
+    }
+
+    /// Queues work that gives something back; it runs when the device answers again, if it is stuck.
+    pub(crate) fn to_device_always(&self, work: Work) {
+        self.device.push(work);
+    }
+
+    /// Writes a line of warning and tells every session.
+    pub(crate) fn warn(&self, line: &str) {
+        self.log.line(Level::Warn, line);
+        let event = to_vec(&LogEvent {
+            severity: Level::Warn as u8,
+            line: line.into(),
+        });
+        self.broadcast(TOPIC_LOG, &event);
+    }
+
+    fn broadcast(&self, topic: u16, payload: &[u8]) {
+        for session in self.sessions().values() {
+            session.event(topic, Encoded(payload.to_vec()));
+        }
+    }
+
+    /// Does what is due: deadlines, grace times, a stuck device.
+    pub fn tick(&self) {
+        let now = self.clock.now_ns();
+        let sessions: Vec<_> = self.sessions().values().cloned().collect();
+        self.watch_device(now, &sessions);
+        for session in sessions {
+            for call in session.running() {
+                if call.deadline_ns.is_some_and(|at| now >= at) {
+                    call.fail(Failure::new(ErrorCode::Deadline, "the call's deadline passed"));
+                    if let Some(work) = call.cancel() {
+                        self.device.push(work);
+                    }
+                }
+            }
+            let over = |since: u64| now.saturating_sub(since) >= self.grace_ms.saturating_mul(1_000_000);
+            if session.suspended_ns().is_some_and(over) {
+                self.end_session(&session, "its grace time passed");
+            }
+        }
+    }
+
+    fn watch_device(&self, now: u64, sessions: &[Arc<Session>]) {
+        let late = self.watch.late(now);
+        if self.stuck.swap(late, Ordering::SeqCst) == late {
+            return;
+        }
+        let state = if late { DeviceState::Stuck } else { DeviceState::Ready };
+        if late {
+            if let Some(call) = self.device.current() {
+                call.fail(Failure::new(
+                    ErrorCode::NpuTimeout,
+                    "the device did not return from the call in time",
+                ));
+            }
+            let waiting = sessions.iter().flat_map(|session| session.running());
+            for call in waiting.filter(|call| needs_device(call.method)) {
+                call.fail(Failure::new(
+                    ErrorCode::DeviceStuck,
+                    "the device hangs in an earlier call",
+                ));
+            }
+        }
+        self.warn(&format!("device {}", state.name()));
+        self.broadcast(TOPIC_DEVICE_STATE, &to_vec(&DeviceStateEvent { state }));
+    }
+}
+
+/// True where a call of the method is served by the device thread.
+fn needs_device(method: Method) -> bool {
+    !matches!(
+        method,
+        Method::SysInfo
+            | Method::SysDevices
+            | Method::BlobHas
+            | Method::BlobBegin
+            | Method::BlobPut
+            | Method::BlobCommit
+            | Method::BlobList
+    )
+}
+
+const fn kind_name(kind: DeviceType) -> &'static str {
+    match kind {
+        DeviceType::Npu => "npu",
+        DeviceType::Serial => "serial",
+        DeviceType::Network => "network",
+    }
+}

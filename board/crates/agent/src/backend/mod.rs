@@ -1,0 +1,31 @@
+//! Back ends by name: the one place that knows which crates make a device.
+
+pub mod cpu;
+
+use link::message::sys::Parameter;
+use npu_device::NpuDevice;
+
+use crate::failure::Failure;
+
+/// What the agent needs of a back end.
+pub struct Backend {
+    /// The device, not yet initialized.
+    pub device: Box<dyn NpuDevice>,
+    /// Name of its interrupt line, where it has one.
+    pub irq: Option<u32>,
+    /// Driver and version, for people.
+    pub driver_version: String,
+    /// Timing parameters behind modelled times; empty where nothing is modelled.
+    pub parameters: Vec<Parameter>,
+}
+
+/// Names that [`open`] takes.
+pub const NAMES: &[&str] = &["cpu"];
+
+/// Makes the back end of a name.
+pub fn open(name: &str) -> Result<Backend, Failure> {
+    match name {
+        "cpu" => Ok(cpu::backend()),
+        _ => Err(Failure::bad_argument(format!("there is {}", NAMES.join(", ")))),
+    }
+}

@@ -1,0 +1,202 @@
+//! One call on its way: it is answered exactly once, by whoever is first (worker, deadline, cancel, end of session).
+//!
+//! Knows its session and its stream; not what the method does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use link::cbor::{Encoded, to_vec};
+use link::frame::{Flags, Head};
+use link::limits::MAX_BODY_BYTES;
+use link::message::call::Reply;
+use link::message::stream::{End, Item};
+use link::session::stream::ItemStream;
+use link::{ErrorCode, Frame, FrameType, Method};
+use minicbor::Encode;
+
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::work::Work;
+
+/// A stream's sending half and the work that waits for its credit.
+#[derive(Default)]
+pub struct Stream {
+    /// Items and credit.
+    pub items: ItemStream,
+    parked: Option<Work>,
+    last: Vec<Frame>,
+}
+
+impl Stream {
+    /// What a resumed stream still has to send, its end included if it has one. An index that was credited already
+    /// is no longer kept: the stream goes on with what there is, and the receiver sees the gap by the indices.
+    pub fn owed_from(&self, next_item: u64) -> Vec<Frame> {
+        let mut frames = self.items.resend_from(next_item).unwrap_or_default();
+        frames.extend(self.last.iter().cloned());
+        frames
+    }
+}
+
+/// A call.
+pub struct Call {
+    /// Whose.
+    pub session: Arc<Session>,
+    /// Id on the wire.
+    pub id: u32,
+    /// What it calls.
+    pub method: Method,
+    /// When it is late, on the agent's clock.
+    pub deadline_ns: Option<u64>,
+    cancelled: AtomicBool,
+    started: AtomicBool,
+    answered: AtomicBool,
+    stream: Mutex<Stream>,
+}
+
+impl Call {
+    /// A call that nobody works on yet.
+    pub fn new(session: Arc<Session>, id: u32, method: Method, deadline_ns: Option<u64>) -> Self {
+        Self {
+            session,
+            id,
+            method,
+            deadline_ns,
+            cancelled: AtomicBool::new(false),
+            started: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+            stream: Mutex::default(),
+        }
+    }
+
+    /// Locks the stream. Locked before the session where both are.
+    pub(crate) fn stream(&self) -> MutexGuard<'_, Stream> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head(&self, kind: FrameType) -> Head {
+        Head {
+            kind,
+            flags: Flags(0),
+            method: self.method as u16,
+            call_id: self.id,
+        }
+    }
+
+    /// True once somebody answered.
+    pub fn answered(&self) -> bool {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    /// True where working on has no use.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst) || self.answered()
+    }
+
+    /// Says that work begins; false where the call is over already.
+    pub fn start(&self) -> bool {
+        self.started.store(true, Ordering::SeqCst);
+        if self.cancelled() {
+            self.fail(Failure::new(ErrorCode::Cancelled, "cancelled before it began"));
+        }
+        !self.answered()
+    }
+
+    /// Asks for an end. Returns work that waited for credit and must now run to see it.
+    pub fn cancel(&self) -> Option<Work> {
+        self.cancelled.store(true, Ordering::SeqCst);
+        if !self.started.load(Ordering::SeqCst) || self.method == Method::TaskWait {
+            self.fail(Failure::new(ErrorCode::Cancelled, "cancelled while it waited"));
+        }
+        self.stream().parked.take()
+    }
+
+    /// Answers well. False where the call was over already: what was made for it must be undone.
+    pub fn reply(&self, result: &impl Encode<()>, body: &[u8]) -> bool {
+        if body.len() > MAX_BODY_BYTES {
+            let cause = format!(
+                "the answer's body has {} bytes, one frame takes {MAX_BODY_BYTES}",
+                body.len()
+            );
+            self.fail(Failure::new(ErrorCode::TooLarge, cause));
+            return false;
+        }
+        let meta = to_vec(&Reply {
+            result: Encoded(to_vec(result)),
+        });
+        match Frame::build(self.head(FrameType::Reply), &meta, body) {
+            Some(frame) => self.answer(frame),
+            None => {
+                let cause = format!("the answer's meta has {} bytes, one frame takes 65535", meta.len());
+                self.fail(Failure::new(ErrorCode::TooLarge, cause));
+                false
+            }
+        }
+    }
+
+    /// Answers with an error; false where the call was over already.
+    pub fn fail(&self, failure: Failure) -> bool {
+        match Frame::build(self.head(FrameType::Fail), &to_vec(&failure.meta()), &[]) {
+            Some(frame) => self.answer(frame),
+            None => false,
+        }
+    }
+
+    fn answer(&self, frame: Frame) -> bool {
+        if self.answered.swap(true, Ordering::SeqCst) {
+            return false;
+        }
+        let mut frames = Vec::with_capacity(2);
+        if self.method.streams() {
+            let items = self.stream().items.next_index();
+            frames.extend(Frame::build(self.head(FrameType::End), &to_vec(&End { items }), &[]));
+        }
+        frames.push(frame);
+        self.stream().last.clone_from(&frames);
+        self.session.end_call(self, frames);
+        true
+    }
+
+    /// Sends a stream's next item if its credit allows; false where it must wait.
+    pub fn item(&self, payload: &impl Encode<()>, body: &[u8]) -> Result<bool, Failure> {
+        let mut stream = self.stream();
+        if !stream.items.may_send() {
+            return Ok(false);
+        }
+        let meta = to_vec(&Item {
+            index: stream.items.next_index(),
+            payload: Encoded(to_vec(payload)),
+        });
+        let frame = Frame::build(self.head(FrameType::Item), &meta, body).filter(|_| body.len() <= MAX_BODY_BYTES);
+        let frame = frame.ok_or_else(|| Failure::new(ErrorCode::TooLarge, "an item does not fit one frame"))?;
+        stream.items.sent(frame.clone());
+        // Sent under the stream's lock, so that a resume never sees an item recorded and not yet on its way.
+        self.session.send(frame, true);
+        Ok(true)
+    }
+
+    /// True where an item may be sent now.
+    pub fn may_send(&self) -> bool {
+        self.stream().items.may_send()
+    }
+
+    /// Lets `work` wait for credit; gives it back where there is credit or a cancel by now.
+    pub fn park(&self, work: Work) -> Option<Work> {
+        let mut stream = self.stream();
+        if stream.items.may_send() || self.cancelled() {
+            return Some(work);
+        }
+        stream.parked = Some(work);
+        None
+    }
+
+    /// Takes credit; gives back work that can go on.
+    pub fn credit(&self, bytes: u64) -> Option<Work> {
+        let mut stream = self.stream();
+        stream.items.credit(bytes);
+        if stream.items.may_send() {
+            stream.parked.take()
+        } else {
+            None
+        }
+    }
+}

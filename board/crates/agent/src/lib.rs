@@ -1,0 +1,35 @@
+//! The board's agent as a library: sessions, handles, blobs and NPU jobs behind the link protocol. `npulabd` is its shell.
+//!
+//! ```text
+//!   TCP ─▶ connection ─▶ session ─▶ service ─▶ device queue ─▶ Room { Accelerator, models, inferences }
+//!                                      └─────▶ file queue   ─▶ BlobStore
+//! ```
+//!
+//! A connection has a reader and a writer thread; one thread owns the device, one does file work, one keeps time.
+//! The reader waits for none of them, so a hung device shows as a state (`deviceStuck`) and never as silence.
+#![deny(unsafe_code)]
+
+mod agent;
+pub mod backend;
+mod call;
+pub mod cli;
+pub mod clock;
+mod connection;
+pub mod failure;
+mod handles;
+mod job;
+pub mod log;
+mod manifest;
+mod mapped;
+mod outbox;
+mod queue;
+mod room;
+pub mod server;
+mod service;
+mod session;
+pub mod store;
+mod summary;
+mod watch;
+mod work;
+
+pub use crate::agent::{Agent, Config};

@@ -1,0 +1,133 @@
+//! From a CALL frame to whoever serves it. The table of methods is `link::Method`; each family has a file here.
+//!
+//! What is cheap is answered by the reader thread; the rest is queued. Every path ends in exactly one answer.
+
+mod blob;
+mod infer;
+mod mem;
+mod model;
+mod sys;
+mod task;
+
+use std::sync::Arc;
+
+use link::cbor::{from_slice, to_vec};
+use link::frame::{Flags, Head};
+use link::message::call::CallView;
+use link::{ErrorCode, Frame, FrameType, Method};
+use minicbor::Decode;
+
+use crate::agent::Agent;
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::room::Room;
+use crate::session::{Admission, Session};
+use crate::work::{Next, Work};
+
+/// A call being served: its arguments are the frame's.
+pub(crate) struct Request<'a> {
+    agent: &'a Arc<Agent>,
+    call: Arc<Call>,
+    frame: Frame,
+}
+
+impl Request<'_> {
+    fn args<T: for<'b> Decode<'b, ()>>(&self) -> Result<T, Failure> {
+        Ok(from_slice(CallView::parse(self.frame.view().meta)?.args)?)
+    }
+
+    fn session(&self) -> &Arc<Session> {
+        &self.call.session
+    }
+
+    /// Has `run` answer the call on the device thread.
+    fn on_device(
+        self,
+        run: impl FnOnce(&mut Room, &Arc<Call>, &[u8]) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let (call, frame) = (Arc::clone(&self.call), self.frame);
+        self.agent.to_device(Work::for_call(&self.call, move |room| {
+            if let Err(failure) = run(room, &call, frame.view().body) {
+                call.fail(failure);
+            }
+            Next::Done
+        }))
+    }
+}
+
+/// Serves one CALL frame.
+pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, frame: Frame) {
+    let head = frame.view().head;
+    let Some(method) = Method::from_number(head.method) else {
+        let failure = Failure::new(ErrorCode::Unsupported, format!("no method {:#06x}", head.method))
+            .number("method", u64::from(head.method));
+        let head = Head {
+            kind: FrameType::Fail,
+            flags: Flags(0),
+            ..head
+        };
+        Frame::build(head, &to_vec(&failure.meta()), &[])
+            .into_iter()
+            .for_each(|frame| session.send(frame, false));
+        return;
+    };
+    let deadline_ms = CallView::parse(frame.view().meta)
+        .ok()
+        .and_then(|view| view.deadline_ms);
+    let deadline_ns = deadline_ms.map(|ms| agent.clock.now_ns().saturating_add(ms.saturating_mul(1_000_000)));
+    let call = Arc::new(Call::new(Arc::clone(session), head.call_id, method, deadline_ns));
+    if head.call_id == 0 || head.call_id % 2 == 1 {
+        call.fail(Failure::bad_argument(format!(
+            "call id {} is not even and above 0",
+            head.call_id
+        )));
+        return;
+    }
+    match session.admit(&call) {
+        Ok(Admission::Run) => {
+            let request = Request {
+                agent,
+                call: Arc::clone(&call),
+                frame,
+            };
+            if let Err(failure) = serve(method, request) {
+                call.fail(failure);
+            }
+        }
+        Ok(Admission::Done) => {}
+        Err(failure) => drop(call.fail(failure)),
+    }
+}
+
+fn serve(method: Method, request: Request) -> Result<(), Failure> {
+    match method {
+        Method::SysInfo => sys::info(request),
+        Method::SysDevices => sys::devices(request),
+        Method::MemAlloc => mem::alloc(request),
+        Method::MemFree => mem::free(request),
+        Method::MemWrite => mem::write(request),
+        Method::MemRead => mem::read(request),
+        Method::MemFill => mem::fill(request),
+        Method::MemSummary => mem::summary(request),
+        Method::MemDigest => mem::digest(request),
+        Method::TaskSubmit => task::submit(request),
+        Method::TaskWait => task::wait(request),
+        Method::BlobHas => blob::has(request),
+        Method::BlobBegin => blob::begin(request),
+        Method::BlobPut => blob::put(request),
+        Method::BlobCommit => blob::commit(request),
+        Method::BlobList => blob::list(request),
+        Method::ModelLoad => model::load(request),
+        Method::ModelUnload => model::unload(request),
+        Method::ModelOperators => model::operators(request),
+        Method::InferOpen => infer::open(request),
+        Method::InferStep => infer::step(request),
+        Method::InferGenerate => infer::generate(request),
+        Method::InferTensor => infer::tensor(request),
+        Method::InferReplace => infer::replace(request),
+        Method::InferSummary => infer::summary(request),
+        Method::InferSnapshot => infer::snapshot(request),
+        Method::InferRewind => infer::rewind(request),
+        Method::InferClose => infer::close(request),
+    }
+}

@@ -1,0 +1,246 @@
+//! Content-addressed blobs in a folder. A file's name is the SHA-256 of its bytes; nothing a peer says becomes a path.
+//!
+//! The folder is the truth, and agents may share it: whole blobs are `HEX.blob`, uploads under way `HEX.part` with
+//! `HEX.journal` beside. Knows no session; pins are this process's only.
+
+mod journal;
+mod upload;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use link::ErrorCode;
+use sha2::{Digest as _, Sha256};
+
+use crate::failure::Failure;
+pub use journal::Plan;
+use upload::Upload;
+
+/// SHA-256 of a blob.
+pub type BlobId = [u8; 32];
+
+/// Uploads kept open; others can be resumed from their files.
+const OPEN_UPLOADS: usize = 16;
+
+/// A whole blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Its name.
+    pub id: BlobId,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Loaded models that use it.
+    pub pins: u32,
+}
+
+/// The store.
+pub struct BlobStore {
+    folder: PathBuf,
+    quota_bytes: u64,
+    uploads: Mutex<Vec<(BlobId, Upload)>>,
+    pins: Mutex<HashMap<BlobId, u32>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The id of 64 lower-case hex digits.
+pub fn parse_hex(text: &str) -> Option<BlobId> {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return None;
+    }
+    let mut id = [0; 32];
+    for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(id)
+}
+
+impl BlobStore {
+    /// Opens or makes the folder.
+    pub fn open(folder: &Path, quota_bytes: u64) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            quota_bytes,
+            uploads: Mutex::default(),
+            pins: Mutex::default(),
+        })
+    }
+
+    fn path(&self, id: &BlobId, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", hex(id)))
+    }
+
+    /// What the store may hold.
+    pub fn quota_bytes(&self) -> u64 {
+        self.quota_bytes
+    }
+
+    /// Size of a whole blob, `None` where it is not there.
+    pub fn size_bytes(&self, id: &BlobId) -> Option<u64> {
+        fs::metadata(self.path(id, "blob"))
+            .ok()
+            .filter(fs::Metadata::is_file)
+            .map(|m| m.len())
+    }
+
+    /// Whole blobs by id, and bytes taken with uploads under way.
+    pub fn list(&self) -> Result<(Vec<Blob>, u64), Failure> {
+        let pins = lock(&self.pins);
+        let (mut blobs, mut used_bytes) = (Vec::new(), 0u64);
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some((stem, ending)) = name.to_str().and_then(|n| n.split_once('.')) else {
+                continue;
+            };
+            let Some(id) = parse_hex(stem) else { continue };
+            // A file that another agent has just renamed or removed.
+            let Ok(metadata) = entry.metadata() else { continue };
+            used_bytes = used_bytes.saturating_add(metadata.len());
+            if ending == "blob" {
+                blobs.push(Blob {
+                    id,
+                    size_bytes: metadata.len(),
+                    pins: pins.get(&id).copied().unwrap_or(0),
+                });
+            }
+        }
+        blobs.sort_by_key(|blob| blob.id);
+        Ok((blobs, used_bytes))
+    }
+
+    /// Opens or goes on with an upload; the bitmap of chunks already there, lowest bit first.
+    pub fn begin(&self, id: BlobId, plan: Plan) -> Result<Vec<u8>, Failure> {
+        if let Some(size_bytes) = self.size_bytes(&id) {
+            if size_bytes != plan.size_bytes {
+                return Err(Failure::bad_argument(format!(
+                    "the blob has {size_bytes} bytes, not {}",
+                    plan.size_bytes
+                )));
+            }
+            return Ok(plan.full_bitmap());
+        }
+        let mut uploads = lock(&self.uploads);
+        if let Some((_, upload)) = uploads
+            .iter()
+            .find(|(known, upload)| *known == id && *upload.plan() == plan)
+        {
+            return Ok(upload.bitmap().to_vec());
+        }
+        uploads.retain(|(known, _)| *known != id);
+        let part = self.path(&id, "part");
+        let already = fs::metadata(&part).map_or(0, |m| m.len());
+        let (_, used_bytes) = self.list()?;
+        let wanted = used_bytes.saturating_sub(already).saturating_add(plan.size_bytes);
+        if wanted > self.quota_bytes {
+            let cause = format!(
+                "{} bytes wanted, {used_bytes} of {} are taken",
+                plan.size_bytes, self.quota_bytes
+            );
+            return Err(Failure::new(ErrorCode::NoSpace, cause)
+                .number("wantedBytes", plan.size_bytes)
+                .number("quotaBytes", self.quota_bytes)
+                .number("usedBytes", used_bytes));
+        }
+        let upload = Upload::open(&part, &self.path(&id, "journal"), plan)?;
+        let bitmap = upload.bitmap().to_vec();
+        if uploads.len() >= OPEN_UPLOADS {
+            uploads.remove(0);
+        }
+        uploads.push((id, upload));
+        Ok(bitmap)
+    }
+
+    /// Takes one chunk, checked before it is marked.
+    pub fn put(&self, id: &BlobId, index: u32, chunk: &[u8]) -> Result<(), Failure> {
+        let mut uploads = lock(&self.uploads);
+        match uploads.iter_mut().find(|(known, _)| known == id) {
+            Some((_, upload)) => upload.put(index, chunk),
+            None if self.size_bytes(id).is_some() => Ok(()),
+            None => Err(not_begun(id)),
+        }
+    }
+
+    /// Checks the whole and gives it its name. Chunks that turn out damaged are unmarked.
+    pub fn commit(&self, id: &BlobId) -> Result<(), Failure> {
+        let mut uploads = lock(&self.uploads);
+        let Some(at) = uploads.iter().position(|(known, _)| known == id) else {
+            return if self.size_bytes(id).is_some() {
+                Ok(())
+            } else {
+                Err(not_begun(id))
+            };
+        };
+        uploads[at].1.check_whole(id)?;
+        fs::rename(self.path(id, "part"), self.path(id, "blob"))?;
+        // The name is safe once the folder is written; a file system that cannot sync a folder has no better way.
+        let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        uploads.remove(at);
+        fs::remove_file(self.path(id, "journal"))?;
+        Ok(())
+    }
+
+    /// Opens a whole blob for reading.
+    pub fn open_blob(&self, id: &BlobId) -> Result<File, Failure> {
+        File::open(self.path(id, "blob")).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Failure::new(ErrorCode::NotFound, format!("no blob {}", hex(id)))
+                .remedy("Upload the blob first.")
+                .text("blob", hex(id)),
+            _ => error.into(),
+        })
+    }
+
+    /// Reads a small blob and checks it against its name.
+    pub fn read_small(&self, id: &BlobId, max_bytes: u64) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        self.open_blob(id)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > max_bytes {
+            return Err(Failure::new(
+                ErrorCode::TooLarge,
+                format!("blob {} passes {max_bytes} bytes", hex(id)),
+            ));
+        }
+        if Sha256::digest(&bytes)[..] != id[..] {
+            return Err(
+                Failure::new(ErrorCode::Corrupt, format!("blob {} does not match its name", hex(id)))
+                    .remedy("Remove the file from the store folder and upload it again."),
+            );
+        }
+        Ok(bytes)
+    }
+
+    /// Marks blobs as used by a loaded model.
+    pub fn pin(&self, ids: &[BlobId]) {
+        let mut pins = lock(&self.pins);
+        for id in ids {
+            *pins.entry(*id).or_insert(0) += 1;
+        }
+    }
+
+    /// Takes the marks back.
+    pub fn unpin(&self, ids: &[BlobId]) {
+        let mut pins = lock(&self.pins);
+        for id in ids {
+            if let Some(count) = pins.get_mut(id) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        pins.retain(|_, count| *count > 0);
+    }
+}
+
+fn not_begun(id: &BlobId) -> Failure {
+    Failure::new(ErrorCode::NotFound, format!("no upload of {} was begun", hex(id)))
+        .remedy("Call blob.begin; it says which chunks are there already.")
+}
