@@ -1,0 +1,150 @@
+/**
+ * The wires between the front process and its child: what travels, and how it is framed (u32 length, v8 structured
+ * clone). Knows no cell. Surprise: the child writes with blocking system calls, so that output leaves a spinning cell;
+ * a slow front therefore slows the child down instead of filling memory.
+ *
+ * | fd | direction | owner in the child |
+ * |----|-----------|--------------------|
+ * | 1, 2 | child → front | native code and grandchildren; bytes, no frames |
+ * | 3 | front → child | main thread |
+ * | 4 | child → front | main thread |
+ * | 5 | front → child | worker thread; its end means that the front is gone |
+ * | 6 | child → front | worker thread |
+ */
+import { readSync, writeSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
+import type { CellSettings } from './cell-host.js';
+import { EngineError } from './errors.js';
+import type { CellOutcome, EngineOutput } from './types.js';
+
+/** File descriptors of the table above, as the child sees them. */
+export const FD = { toMain: 3, fromMain: 4, toWorker: 5, fromWorker: 6 } as const;
+
+/** A compiled text: what V8 runs, and what leads its positions back to the user's text. */
+export interface CompiledText {
+  /** JavaScript for V8's REPL mode, `sourceURL` included. */
+  readonly js: string;
+  /** The name V8 knows the script by; unique. */
+  readonly url: string;
+  /** Name for people: `cell 3`. */
+  readonly label: string;
+  /** Position trail from `js` to the user's text; see `front/compile.ts`. */
+  readonly trail: PositionTrail;
+  /** The last statement is an expression: its value is the cell's result. */
+  readonly hasResult: boolean;
+}
+
+/** Two steps: our edits of the lowered JavaScript (offset ranges), then swc's source map (VLQ). */
+export interface PositionTrail {
+  /** The lowered text, before our edits. */
+  readonly lowered: string;
+  /** Pieces of `js`: `[start in js, start in lowered, length]`, by start; what lies between was inserted by us. */
+  readonly pieces: readonly (readonly [number, number, number])[];
+  /** Source map of `lowered`, VLQ. */
+  readonly mappings: string;
+}
+
+/** Front → child, main thread. */
+export type ToMain =
+  | {
+      readonly kind: 'execute';
+      readonly requestId: string;
+      readonly executionCount: number;
+      readonly silent: boolean;
+      readonly text: CompiledText;
+      readonly expressions: readonly { readonly name: string; readonly text: CompiledText | CellOutcome }[];
+    }
+  | { readonly kind: 'dispose' };
+
+/** Child, main thread → front. */
+export type FromMain =
+  | { readonly kind: 'ready'; readonly globalsError: string | undefined; readonly names: readonly string[] }
+  | { readonly kind: 'output'; readonly requestId: string; readonly output: EngineOutput }
+  /** Everything that native code and grandchildren wrote before this point belongs before what follows. */
+  | { readonly kind: 'fence' }
+  | { readonly kind: 'settings'; readonly settings: CellSettings }
+  | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
+  | { readonly kind: 'disposed' };
+
+/** Front → child, worker thread. */
+export type ToWorker = { readonly kind: 'interrupt'; readonly requestId: string };
+
+/** Child, worker thread → front. */
+export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'interrupted'; readonly requestId: string };
+
+const MAX_FRAME_BYTES = 256 * 1024 * 1024;
+
+/** One message as bytes. */
+export function encodeFrame(message: unknown): Buffer {
+  const body = serialize(message);
+  const frame = Buffer.allocUnsafe(4 + body.length);
+  frame.writeUInt32LE(body.length, 0);
+  body.copy(frame, 4);
+  return frame;
+}
+
+/** Bytes in any pieces → messages. Throws `engine.frame-too-long` before it would allocate for a broken length. */
+export class FrameReader {
+  #chunks: Buffer[] = [];
+  #sizeBytes = 0;
+
+  /** Takes bytes and returns the messages they complete. */
+  push(chunk: Buffer): unknown[] {
+    this.#chunks.push(chunk);
+    this.#sizeBytes += chunk.length;
+    const messages: unknown[] = [];
+    while (this.#sizeBytes >= 4) {
+      const head = this.#peek(4);
+      const bodyBytes = head.readUInt32LE(0);
+      if (bodyBytes > MAX_FRAME_BYTES) {
+        throw new EngineError('engine.frame-too-long', `a message of ${bodyBytes} bytes came over a process channel`);
+      }
+      if (this.#sizeBytes < 4 + bodyBytes) break;
+      const whole = this.#take(4 + bodyBytes);
+      messages.push(deserialize(whole.subarray(4)));
+    }
+    return messages;
+  }
+
+  #peek(count: number): Buffer {
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length >= count) return first;
+    this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
+  }
+
+  #take(count: number): Buffer {
+    let first = this.#chunks[0] as Buffer;
+    if (first.length < count) {
+      first = Buffer.concat(this.#chunks);
+      this.#chunks = [first];
+    }
+    this.#sizeBytes -= count;
+    if (first.length === count) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(count);
+    return first.subarray(0, count);
+  }
+}
+
+/** Writes all of `bytes` with blocking calls; for the child's side, whose descriptors block. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  let offset = 0;
+  while (offset < bytes.length) offset += writeSync(fd, bytes, offset, bytes.length - offset);
+}
+
+const scratch = Buffer.allocUnsafe(64 * 1024);
+
+/** What can be read from a non-blocking descriptor right now, without waiting for the event loop. */
+export function readAvailable(fd: number): Buffer[] {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    let count = 0;
+    try {
+      count = readSync(fd, scratch, 0, scratch.length, null);
+    } catch {
+      return chunks; // EAGAIN: nothing there; ECONNRESET, EBADF: the stream's own handler reports it
+    }
+    if (count === 0) return chunks;
+    chunks.push(Buffer.from(scratch.subarray(0, count)));
+  }
+}

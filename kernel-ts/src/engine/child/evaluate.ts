@@ -1,0 +1,245 @@
+/**
+ * Runs compiled cells in V8's REPL mode, on this thread, through an inspector session. Knows no TypeScript. Surprise:
+ * the inspector answers in a later microtask even for synchronous code, and not at all after a termination: every wait
+ * races against the cell's interrupt.
+ */
+import { type Runtime, Session } from 'node:inspector';
+import { inspect } from 'node:util';
+import type { Bundle, CellGlobals } from '../cell-host.js';
+import type { CompiledText, ToMain } from '../channel.js';
+import { ENGINE_ERRORS } from '../errors.js';
+import type { CellOutcome, ExpressionOutcome, MimeBundle, ShownError } from '../types.js';
+import { type CellMark, dropTimers, enterCell, forgetRunning } from './attribution.js';
+import { rememberText } from './frames.js';
+import { send, writeStream } from './output.js';
+import { showError } from './show-error.js';
+
+type ExecuteMessage = Extract<ToMain, { kind: 'execute' }>;
+
+/** Thrown into the cell's waits by an interrupt. */
+const INTERRUPTED = Symbol('interrupted');
+
+/** The cell that has not ended yet. */
+interface RunningCell {
+  readonly mark: CellMark;
+  readonly controller: AbortController;
+  readonly interrupted: Promise<never>;
+  readonly interrupt: () => void;
+  readonly holds: Set<Promise<unknown>>;
+  readonly disposals: (() => unknown)[];
+  readonly executionCount: number;
+}
+
+/** Evaluates cells one after the other. */
+export class Evaluator {
+  readonly #session = new Session();
+  #taken: unknown;
+  /** The running cell; undefined between cells. */
+  running: RunningCell | undefined;
+  /** What the lab lends; bare until its module has loaded. */
+  globals: CellGlobals = { names: {}, present: async () => undefined, explain: () => [], dispose: async () => {} };
+
+  constructor() {
+    this.#session.connect();
+  }
+
+  /** Lets go of the inspector, so that the process can end without waiting for a debugger. */
+  close(): void {
+    this.#session.disconnect();
+  }
+
+  /** Receives a value from the script that `#fetch` runs. */
+  readonly take = (value: unknown): void => {
+    this.#taken = value;
+  };
+
+  /** Registers a `using` value of the running cell. */
+  readonly use = (value: unknown, isAsync: boolean): unknown => {
+    const owner = value as Record<symbol, unknown> | null | undefined;
+    if (owner === null || owner === undefined) return value;
+    const method = (isAsync ? owner[Symbol.asyncDispose] : undefined) ?? owner[Symbol.dispose];
+    if (typeof method !== 'function') throw new TypeError('The value of `using` has no dispose method.');
+    this.running?.disposals.push(() => method.call(owner));
+    return value;
+  };
+
+  /** Ends the running cell's waits and its timers, and fires its signal. */
+  interrupt(requestId: string): void {
+    const cell = this.running;
+    if (cell === undefined || cell.mark.requestId !== requestId) return;
+    forgetRunning();
+    dropTimers(cell.mark);
+    cell.controller.abort(new DOMException('The cell was interrupted', 'AbortError'));
+    cell.interrupt();
+  }
+
+  /** Runs a cell and sends its outcome behind its outputs. */
+  async execute(message: ExecuteMessage): Promise<void> {
+    let interrupt = (): void => {};
+    const interrupted = new Promise<never>((_, reject) => {
+      interrupt = () => reject(INTERRUPTED);
+    });
+    interrupted.catch(() => {});
+    const mark: CellMark = {
+      requestId: message.requestId,
+      label: message.text.label,
+      timers: new Set(),
+      interrupted: false,
+    };
+    const cell: RunningCell = {
+      mark,
+      controller: new AbortController(),
+      interrupted,
+      interrupt,
+      holds: new Set(),
+      disposals: [],
+      executionCount: message.executionCount,
+    };
+    this.running = cell;
+    enterCell(mark);
+    const ended = this.#run(cell, message);
+    forgetRunning();
+    const outcome = await ended;
+    this.running = undefined;
+    send({ kind: 'outcome', requestId: message.requestId, outcome });
+  }
+
+  async #run(cell: RunningCell, message: ExecuteMessage): Promise<CellOutcome> {
+    const failure = await this.#body(cell, message);
+    if (failure !== undefined) return { status: 'error', ...failure };
+    const userExpressions: Record<string, ExpressionOutcome> = {};
+    for (const { name, text } of message.expressions) {
+      userExpressions[name] = 'status' in text ? (text as ExpressionOutcome) : await this.#expression(cell, text);
+    }
+    return { status: 'ok', userExpressions };
+  }
+
+  /** The cell's code, its disposals, held work and result. Gives the error it ended with. */
+  async #body(cell: RunningCell, message: ExecuteMessage): Promise<ShownError | undefined> {
+    let failure: ShownError | undefined;
+    try {
+      const value = await this.#evaluate(cell, message.text);
+      await this.#settle(cell);
+      if (message.text.hasResult && !message.silent && value !== undefined) {
+        const data = await Promise.race([this.#bundle(value), cell.interrupted]);
+        send({ kind: 'output', requestId: cell.mark.requestId, output: { kind: 'result', data, metadata: {} } });
+      }
+    } catch (thrown) {
+      failure = this.#show(thrown);
+    }
+    while (cell.disposals.length > 0) {
+      try {
+        await Promise.race([cell.disposals.pop()?.(), cell.interrupted]);
+      } catch (thrown) {
+        failure ??= this.#show(thrown);
+      }
+    }
+    return failure;
+  }
+
+  async #expression(cell: RunningCell, text: CompiledText): Promise<ExpressionOutcome> {
+    try {
+      const value = await this.#evaluate(cell, text);
+      return { status: 'ok', data: await Promise.race([this.#bundle(value), cell.interrupted]), metadata: {} };
+    } catch (thrown) {
+      return { status: 'error', ...this.#show(thrown) };
+    }
+  }
+
+  /** Waits for displays that are computed asynchronously. */
+  async #settle(cell: RunningCell): Promise<void> {
+    while (cell.holds.size > 0) {
+      const works = [...cell.holds];
+      for (const work of works) cell.holds.delete(work);
+      await Promise.race([Promise.all(works), cell.interrupted]);
+    }
+  }
+
+  #show(thrown: unknown): ShownError {
+    if (thrown === INTERRUPTED) {
+      const evalue = 'the cell was interrupted';
+      return {
+        ename: 'Interrupted',
+        evalue,
+        traceback: [`Interrupted: ${evalue}`, 'code: cell.interrupted', `remedy: ${ENGINE_ERRORS['cell.interrupted']}`],
+      };
+    }
+    return showError(thrown instanceof Thrown ? thrown.value : thrown, this.globals.explain);
+  }
+
+  #evaluate(cell: RunningCell, text: CompiledText): Promise<unknown> {
+    rememberText(text);
+    const value = new Promise<unknown>((resolve, reject) => {
+      const parameters = { expression: text.js, replMode: true, objectGroup: 'cell', silent: true };
+      // replMode is missing in @types/node
+      this.#session.post('Runtime.evaluate', parameters as Runtime.EvaluateParameterType, (error, answer) => {
+        if (error !== null)
+          reject(INTERRUPTED); // the inspector answers a terminated call with an error of its own
+        else if (answer.exceptionDetails !== undefined) {
+          const { exception } = answer.exceptionDetails;
+          reject(
+            new Thrown(exception === undefined ? new Error(answer.exceptionDetails.text) : this.#fetch(exception)),
+          );
+        } else resolve(new Completion(text.hasResult ? this.#fetch(answer.result) : undefined));
+        this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'cell' });
+      });
+    });
+    value.catch(() => {});
+    return Promise.race([value, cell.interrupted]).then((completion) => (completion as Completion).value);
+  }
+
+  /** The value itself behind the inspector's description of it. */
+  #fetch(remote: Runtime.RemoteObject): unknown {
+    if (remote.objectId !== undefined) {
+      this.#session.post('Runtime.callFunctionOn', {
+        functionDeclaration: '(value) => __npulab.take(value)',
+        objectId: remote.objectId,
+        arguments: [{ objectId: remote.objectId }],
+        silent: true,
+      });
+      const value = this.#taken;
+      this.#taken = undefined;
+      return value;
+    }
+    const special = remote.unserializableValue;
+    if (special === undefined) return remote.subtype === 'null' ? null : remote.value;
+    return special.endsWith('n') ? BigInt(special.slice(0, -1)) : Number(special);
+  }
+
+  /** How a result is shown: the lab's rich form with `text/plain` beside it, or text alone. */
+  async #bundle(value: unknown): Promise<MimeBundle> {
+    let rich: Bundle | undefined;
+    try {
+      rich = await this.globals.present(value);
+    } catch (failure) {
+      writeStream(
+        'stderr',
+        `The rich display of the result failed:\n${showError(failure, this.globals.explain).traceback.join('\n')}\n`,
+      );
+    }
+    return rich === undefined
+      ? { 'text/plain': plainText(value) }
+      : 'text/plain' in rich
+        ? rich
+        : { ...rich, 'text/plain': plainText(value) };
+  }
+}
+
+/** Keeps a thenable result from being awaited once more. */
+class Completion {
+  constructor(readonly value: unknown) {}
+}
+
+/** What the cell threw, so that it is not mistaken for an error of ours. */
+class Thrown {
+  constructor(readonly value: unknown) {}
+}
+
+/** A value as text, the way Node prints it, bounded. */
+export function plainText(value: unknown): string {
+  try {
+    return inspect(value, { depth: 4, maxArrayLength: 100, maxStringLength: 10_000, breakLength: 100, colors: false });
+  } catch (failure) {
+    return `[${typeof value} that cannot be shown: ${String(failure)}]`;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Stack frames as the user wrote them: cells by number and TypeScript line, files of the notebook relative to it,
+ * nothing of Node or of the kernel. Surprise: it is installed as `Error.prepareStackTrace`, so `error.stack` itself is
+ * right, also where the user prints it.
+ */
+import { findSourceMap } from 'node:module';
+import { dirname, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CompiledText, PositionTrail } from '../channel.js';
+import { originalPosition } from './source-map.js';
+
+const texts = new Map<string, { label: string; trail: PositionTrail; js: string }>();
+const ENGINE_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Makes the positions of a text known; keep for as long as its functions may run. */
+export function rememberText(text: CompiledText): void {
+  texts.set(text.url, { label: text.label, trail: text.trail, js: text.js });
+}
+
+/** The 1-based line and column in the user's text of a 1-based position in a cell's script. */
+export function cellPosition(
+  url: string,
+  line: number,
+  column: number,
+): { label: string; line: number; column: number } | undefined {
+  const text = texts.get(url);
+  if (text === undefined) return undefined;
+  const offset = offsetOf(text.js, line - 1, column - 1);
+  const piece = text.trail.pieces.findLast(([start]) => start <= offset) ?? text.trail.pieces[0];
+  if (piece === undefined) return { label: text.label, line: 1, column: 1 };
+  const inLowered = piece[1] + Math.min(Math.max(offset - piece[0], 0), piece[2]);
+  const before = text.trail.lowered.slice(0, inLowered);
+  const loweredLine = before.split('\n').length - 1;
+  const loweredColumn = inLowered - (before.lastIndexOf('\n') + 1);
+  const found = originalPosition(text.trail.mappings, loweredLine, loweredColumn);
+  return found === undefined ? undefined : { label: text.label, line: found.line + 1, column: found.column + 1 };
+}
+
+function offsetOf(text: string, line: number, column: number): number {
+  let start = 0;
+  for (let index = 0; index < line; index++) {
+    const end = text.indexOf('\n', start);
+    if (end < 0) break;
+    start = end + 1;
+  }
+  return start + column;
+}
+
+/** Formats the frames of every error of this process. `folder` is the notebook's. */
+export function installFrames(folder: string): void {
+  Error.stackTraceLimit = 50;
+  Error.prepareStackTrace = (error, sites) => {
+    const lines: string[] = [];
+    for (const site of sites) {
+      const line = frameLine(site, folder);
+      if (line !== undefined) lines.push(`    at ${line}`);
+    }
+    let head: string;
+    try {
+      head = Error.prototype.toString.call(error);
+    } catch {
+      head = 'Error';
+    }
+    return [head, ...lines.slice(0, 20)].join('\n');
+  };
+}
+
+function frameLine(site: NodeJS.CallSite, folder: string): string | undefined {
+  const file = site.getScriptNameOrSourceURL?.() ?? site.getFileName() ?? undefined;
+  if (file === undefined || file === null || file.startsWith('node:')) return undefined;
+  const line = site.getLineNumber() ?? 1;
+  const column = site.getColumnNumber() ?? 1;
+  const who = site.getFunctionName();
+  const named =
+    who === null || who === ''
+      ? ''
+      : `${site.isConstructor() ? 'new ' : ''}${site.isAsync?.() === true ? 'async ' : ''}${who} `;
+  const cell = cellPosition(file, line, column);
+  if (cell !== undefined) return `${named}(${cell.label}, line ${cell.line}:${cell.column})`;
+  if (file.startsWith('npulab:')) return undefined;
+  const path = file.startsWith('file:') ? fileURLToPath(file.replace(/[?#].*$/, '')) : file;
+  if (path.startsWith(ENGINE_FOLDER)) return undefined;
+  const map = findSourceMap(file) as
+    | { findEntry?(line: number, column: number): { originalLine?: number; originalColumn?: number } }
+    | undefined;
+  const entry = map?.findEntry?.(line - 1, column - 1);
+  const shown = relative(folder, path);
+  const place = shown.startsWith('..') ? path : shown;
+  if (entry?.originalLine !== undefined)
+    return `${named}(${place}:${entry.originalLine + 1}:${(entry.originalColumn ?? 0) + 1})`;
+  return `${named}(${place}:${line}:${column})`;
+}

@@ -1,0 +1,124 @@
+/**
+ * The import function of cells: resolves from the notebook's folder by a real `import()`, so ESM-only packages and
+ * modules with top-level await work. Knows no syntax. Surprise: local files get a version in their URL, made of the
+ * times of all local files they reach, so that an edited file is new code.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { constants, Script } from 'node:vm';
+import { localFile } from './local-files.js';
+
+type Namespace = Record<string, unknown>;
+
+/** What a cell's compiled text calls. */
+export interface CellImports {
+  /** `import … from specifier`; `wanted` are the names asked for. */
+  import(specifier: string, wanted?: readonly string[]): Promise<Namespace>;
+  /** `import(specifier)`. */
+  dynamicImport(specifier: unknown, options?: unknown): Promise<Namespace>;
+  /** `import.meta`. */
+  readonly meta: Record<string, unknown>;
+  /** `require`, from the notebook's folder. */
+  readonly require: NodeJS.Require;
+}
+
+let hooksRegistered = false;
+
+/** Creates the import function for cells that lie in `folder`. */
+export function createImports(folder: string): CellImports {
+  const referrer = join(folder, '__npulab_cell.mjs');
+  const requireFromFolder = createRequire(referrer);
+  withoutLoaderNote();
+  const importFromFolder = new Script('(specifier) => import(specifier)', {
+    filename: referrer,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  }).runInThisContext() as (specifier: string) => Promise<Namespace>;
+  const load = async (specifier: string): Promise<Namespace> => {
+    const path = localPath(specifier, folder);
+    if (path !== undefined) {
+      const file = localFile(path) ?? path;
+      if (file.endsWith('.json')) return jsonModule(JSON.parse(readFileSync(file, 'utf8')));
+      if (!hooksRegistered) {
+        hooksRegistered = true;
+        register('./local-hooks.js', import.meta.url);
+      }
+      return importFromFolder(`${pathToFileURL(file).href}?npulab=${graphVersion(file)}`);
+    }
+    if (specifier.endsWith('.json')) return jsonModule(requireFromFolder(specifier));
+    try {
+      return await importFromFolder(specifier);
+    } catch (error) {
+      const ours = specifier.startsWith('@npulab/') && (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND';
+      if (ours && String((error as Error).message).includes(specifier)) return (await import(specifier)) as Namespace;
+      throw error;
+    }
+  };
+  return {
+    import: async (specifier, wanted = []) => withDefaultNames(await load(specifier), wanted),
+    dynamicImport: (specifier) => load(String(specifier)),
+    meta: Object.freeze({
+      url: pathToFileURL(referrer).href,
+      dirname: folder,
+      filename: referrer,
+      resolve: (specifier: string) => pathToFileURL(requireFromFolder.resolve(specifier)).href,
+    }),
+    require: requireFromFolder,
+  };
+}
+
+function localPath(specifier: string, folder: string): string | undefined {
+  if (specifier.startsWith('file:')) return fileURLToPath(specifier);
+  if (/^\.{1,2}(\/|$)/.test(specifier)) return resolve(folder, specifier);
+  return specifier.startsWith('/') ? specifier : undefined;
+}
+
+function jsonModule(value: unknown): Namespace {
+  return { ...(typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}), default: value };
+}
+
+/** Names that a CommonJS module has on its `module.exports` only. */
+function withDefaultNames(module: Namespace, wanted: readonly string[]): Namespace {
+  const missing = wanted.filter((name) => !(name in module));
+  if (missing.length === 0) return module;
+  const exports = module.default as Namespace | undefined;
+  if ((typeof exports !== 'object' && typeof exports !== 'function') || exports === null) return module;
+  const result: Namespace = { ...module };
+  for (const name of missing) if (name in exports) result[name] = exports[name];
+  return result;
+}
+
+/** Changes when the file or any local file it reaches by relative imports changes. */
+function graphVersion(file: string, seen = new Set<string>()): string {
+  const visit = (path: string): void => {
+    if (seen.has(path) || path.includes('/node_modules/')) return;
+    seen.add(path);
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch {
+      return;
+    }
+    for (const match of text.matchAll(/(?:from|import)\s*\(?\s*(['"])(\.{1,2}\/[^'"]+)\1/g)) {
+      const next = localFile(resolve(dirname(path), match[2] as string));
+      if (next !== undefined) visit(next);
+    }
+  };
+  visit(file);
+  return [...seen]
+    .map((path) => {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found === undefined ? '0' : `${Math.round(found.mtimeMs * 1000).toString(36)}-${found.size.toString(36)}`;
+    })
+    .join('.');
+}
+
+/** Keeps Node's note that an option of `vm` is experimental out of the first cell that imports. */
+function withoutLoaderNote(): void {
+  const emit = process.emitWarning;
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    if (String(warning).includes('USE_MAIN_CONTEXT_DEFAULT_LOADER')) return;
+    (emit as (...args: unknown[]) => void).call(process, warning, ...rest);
+  }) as typeof process.emitWarning;
+}

@@ -1,0 +1,61 @@
+/**
+ * Loader hooks for the notebook's own files: TypeScript is stripped by swc, and a file hands the version in its URL on
+ * to the local files it imports. Runs on Node's loader thread; knows no cell.
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { transform } from '@swc/core';
+import { localFile } from './local-files.js';
+
+interface ResolveContext {
+  readonly parentURL?: string;
+}
+interface Resolved {
+  readonly url: string;
+  readonly shortCircuit?: boolean;
+  readonly format?: string;
+}
+interface Loaded {
+  readonly format: string;
+  readonly source: string;
+  readonly shortCircuit: boolean;
+}
+
+/** Relative imports of versioned files: the file that is meant, with the same version. */
+export async function resolve(
+  specifier: string,
+  context: ResolveContext,
+  next: (specifier: string, context: ResolveContext) => Promise<Resolved>,
+): Promise<Resolved> {
+  const version = /[?&]npulab=([^&#]*)/.exec(context.parentURL ?? '')?.[1];
+  if (version !== undefined && /^\.{1,2}\//.test(specifier) && context.parentURL !== undefined) {
+    const file = localFile(fileURLToPath(new URL(specifier, context.parentURL)));
+    if (file !== undefined && !file.endsWith('.json')) {
+      return next(`${pathToFileURL(file).href}?npulab=${version}`, context);
+    }
+  }
+  return next(specifier, context);
+}
+
+/** TypeScript files as ECMAScript modules, with their source map. */
+export async function load<C>(
+  url: string,
+  context: C,
+  next: (url: string, context: C) => Promise<Loaded>,
+): Promise<Loaded> {
+  if (!url.startsWith('file:') || !/\.(ts|mts|tsx)$/.test(new URL(url).pathname)) return next(url, context);
+  const filename = fileURLToPath(url.replace(/[?#].*$/, ''));
+  const { code } = await transform(await readFile(filename, 'utf8'), {
+    filename,
+    isModule: true,
+    sourceMaps: 'inline',
+    configFile: false,
+    swcrc: false,
+    jsc: {
+      parser: { syntax: 'typescript', decorators: true, tsx: filename.endsWith('.tsx') },
+      target: 'es2022',
+      transform: { decoratorVersion: '2022-03' },
+    },
+  });
+  return { format: 'module', source: code, shortCircuit: true };
+}

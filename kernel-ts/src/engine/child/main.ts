@@ -1,0 +1,159 @@
+/**
+ * Entry of the child process: prepares the thread that runs user code and serves the front's cells. Surprise: it must
+ * not import anything that uses async_hooks (see attribution.ts).
+ */
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { CellHost, CellSettings, GlobalsModule } from '../cell-host.js';
+import { FD, FrameReader, type ToMain } from '../channel.js';
+import { ENGINE_ERRORS } from '../errors.js';
+import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
+import { Evaluator } from './evaluate.js';
+import { installFrames } from './frames.js';
+import { createImports } from './imports.js';
+import { flush, installOutput, send, writeStream } from './output.js';
+import { showError } from './show-error.js';
+
+/** What the front passes on the command line, as JSON. */
+export interface ChildOptions {
+  readonly folder: string;
+  readonly globalsModule: string | undefined;
+  readonly check: CellSettings['check'];
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
+process.argv.length = 1;
+const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
+const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: false, stderr: false });
+worker.unref();
+
+process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
+installAttribution();
+installOutput();
+installFrames(options.folder);
+
+const evaluator = new Evaluator();
+const imports = createImports(options.folder);
+const npulab = Object.freeze({
+  import: imports.import,
+  dynamicImport: imports.dynamicImport,
+  meta: imports.meta,
+  take: evaluator.take,
+  use: evaluator.use,
+  constant: new Proxy(Object.freeze({}), {
+    get: () => Number.NaN,
+    set: () => {
+      throw new TypeError('Assignment to constant variable.');
+    },
+  }),
+});
+define('__npulab', npulab);
+define('require', imports.require);
+define('__dirname', options.folder);
+define('__filename', join(options.folder, 'cell.ts'));
+
+worker.on('message', (message: { requestId: string }) => {
+  forgetRunning();
+  evaluator.interrupt(message.requestId);
+  worker.postMessage({ answered: message.requestId });
+});
+process.on('uncaughtException', (error) => report(error, takeLastThrow()?.requestId ?? cellOf(error)?.requestId));
+process.on('unhandledRejection', (reason, promise) => report(reason, cellOf(reason, promise)?.requestId));
+process.on('exit', () => {
+  evaluator.close();
+  flush();
+});
+
+let globalsError: string | undefined;
+if (options.globalsModule !== undefined) {
+  try {
+    const module = (await import(options.globalsModule)) as GlobalsModule;
+    evaluator.globals = await module.createCellGlobals(createHost());
+    for (const [name, value] of Object.entries(evaluator.globals.names)) define(name, value);
+  } catch (error) {
+    globalsError = [
+      'The names of the lab are missing: its module did not load.',
+      ...showError(error, () => []).traceback,
+      'code: engine.globals-failed',
+      `remedy: ${ENGINE_ERRORS['engine.globals-failed']}`,
+    ].join('\n');
+  }
+}
+
+const reader = new FrameReader();
+socket.on('data', (chunk: Buffer) => {
+  for (const message of reader.push(chunk) as ToMain[]) {
+    if (message.kind === 'dispose') void dispose();
+    else {
+      if (globalsError !== undefined) writeStream('stderr', `${globalsError}\n`, message.requestId);
+      globalsError = undefined;
+      void evaluator.execute(message);
+    }
+  }
+});
+socket.on('close', () => process.exit(0));
+send({ kind: 'ready', globalsError, names: Object.keys(evaluator.globals.names) });
+
+function report(error: unknown, requestId: string | undefined): void {
+  const { traceback } = showError(error, evaluator.globals.explain);
+  writeStream('stderr', `Uncaught ${traceback.join('\n')}\n`, requestId);
+}
+
+function define(name: string, value: unknown): void {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+async function dispose(): Promise<void> {
+  try {
+    await evaluator.globals.dispose();
+  } finally {
+    send({ kind: 'disposed' });
+  }
+}
+
+function createHost(): CellHost {
+  let check = options.check;
+  const idle = new AbortController();
+  const settings: CellSettings = {
+    get check() {
+      return check;
+    },
+    set check(value) {
+      if (value !== 'error' && value !== 'warn' && value !== 'off') {
+        throw new TypeError(`kernel.settings.check is 'error', 'warn' or 'off', not ${String(value)}`);
+      }
+      check = value;
+      send({ kind: 'settings', settings: { check } });
+    },
+  };
+  return {
+    display(data, display = {}) {
+      send({
+        kind: 'output',
+        requestId: currentCell()?.requestId ?? '',
+        output: {
+          kind: 'display',
+          data,
+          metadata: display.metadata ?? {},
+          ...(display.displayId === undefined ? {} : { displayId: display.displayId }),
+          update: display.update ?? false,
+        },
+      });
+    },
+    clearOutput(wait) {
+      send({ kind: 'output', requestId: currentCell()?.requestId ?? '', output: { kind: 'clear', wait } });
+    },
+    hold(work) {
+      evaluator.running?.holds.add(work);
+    },
+    get signal() {
+      return evaluator.running?.controller.signal ?? idle.signal;
+    },
+    get executionCount() {
+      return evaluator.running?.executionCount ?? 0;
+    },
+    settings,
+    folder: options.folder,
+  };
+}

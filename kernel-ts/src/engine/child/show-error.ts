@@ -1,0 +1,73 @@
+/** Turns whatever was thrown into name, value and traceback. Never throws: getters and proxies of the user may. */
+import { inspect } from 'node:util';
+import type { ShownError } from '../types.js';
+
+const MAX_CAUSES = 8;
+
+/** Longest text of one error; what is cut is said. */
+const MAX_CHARACTERS = 20_000;
+
+/** Describes a thrown value; `explain` adds lines such as code and remedy. */
+export function showError(thrown: unknown, explain: (error: unknown) => readonly string[]): ShownError {
+  try {
+    if (!isError(thrown)) return showValue(thrown);
+    const ename = String(thrown.name || 'Error');
+    const evalue = String(thrown.message ?? '');
+    const traceback: string[] = [];
+    let error: unknown = thrown;
+    for (let depth = 0; depth < MAX_CAUSES && error !== undefined && error !== null; depth++) {
+      if (!isError(error)) {
+        traceback.push(`caused by: ${inspect(error, { depth: 2 })}`);
+        break;
+      }
+      const lines = errorLines(error, explain);
+      traceback.push(...(depth === 0 ? lines : [`caused by: ${lines[0]}`, ...lines.slice(1)]));
+      if (error instanceof AggregateError) for (const one of error.errors) traceback.push(`  one of: ${headOf(one)}`);
+      error = error.cause;
+    }
+    return { ename: clip(ename), evalue: clip(evalue), traceback: traceback.map(clip) };
+  } catch (failure) {
+    return {
+      ename: 'Error',
+      evalue: 'the thrown value cannot be shown',
+      traceback: [`the thrown value cannot be shown: ${String(failure)}`],
+    };
+  }
+}
+
+function errorLines(error: Error, explain: (error: unknown) => readonly string[]): string[] {
+  const head = headOf(error);
+  const stack = typeof error.stack === 'string' ? error.stack : '';
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  let more: readonly string[] = [];
+  try {
+    more = explain(error);
+  } catch (failure) {
+    more = [`(the explanation of this error failed: ${String(failure)})`];
+  }
+  return [...head.split('\n'), ...more, ...frames];
+}
+
+function headOf(error: unknown): string {
+  return isError(error) ? `${error.name}: ${error.message}`.replace(/: $/, '') : inspect(error, { depth: 1 });
+}
+
+function showValue(thrown: unknown): ShownError {
+  const kind = thrown === null ? 'null' : typeof thrown;
+  const evalue = clip(typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 4 }));
+  return {
+    ename: `Thrown ${kind}`,
+    evalue,
+    traceback: [`Thrown ${kind}: ${evalue}`, '(not an Error: there are no stack frames)'],
+  };
+}
+
+function isError(value: unknown): value is Error & { cause?: unknown } {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_CHARACTERS
+    ? text
+    : `${text.slice(0, MAX_CHARACTERS)}… (${text.length - MAX_CHARACTERS} characters more)`;
+}

@@ -1,0 +1,58 @@
+/**
+ * The child's second thread: interrupts the main thread while it spins, and ends the process when the front is gone.
+ * Knows no cell but its id. Surprise: it asks first and terminates only when no answer comes, because a termination
+ * requested while no JavaScript runs would hit the kernel's own next call.
+ */
+import { Session } from 'node:inspector';
+import { Socket } from 'node:net';
+import { parentPort } from 'node:worker_threads';
+import { encodeFrame, FD, FrameReader, type FromWorker, type ToWorker, writeAll } from '../channel.js';
+
+/** How long the main thread may take to answer before it is terminated, and again between terminations. */
+const ANSWER_WITHIN_MS = 8;
+
+const session = new Session();
+session.connectToMainThread();
+const socket = new Socket({ fd: FD.toWorker, readable: true, writable: false });
+const reader = new FrameReader();
+let waiting: { requestId: string; timer: NodeJS.Timeout } | undefined;
+
+socket.on('data', (chunk: Buffer) => {
+  for (const message of reader.push(chunk) as ToWorker[]) ask(message.requestId);
+});
+socket.on('close', () => {
+  // The front is gone, and the main thread may be spinning: nobody else can end this process group.
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    process.kill(process.pid, 'SIGKILL');
+  }
+});
+parentPort?.on('message', (message: { answered: string }) => {
+  if (waiting?.requestId !== message.answered) return;
+  clearTimeout(waiting.timer);
+  waiting = undefined;
+  send({ kind: 'interrupted', requestId: message.answered });
+});
+send({ kind: 'ready' });
+
+function ask(requestId: string): void {
+  if (waiting !== undefined) return;
+  parentPort?.postMessage({ requestId });
+  try {
+    process.kill(-process.pid, 'SIGINT'); // children that the cell started; this process ignores it
+  } catch {
+    // no process group of our own: there is nothing to signal
+  }
+  waiting = { requestId, timer: setTimeout(terminate, ANSWER_WITHIN_MS) };
+}
+
+function terminate(): void {
+  if (waiting === undefined) return;
+  session.post('Runtime.terminateExecution');
+  waiting.timer = setTimeout(terminate, ANSWER_WITHIN_MS * 2);
+}
+
+function send(message: FromWorker): void {
+  writeAll(FD.fromWorker, encodeFrame(message));
+}

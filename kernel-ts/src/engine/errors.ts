@@ -1,0 +1,34 @@
+/** Every code the engine reports, in one place: code → remedy. `cell.*` is the user's code, `engine.*` is ours. */
+export const ENGINE_ERRORS = {
+  'cell.syntax': 'Correct the text at the line and column shown; nothing of the cell has run.',
+  'cell.type':
+    "Correct the types, or set kernel.settings.check = 'warn' to run the cell anyway; nothing of it has run.",
+  'cell.interrupted': 'Variables keep their values; run the cell again when ready.',
+  'cell.process-ended': 'All variables are lost. Run the notebook again from the first cell.',
+  'cell.unstoppable':
+    'The code could not be stopped, so its process was ended. Run the notebook again from the first cell.',
+  'cell.restarted': 'The process was restarted on request. Run the notebook again from the first cell.',
+  'engine.globals-failed': 'Cells run without the names of the lab. Correct the cause, then restart the kernel.',
+  'engine.checker-unavailable': 'The cell ran unchecked. The checker is started again for the next one.',
+  'engine.child-failed': 'The process that runs cells did not start. The log file names the cause.',
+  'engine.frame-too-long': 'A single output was larger than 256 MiB. Write it to a file, or show a part of it.',
+  'engine.shut-down': 'The engine was shut down; start a new kernel.',
+} as const;
+
+/** A code of {@link ENGINE_ERRORS}. */
+export type EngineErrorCode = keyof typeof ENGINE_ERRORS;
+
+/** An error of the engine itself or of a cell's life, never of the user's own code. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  /** What the user can do about it. */
+  readonly remedy: string;
+  constructor(
+    readonly code: EngineErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.remedy = ENGINE_ERRORS[code];
+  }
+}

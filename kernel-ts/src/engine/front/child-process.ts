@@ -1,0 +1,152 @@
+/**
+ * One child process: start, channels, native output, end. Knows no cell text. Surprise: descriptors are also read
+ * synchronously, so that at the end of a cell everything native code wrote is here without a further turn of the event
+ * loop, and so that the two paths of output keep their order.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
+import { fileURLToPath } from 'node:url';
+import {
+  encodeFrame,
+  FD,
+  FrameReader,
+  type FromMain,
+  type FromWorker,
+  readAvailable,
+  type ToMain,
+  type ToWorker,
+} from '../channel.js';
+import type { ChildOptions } from '../child/main.js';
+
+const ENTRY = fileURLToPath(new URL('../child/main.js', import.meta.url));
+
+/** What a child tells its owner. */
+export interface ChildEvents {
+  message(message: FromMain): void;
+  native(name: 'stdout' | 'stderr', text: string): void;
+  /** The worker says that the interrupt reached the main thread. */
+  interrupted(requestId: string): void;
+  /** The process is gone; `reason` says how, for people. */
+  ended(reason: string): void;
+}
+
+/** A running child. */
+export class EngineChild {
+  readonly #process: ChildProcess;
+  readonly #events: ChildEvents;
+  readonly #reader = new FrameReader();
+  readonly #fromMain: Socket;
+  readonly #toMain: Socket;
+  readonly #toWorker: Socket;
+  readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+  /** Native output that was read while messages before it were still in the channel. */
+  #inHand: { name: 'stdout' | 'stderr'; chunk: Buffer }[] = [];
+  #draining = false;
+  #ended = false;
+  /** Resolves when the process is gone and its output has been read. */
+  readonly closed: Promise<void>;
+
+  constructor(options: ChildOptions, events: ChildEvents) {
+    this.#events = events;
+    this.#process = spawn(process.execPath, ['--no-force-async-hooks-checks', ENTRY, JSON.stringify(options)], {
+      cwd: options.folder,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    const stdio = this.#process.stdio as unknown as (Socket | null)[];
+    this.#toMain = stdio[FD.toMain] as Socket;
+    this.#toWorker = stdio[FD.toWorker] as Socket;
+    this.#fromMain = stdio[FD.fromMain] as Socket;
+    for (const fd of [FD.toMain, FD.fromMain, FD.toWorker, FD.fromWorker]) stdio[fd]?.on('error', () => {});
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.#process[name]?.on('data', (chunk: Buffer) => this.#onNative(name, chunk));
+    }
+    this.#fromMain.on('data', (chunk: Buffer) => this.#onMessages(chunk));
+    const workerReader = new FrameReader();
+    stdio[FD.fromWorker]?.on('data', (chunk: Buffer) => {
+      for (const message of workerReader.push(chunk) as FromWorker[]) {
+        if (message.kind === 'interrupted') events.interrupted(message.requestId);
+      }
+    });
+    this.closed = new Promise((resolve) => {
+      const end = (reason: string): void => {
+        if (this.#ended) return;
+        this.#drainChannel();
+        this.drainNative();
+        this.#ended = true;
+        for (const stream of stdio) stream?.destroy();
+        events.ended(reason);
+        resolve();
+      };
+      this.#process.once('error', (error) => end(`it did not start: ${error.message}`));
+      this.#process.once('exit', (code, signal) =>
+        end(signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`),
+      );
+    });
+  }
+
+  /** Process id, for messages and tests. */
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  send(message: ToMain): void {
+    this.#toMain.write(encodeFrame(message));
+  }
+
+  sendToWorker(message: ToWorker): void {
+    this.#toWorker.write(encodeFrame(message));
+  }
+
+  /** Ends the process and everything in its group, at once. */
+  kill(): void {
+    if (this.#ended || this.#process.pid === undefined) return;
+    try {
+      process.kill(-this.#process.pid, 'SIGKILL');
+    } catch {
+      this.#process.kill('SIGKILL');
+    }
+  }
+
+  /** Hands on what native code has written so far. */
+  drainNative(): void {
+    const inHand = this.#inHand;
+    this.#inHand = [];
+    for (const { name, chunk } of inHand) this.#emit(name, chunk);
+    for (const name of ['stdout', 'stderr'] as const) {
+      for (const chunk of readNow(this.#process[name] as Socket | null)) this.#emit(name, chunk);
+    }
+  }
+
+  #onNative(name: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#inHand.push({ name, chunk });
+    this.#drainChannel();
+    this.drainNative();
+  }
+
+  #onMessages(chunk: Buffer): void {
+    for (const message of this.#reader.push(chunk) as FromMain[]) {
+      if (message.kind === 'fence' || message.kind === 'outcome') this.drainNative();
+      this.#events.message(message);
+    }
+  }
+
+  #drainChannel(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (const chunk of readNow(this.#fromMain)) this.#onMessages(chunk);
+    this.#draining = false;
+  }
+
+  #emit(name: 'stdout' | 'stderr', chunk: Buffer): void {
+    const text = this.#decoders[name].write(chunk);
+    if (text.length > 0) this.#events.native(name, text);
+  }
+}
+
+/** Reads a socket's descriptor past its stream; order holds because both run on this thread. */
+function readNow(socket: Socket | null): Buffer[] {
+  const fd = (socket as unknown as { _handle?: { fd?: number } } | null)?._handle?.fd;
+  return fd === undefined || fd < 0 ? [] : readAvailable(fd);
+}

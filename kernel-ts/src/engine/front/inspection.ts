@@ -1,0 +1,102 @@
+/** Inspection: signature, documentation and tags of the name under the cursor. Runs no code. */
+import { type Project, SymbolFlags } from 'typescript/unstable/async';
+import type { InspectionResult } from '../types.js';
+import { commentOptionLines } from './analyze.js';
+import type { Checker } from './checker.js';
+
+const NOT_FOUND: InspectionResult = { found: false, data: {} };
+const MAX_MEMBERS = 60;
+
+/** What the checker knows of the name at `cursor`, or of the call that `cursor` stands in. */
+export async function inspectAt(
+  checker: Checker,
+  code: string,
+  cursor: number,
+  detailLevel: 0 | 1,
+): Promise<InspectionResult> {
+  const text = commentOptionLines(code);
+  const position = namePosition(text, cursor);
+  if (position === undefined) return NOT_FOUND;
+  return checker.explore(text, (project, file) => describe(project, file, position, detailLevel));
+}
+
+async function describe(
+  project: Project,
+  file: string,
+  position: number,
+  detailLevel: 0 | 1,
+): Promise<InspectionResult> {
+  const { checker } = project;
+  const symbol = await checker.getSymbolAtPosition(file, position);
+  if (symbol === undefined) return NOT_FOUND;
+  const target = (symbol.flags & SymbolFlags.Alias) !== 0 ? await checker.getAliasedSymbol(symbol) : symbol;
+  const isTypeOnly = (target.flags & SymbolFlags.Value) === 0;
+  const type = isTypeOnly
+    ? await checker.getDeclaredTypeOfSymbol(target)
+    : ((await checker.getTypeAtPosition(file, position)) ?? (await checker.getTypeOfSymbol(target)));
+  if (type === undefined) return NOT_FOUND;
+  const [shown, documentation, tags] = await Promise.all([
+    checker.typeToString(type),
+    checker.getDocumentationCommentOfSymbol(target),
+    checker.getJsDocTagsOfSymbol(target),
+  ]);
+  const signature = `${wordFor(target.flags)} ${symbol.name}${isTypeOnly && shown === symbol.name ? '' : `: ${shown}`}`;
+  const tagLines = tags.map((tag) => `@${tag.name} ${textOf(tag.text)}`.trim());
+  const members: string[] = [];
+  if (detailLevel === 1) {
+    const properties = (await checker.getPropertiesOfType(type)).slice(0, MAX_MEMBERS);
+    const types = await Promise.all(properties.map((property) => checker.getTypeOfSymbol(property)));
+    for (const [index, property] of properties.entries()) {
+      const its = types[index];
+      if (its !== undefined) members.push(`${property.name}: ${await checker.typeToString(its)}`);
+    }
+  }
+  const plain = [signature, documentation, tagLines.join('\n'), members.join('\n')].filter((part) => part !== '');
+  const markdown = [
+    `\`\`\`typescript\n${signature}\n\`\`\``,
+    documentation,
+    tagLines.map((line) => line.replace(/^@(\S+)/, '*@$1*')).join('  \n'),
+    members.length === 0 ? '' : `\`\`\`typescript\n${members.join('\n')}\n\`\`\``,
+  ].filter((part) => part !== '');
+  return { found: true, data: { 'text/plain': plain.join('\n\n'), 'text/markdown': markdown.join('\n\n') } };
+}
+
+/** Where the name starts: under the cursor, just before it, or the callee of the parenthesis around it. */
+function namePosition(text: string, cursor: number): number | undefined {
+  const isPart = (index: number): boolean =>
+    index >= 0 && index < text.length && /[\p{ID_Continue}$_]/u.test(text[index] as string);
+  let position = cursor;
+  if (!isPart(position) && !isPart(position - 1)) {
+    let depth = 0;
+    let index = cursor - 1;
+    for (; index >= 0; index--) {
+      if (text[index] === ')') depth++;
+      else if (text[index] === '(' && depth-- === 0) break;
+      else if (text[index] === ';') return undefined;
+    }
+    if (index < 0) return undefined;
+    position = index;
+    while (position > 0 && /\s/.test(text[position - 1] as string)) position--;
+    if (!isPart(position - 1)) return undefined;
+  }
+  while (isPart(position - 1)) position--;
+  return position;
+}
+
+function wordFor(flags: number): string {
+  if ((flags & SymbolFlags.Function) !== 0) return '(function)';
+  if ((flags & SymbolFlags.Method) !== 0) return '(method)';
+  if ((flags & SymbolFlags.Class) !== 0) return '(class)';
+  if ((flags & SymbolFlags.Interface) !== 0) return '(interface)';
+  if ((flags & SymbolFlags.TypeAlias) !== 0) return '(type)';
+  if ((flags & SymbolFlags.Enum) !== 0) return '(enum)';
+  if ((flags & (SymbolFlags.Property | SymbolFlags.Accessor)) !== 0) return '(property)';
+  if ((flags & SymbolFlags.Namespace) !== 0) return '(module)';
+  return '(variable)';
+}
+
+function textOf(text: unknown): string {
+  if (typeof text === 'string') return text;
+  if (Array.isArray(text)) return text.map((part) => (part as { text?: string }).text ?? '').join('');
+  return '';
+}

@@ -1,0 +1,107 @@
+/**
+ * The engine's public shapes. They repeat `protocol/language.ts` structurally on purpose: the engine knows no Jupyter,
+ * and whoever composes a kernel (`cli`) relies on TypeScript to prove that an `Engine` is a `Language`.
+ */
+
+/** MIME type → content; `text/plain` is always present. */
+export type MimeBundle = Record<string, unknown>;
+
+/** One output of a cell, in the order it must be shown. */
+export type EngineOutput =
+  | { readonly kind: 'stream'; readonly name: 'stdout' | 'stderr'; readonly text: string }
+  | {
+      readonly kind: 'display';
+      readonly data: MimeBundle;
+      readonly metadata: Record<string, unknown>;
+      readonly displayId?: string;
+      readonly update: boolean;
+    }
+  | { readonly kind: 'result'; readonly data: MimeBundle; readonly metadata: Record<string, unknown> }
+  | { readonly kind: 'clear'; readonly wait: boolean };
+
+/** A cell to run. */
+export interface CellRequest {
+  /** Unique; every output of the cell carries it, also the late ones. */
+  readonly requestId: string;
+  readonly code: string;
+  /** Same id again: the checker sees the new text instead of the old. */
+  readonly cellId: string | undefined;
+  /** Names the cell in stack frames: `cell 3, line 12`. */
+  readonly executionCount: number;
+  /** No result is shown. */
+  readonly silent: boolean;
+  /** Name → expression, evaluated after the cell; none of them fails the cell. */
+  readonly userExpressions: Readonly<Record<string, string>>;
+}
+
+/** An error as it is shown; plain text, no colour codes. */
+export interface ShownError {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+/** What one user expression gave. */
+export type ExpressionOutcome =
+  | { readonly status: 'ok'; readonly data: MimeBundle; readonly metadata: Record<string, unknown> }
+  | ({ readonly status: 'error' } & ShownError);
+
+/** How a cell ended. */
+export type CellOutcome =
+  | { readonly status: 'ok'; readonly userExpressions: Readonly<Record<string, ExpressionOutcome>> }
+  | ({ readonly status: 'error' } & ShownError);
+
+/** Replacements for `[start, end)`, in UTF-16 units. */
+export interface CompletionList {
+  readonly matches: readonly { readonly text: string; readonly type: string }[];
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What is known about the name under the cursor. */
+export interface InspectionResult {
+  readonly found: boolean;
+  readonly data: MimeBundle;
+}
+
+/** Whether a text can run as it stands. */
+export interface CompletenessResult {
+  readonly status: 'complete' | 'incomplete' | 'invalid' | 'unknown';
+  readonly indent?: string;
+}
+
+/** What the engine says of itself and its language. */
+export interface EngineInfo {
+  readonly implementation: string;
+  readonly implementationVersion: string;
+  readonly banner: string;
+  readonly helpLinks: readonly { readonly text: string; readonly url: string }[];
+  readonly name: string;
+  readonly version: string;
+  readonly mimetype: string;
+  readonly fileExtension: string;
+  readonly pygmentsLexer: string;
+  readonly codemirrorMode: string | Record<string, unknown>;
+  readonly nbconvertExporter: string;
+}
+
+/** TypeScript cells: checked in this process, evaluated in a child process. Satisfies `protocol`'s `Language`. */
+export interface Engine {
+  readonly info: EngineInfo;
+  /** Receives every output, also between and after cells. Set it before the first cell. */
+  onOutput: (requestId: string, output: EngineOutput) => void;
+  /** Runs cells in the order of the calls. Resolves after the cell's outputs were given to `onOutput`; does not reject. */
+  execute(request: CellRequest): Promise<CellOutcome>;
+  /** Names that fit at `cursor` (UTF-16 units). Answers while a cell spins. */
+  complete(code: string, cursor: number): Promise<CompletionList>;
+  /** Signature and documentation of the name at `cursor`, as plain text and Markdown. Answers while a cell spins. */
+  inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<InspectionResult>;
+  /** Whether `code` can run, needs more lines, or is past mending. */
+  isComplete(code: string): Promise<CompletenessResult>;
+  /** Stops the running cell and keeps the variables; what cannot be stopped ends with a new child process. */
+  interrupt(): Promise<void>;
+  /** Ends every process the engine started; also while a cell spins. Idempotent. */
+  shutdown(): Promise<void>;
+  /** Throws the child process away and starts a new one: all variables are gone. The running cell ends with an error. */
+  restart(): Promise<void>;
+}
