@@ -207,3 +207,82 @@ pub(crate) fn starts(planned: Vec<TaskPlan>, most: usize, per_operation: bool) -
     }
     (tasks, starts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soc::RK3568;
+
+    fn product(m: usize, k: usize, n: usize) -> Product {
+        Product {
+            m,
+            k,
+            n,
+            a: 0x1000_0000,
+            b: 0x2000_0000,
+            c: 0x8000_0000,
+        }
+    }
+
+    fn planned(products: &[Product], most: usize, per_operation: bool) -> (Vec<TaskPlan>, Vec<Start>) {
+        let mut tasks = Vec::new();
+        for (operation, product) in products.iter().enumerate() {
+            append(&mut tasks, product, &Cut::best(product, &RK3568).unwrap(), operation);
+        }
+        starts(tasks, most, per_operation)
+    }
+
+    #[test]
+    fn every_start_is_even_within_its_limit_and_opens_without_reuse() {
+        for (m, n) in [(1, 16), (1, 32), (3, 16), (113, 48), (300, 64), (5000, 16)] {
+            for k in [32, 2048, 10240] {
+                for most in [2, 4, 10, 4094] {
+                    let products = [product(m, k, n), product(1, 32, 16), product(m, k, n)];
+                    let (tasks, starts) = planned(&products, most, most == 10);
+                    assert_eq!(starts.iter().map(|start| start.count).sum::<usize>(), tasks.len());
+                    for start in starts {
+                        assert!(start.count.is_multiple_of(2) && start.count <= most && start.count > 0);
+                        let opening = tasks[start.first];
+                        assert!(!opening.data_reuse && !opening.weight_reuse);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tasks_of_a_product_write_each_result_once() {
+        for (m, k, n) in [(7, 64, 32), (113, 2048, 80), (61, 10240, 48), (130, 512, 16 * 513)] {
+            let (tasks, _) = planned(&[product(m, k, n)], 4094, false);
+            let mut written = alloc::vec![0u8; m * n / 16];
+            for task in &tasks {
+                let first = (task.c - 0x8000_0000) as usize;
+                let (group, row) = (first / (64 * m), first % (64 * m) / 16);
+                for (group, row) in
+                    (group..group + task.n / 16).flat_map(|g| (row..row + task.rows).map(move |r| (g, r)))
+                {
+                    written[group * m + row] += 1;
+                }
+            }
+            assert!(written.iter().all(|&times| times == 1), "m {m} k {k} n {n}");
+        }
+    }
+
+    #[test]
+    fn every_depth_up_to_the_chips_limit_has_a_cut() {
+        for k in (32..=10240).step_by(32) {
+            let cut = Cut::best(&product(1000, k, 5632), &RK3568).unwrap();
+            assert!(cut.band_rows * k <= cut.data_banks * RK3568.bank_bytes);
+            assert!(16 * k <= cut.weight_banks * RK3568.bank_bytes);
+        }
+    }
+
+    #[test]
+    fn rows_that_fit_the_buffer_stream_their_weights_once() {
+        let cut = Cut::best(&product(1, 2048, 5632), &RK3568).unwrap();
+        assert_eq!((cut.tasks(), cut.bands), (1, 1));
+        // 300 rows of K = 2048 need three bands whatever the banks; streaming beats reading features 352 times.
+        let cut = Cut::best(&product(300, 2048, 5632), &RK3568).unwrap();
+        assert_eq!((cut.bands, cut.slices, cut.weights_fit), (3, 1, false));
+    }
+}

@@ -1,0 +1,242 @@
+//! Words, their text and the shape of a task, against the hardware sheet.
+
+use npu_regs::{Block, Command, assemble, cna, disassemble, dpu, dpu_rdma, register_at, task};
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB)
+    }
+}
+
+fn reachable() -> impl Iterator<Item = &'static npu_regs::RegisterInfo> {
+    let blocks = Block::ALL.into_iter().filter(|block| block.target().is_some());
+    blocks.flat_map(|block| block.registers().iter().copied())
+}
+
+#[test]
+fn text_and_word_are_inverse_for_every_register() {
+    let mut random = Random(1);
+    for register in reachable() {
+        for value in [0, u32::MAX, random.next() as u32] {
+            let word = Command::Write { register, value }.encode();
+            assert_eq!(assemble(&disassemble(word)), Ok(word), "{}", disassemble(word));
+            assert_eq!(Command::decode(word), Ok(Command::Write { register, value }));
+        }
+    }
+}
+
+#[test]
+fn text_and_word_are_inverse_for_any_64_bits() {
+    let mut random = Random(2);
+    let targets = [
+        0u64, 0x41, 0x81, 0x0101, 0x0201, 0x0401, 0x0801, 0x1001, 0x2001, 0x4001, 0x8001, 0x1234,
+    ];
+    for round in 0..20_000 {
+        let raw = random.next();
+        // Half of them with a real target, so that every branch of the decoder is met.
+        let word = if round % 2 == 0 {
+            raw
+        } else {
+            raw & 0xFFFF_FFFF_FFFF | targets[raw as usize % 12] << 48
+        };
+        let word = if round % 4 == 3 {
+            word & !0xFFFF | word & 0x73FC
+        } else {
+            word
+        };
+        assert_eq!(assemble(&disassemble(word)), Ok(word), "{}", disassemble(word));
+        if let Ok(command) = Command::decode(word) {
+            assert_eq!(command.encode(), word);
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_no_program_are_refused_with_the_reason() {
+    let refused = [
+        ("", "empty line"),
+        ("CNA.NOWHERE 0x0", "CNA.NOWHERE: no such register"),
+        ("DDMA.DT_RD 0x0", "DDMA.DT_RD: command words cannot reach this block"),
+        ("CNA.DATA_SIZE0", "CNA.DATA_SIZE0: value missing"),
+        ("CNA.DATA_SIZE0 12", "12: values are hexadecimal with 0x"),
+        ("CNA.DATA_SIZE0 0x100000000", "0x100000000: more than 32 bits"),
+        ("barrier 0x0", "0x0: nothing may follow the value"),
+        ("nop 0x1000000000000", "0x1000000000000: more than 48 bits"),
+    ];
+    for (line, reason) in refused {
+        assert_eq!(assemble(line), Err(reason.to_string()));
+    }
+}
+
+#[test]
+fn a_full_task_has_the_word_counts_of_the_vendors_programs() {
+    let words = |block: Block| task::body(block).count() + 1;
+    // §12.26; CNA's CBUF_CON0 is written twice.
+    assert_eq!(words(Block::Cna) + 1, 57);
+    assert_eq!(
+        [Block::Cmac, Block::Core, Block::Dpu, Block::DpuRdma].map(words),
+        [2, 5, 49, 20]
+    );
+    assert_eq!(57 + 2 + 5 + 49 + task::TAIL_WORDS, task::CONVOLUTION_WORDS);
+    assert_eq!(task::CONVOLUTION_WORDS + 20, task::CONVOLUTION_RDMA_WORDS);
+}
+
+#[test]
+fn registers_lie_in_their_block_in_rising_order_with_fields_that_do_not_overlap() {
+    for block in Block::ALL {
+        let registers = block.registers();
+        assert!(
+            registers.windows(2).all(|pair| pair[0].offset < pair[1].offset),
+            "{}",
+            block.name()
+        );
+        for register in registers {
+            assert_eq!(Block::at(register.offset), Some(block));
+            assert_eq!(register_at(register.offset), Some(*register));
+            let mut bits = 0u32;
+            for field in register.fields {
+                let mask = field.of(u32::MAX) << field.lsb;
+                assert_eq!(bits & mask, 0, "{register} {}", field.name);
+                bits |= mask;
+                assert!(!field.doc.is_empty() && !register.source.is_empty());
+            }
+        }
+    }
+}
+
+/// Appendix B.1: first band of an int8 3x3 stride-2 convolution, 96x(37 of 96)x64 to 48x18x64. Addresses are symbolic.
+const B1: &[(u32, u32)] = &[
+    (0x1010, 0x50),
+    (0x1014, 0x12),
+    (0x1020, 0x0060_0025),
+    (0x1024, 0x003F_0040),
+    (0x1028, 0x30),
+    (0x102C, 0x360),
+    (0x1030, 0x9000),
+    (0x1034, 0x240),
+    (0x1038, 0x0303_0040),
+    (0x1040, 0x17),
+    (0x1044, 0x0060_00C0),
+    (0x104C, 0x0A),
+    (0x1050, 0x0001_0000),
+    (0x1054, 0x0001_0000),
+    (0x1058, 0x0001_0000),
+    (0x105C, 0x0001_0000),
+    (0x1068, 0xFF80_0000),
+    (0x1078, 0x0017_1C07),
+    (0x107C, 0x60),
+    (0x1080, 0x2400),
+    (0x1084, 0x0060_0025),
+    (0x1088, 0x40),
+    (0x200C, 1),
+    (0x3010, 0x0011_002F),
+    (0x3014, 0x3F),
+    (0x400C, 0x108),
+    (0x4010, 0xE0),
+    (0x4024, 0x4800),
+    (0x4030, 0x2F),
+    (0x4034, 0x11),
+    (0x403C, 0x003F_003F),
+    (0x4040, 0x148),
+    (0x4048, 0xE01),
+    (0x4050, 0x125),
+    (0x4060, 0x12),
+    (0x4070, 0x383),
+    (0x4078, 1),
+    (0x4080, 0xFFFF_FF80),
+    (0x4084, 0x5BEC),
+    (0x4088, 0x16),
+    (0x40C0, 0x9000),
+    (0x500C, 0x2F),
+    (0x5010, 0x11),
+    (0x5014, 0x3F),
+    (0x501C, 0xE),
+    (0x5024, 0x3F),
+    (0x5028, 1),
+    (0x5034, 1),
+    (0x5044, 0x4000),
+    (0x5068, 0x0101_0101),
+];
+
+fn b1(offset: u32) -> u32 {
+    B1.iter().find(|(at, _)| *at == offset).map_or(0, |(_, value)| *value)
+}
+
+#[test]
+fn worked_example_b1_is_137_words_that_read_back_field_by_field() {
+    let mut words = Vec::new();
+    let mut write = |offset: u32, value: u32| {
+        let register = register_at(offset).unwrap();
+        assert_eq!(
+            value & !register.known_bits(),
+            0,
+            "{register} has no field for 0x{value:X}"
+        );
+        words.push(Command::Write { register, value }.encode());
+    };
+    [0x1004, 0x2004, 0x3004]
+        .into_iter()
+        .for_each(|pointer| write(pointer, 0x0E));
+    write(0x1040, b1(0x1040));
+    [0x4004, 0x5004].into_iter().for_each(|pointer| write(pointer, 0x0E));
+    for block in [Block::Cna, Block::Cmac, Block::Core, Block::Dpu, Block::DpuRdma] {
+        task::body(block).for_each(|register| write(register.offset, b1(register.offset)));
+    }
+    write(0x10, 0x480);
+    write(0x14, 0x88);
+    words.push(Command::Barrier.encode());
+    words.push(
+        Command::Enable {
+            mask: task::MASK_CONVOLUTION_RDMA,
+        }
+        .encode(),
+    );
+    assert_eq!(words.len(), 137);
+    assert_eq!(words.len() - 1, 0x88);
+    let text: Vec<String> = words.iter().map(|&word| disassemble(word)).collect();
+    assert_eq!(text[3], "CNA.CBUF_CON0 0x00000017 ; WEIGHT_BANK=1 DATA_BANK=7");
+    assert_eq!(text[136], "enable 0x0000001F ; CNA CMAC CORE DPU DPU_RDMA");
+    assert_eq!(text[135], "barrier");
+    let back: Vec<u64> = text.iter().map(|line| assemble(line).unwrap()).collect();
+    assert_eq!(back, words);
+}
+
+#[test]
+fn the_fields_of_worked_example_b1_satisfy_the_sheets_invariants() {
+    let get = |value: u32, field: u32| value >> field;
+    assert_eq!(get(b1(0x1010), 4), 3 + 2 * (1 + 16 / 48)); // §9.3
+    assert_eq!(cna::CONV_CON2::FEATURE_GRAINS.get(b1(0x1010)), 5);
+    assert_eq!(
+        b1(0x1030),
+        b1(0x1034) * cna::WEIGHT_SIZE2::WEIGHT_KERNELS.get(b1(0x1038))
+    ); // §9.5
+    let (data, weight) = (
+        cna::CBUF_CON0::DATA_BANK.get(b1(0x1040)),
+        cna::CBUF_CON0::WEIGHT_BANK.get(b1(0x1040)),
+    );
+    assert_eq!(data + weight, 8); // §9.1
+    assert_eq!(
+        cna::CBUF_CON1::DATA_ENTRIES.get(b1(0x1044)),
+        (96 * (64 / 8u32)).div_ceil(4)
+    ); // §9.2
+    assert!(37 * 192 <= 1024 * data);
+    assert_eq!(b1(0x40C0), 2 * b1(0x4024)); // §9.8, int8 results
+    assert_eq!(dpu::BS_OW_CFG::SIZE_E_0.get(b1(0x4050)), 1);
+    assert_eq!(dpu_rdma::BRDMA_LENGTH::WORDS.get(b1(0x5024)), 63); // §9.9
+    assert_eq!(b1(0x1078), task::DMA_CON0_VALUE); // §9.4
+}
+
+#[test]
+fn a_value_too_large_for_its_field_is_an_error_that_names_the_field() {
+    let bits = npu_regs::Bits::new().with(cna::DATA_SIZE0::DATAIN_WIDTH, 2500);
+    let overflow = bits.with(cna::DATA_SIZE0::DATAIN_HEIGHT, 1).finish().unwrap_err();
+    // Erratum 15: silicon would wrap to 452.
+    assert_eq!(
+        overflow.to_string(),
+        "CNA.DATA_SIZE0.DATAIN_WIDTH: 2500 does not fit, at most 2047"
+    );
+}
