@@ -25,6 +25,17 @@ npulabd, the agent of NPU Lab on a board or a host
 The first line on standard output is JSON and says where it listens. Nothing else is printed.
 ";
 
+/// Options with a value.
+const OPTIONS: [&str; 7] = [
+    "listen",
+    "backend",
+    "store",
+    "log",
+    "grace-ms",
+    "memory-mib",
+    "quota-mib",
+];
+
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
@@ -96,19 +107,29 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
     let (mut grace_ms, mut memory_mib, mut quota_mib, mut until_stdin_closes) = (30_000, None, 16_384, false);
     let text = |value: OsString| value.into_string().map_err(|value| format!("{value:?} is no UTF-8"));
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
-        let mut value = || parser.value().map_err(|error| error.to_string());
-        match arg {
+        // An option's name borrows the parser, so it is told apart from its value first.
+        let option = match arg {
             Long("help") | Short('h') => return Ok(Command::Help),
             Long("version") | Short('V') => return Ok(Command::Version),
-            Long("listen") => address = Some(listen(&text(value()?)?)?),
-            Long("backend") => name = Some(text(value()?)?),
-            Long("store") => store = Some(PathBuf::from(value()?)),
-            Long("log") => log = Some(PathBuf::from(value()?)),
-            Long("grace-ms") => grace_ms = number("--grace-ms", &text(value()?)?)?,
-            Long("memory-mib") => memory_mib = Some(number("--memory-mib", &text(value()?)?)?),
-            Long("quota-mib") => quota_mib = number("--quota-mib", &text(value()?)?)?,
-            Long("until-stdin-closes") => until_stdin_closes = true,
+            Long("until-stdin-closes") => {
+                until_stdin_closes = true;
+                continue;
+            }
+            Long(option) => option.to_owned(),
             other => return Err(other.unexpected().to_string()),
+        };
+        if !OPTIONS.contains(&option.as_str()) {
+            return Err(format!("--{option}: no such option"));
+        }
+        let value = parser.value().map_err(|error| error.to_string())?;
+        match option.as_str() {
+            "listen" => address = Some(listen(&text(value)?)?),
+            "backend" => name = Some(text(value)?),
+            "store" => store = Some(PathBuf::from(value)),
+            "log" => log = Some(PathBuf::from(value)),
+            "grace-ms" => grace_ms = number("--grace-ms", &text(value)?)?,
+            "memory-mib" => memory_mib = Some(number("--memory-mib", &text(value)?)?),
+            _ => quota_mib = number("--quota-mib", &text(value)?)?,
         }
     }
     let name = name.ok_or("--backend is missing")?;
