@@ -121,6 +121,22 @@ describe.each(wires)('over a %s', (kind) => {
     expect(await code(board.devices({ signal: control.signal }))).toBe('cancelled');
   });
 
+  test('one signal serves many calls, without a warning of a leak', async () => {
+    const { board, fake } = await connected(kind);
+    fake.held.add('sys.devices');
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const control = new AbortController();
+    const calls = Array.from({ length: 30 }, () => code(board.devices({ signal: control.signal })));
+    await until(() => count(fake, 'CALL sys.devices') === 16);
+    control.abort();
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['cancelled']));
+    await settle();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
   test('an abort ends the wait after 150 ms where the board does not answer', async () => {
     const { board, fake, clock } = await connected(kind);
     fake.held.add('sys.devices').add('CANCEL');

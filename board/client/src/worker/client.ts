@@ -9,6 +9,7 @@ import type { Wire } from '../frame/cbor.js';
 import type { Progress } from '../options.js';
 import type { Caller, CallResult, StreamItem } from '../session/runner.js';
 import type { CallSpec } from '../session/types.js';
+import { onAbort } from './aborts.js';
 import { type Endpoint, type FromLink, type Opened, type ToLink, transferable } from './channel.js';
 
 /** What happens without a request. */
@@ -104,18 +105,17 @@ export class LinkClient implements Caller {
     if (this.#over) return Promise.reject(again(this.#over));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const onAbort = () => this.#endpoint.post({ type: 'cancel', id });
+      const stopListening = onAbort(signal, () => this.#endpoint.post({ type: 'cancel', id }));
       const settle =
         <T>(finish: (value: T) => void) =>
         (value: T) => {
-          signal?.removeEventListener('abort', onAbort);
+          stopListening();
           this.#waiters.delete(id);
           if (this.#waiters.size === 0) this.#endpoint.keepAlive(false);
           finish(value);
         };
       if (this.#waiters.size === 0) this.#endpoint.keepAlive(true);
       this.#waiters.set(id, { resolve: settle(resolve), reject: settle(reject), onItem, onProgress });
-      signal?.addEventListener('abort', onAbort);
       this.#endpoint.post(message(id), transfer);
     });
   }
