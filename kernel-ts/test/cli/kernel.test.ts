@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Request } from 'zeromq';
+import { parseConnection } from '../../src/protocol/index.js';
 import { type ConnectionJson, FrontEnd, kinds } from '../protocol/front-end.js';
 
 const launcher = fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
@@ -59,10 +61,13 @@ function gone(pid: number): boolean {
   }
 }
 
-/** Polls until all are gone; the test's own time limit ends it. */
-async function allGone(pids: readonly number[]): Promise<void> {
-  while (!pids.every(gone)) await new Promise((resolve) => setImmediate(resolve));
+/** Polls; the test's own time limit ends it. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** A cell that says that it runs, and then never gives the thread back. */
+const spin = "require('node:fs').writeFileSync('ready', ''); while (true) {}";
 
 function ended(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve([code, signal])));
@@ -81,8 +86,8 @@ test('answers as a TypeScript kernel and runs a cell', async () => {
 
 test('SIGINT stops an endless loop and keeps the variables', async () => {
   const { kernel, front } = await startKernel();
-  const first = await front.execute('let kept = 42; console.log("ready"); while (true) {}');
-  while ((await front.iopub()).header.msg_type !== 'stream');
+  const first = await front.execute(`let kept = 42; ${spin}`);
+  await until(() => existsSync(join(folder, 'ready')));
   kernel.kill('SIGINT');
   expect((await front.receive('shell')).content.status).toBe('error');
   expect(kinds(await front.until(first)).slice(-2)).toEqual(['error', 'status:idle']);
@@ -94,27 +99,32 @@ test('SIGINT stops an endless loop and keeps the variables', async () => {
 
 test('while a cell spins, heartbeat and control answer, and shutdown ends every process', async () => {
   const { kernel, front } = await startKernel();
-  await front.execute('console.log("ready"); while (true) {}');
-  while ((await front.iopub()).header.msg_type !== 'stream');
+  await front.execute(spin);
+  await until(() => existsSync(join(folder, 'ready')));
   await front.send('control', 'kernel_info_request');
   expect((await front.receive('control')).content.status).toBe('ok');
+  const heartbeat = new Request({ linger: 0 });
+  heartbeat.connect(parseConnection(json).endpoints.hb);
+  await heartbeat.send('alive?');
+  expect(String(await heartbeat.receive())).toBe('alive?');
+  heartbeat.close();
   const family = descendants(kernel.pid!);
   expect(family.length).toBeGreaterThan(0);
   const exit = ended(kernel);
   await front.send('control', 'shutdown_request', { restart: true });
   expect((await front.receive('control')).content).toEqual({ status: 'ok', restart: true });
   expect(await exit).toEqual([0, null]);
-  await allGone(family);
+  await until(() => family.every(gone));
 });
 
 test('ends with all its processes when its parent dies, also while a cell spins', async () => {
   const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify([launcher, 'kernel', join(folder, 'connection.json')])}, { stdio: 'ignore' }); setInterval(() => {}, 1e6);`;
   const parent = start(process.execPath, ['-e', script]);
   front = await FrontEnd.connect(json);
-  await front.execute('console.log("ready"); while (true) {}');
-  while ((await front.iopub()).header.msg_type !== 'stream');
+  await front.execute(spin);
+  await until(() => existsSync(join(folder, 'ready')));
   const family = descendants(parent.pid!);
   expect(family.length).toBeGreaterThan(1);
   parent.kill('SIGKILL');
-  await allGone(family);
+  await until(() => family.every(gone));
 });
