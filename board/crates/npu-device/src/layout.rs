@@ -112,7 +112,7 @@ mod tests {
         let b: Vec<i8> = (0..17 * 64).map(|i| (i % 127) as i8).collect();
         let native = pack_b(&b, 17, 64);
         assert_eq!(native.len(), 32 * 64);
-        assert_eq!(native[(1 * 16 + 3) * 32 + 5] as i8, b[3 * 64 + 32 + 5]);
+        assert_eq!(native[(16 + 3) * 32 + 5] as i8, b[3 * 64 + 32 + 5]);
         assert_eq!(native[(2 * 16) * 32 + 31] as i8, b[16 * 64 + 31]);
         assert_eq!(native[(2 * 16 + 1) * 32], 0);
     }

@@ -207,9 +207,9 @@ fn worked_example_b1_is_137_words_that_read_back_field_by_field() {
 
 #[test]
 fn the_fields_of_worked_example_b1_satisfy_the_sheets_invariants() {
-    let get = |value: u32, field: u32| value >> field;
-    assert_eq!(get(b1(0x1010), 4), 3 + 2 * (1 + 16 / 48)); // §9.3
-    assert_eq!(cna::CONV_CON2::FEATURE_GRAINS.get(b1(0x1010)), 5);
+    let (kernel_height, stride, output_width) = (3, 2, cna::DATA_SIZE2::DATAOUT_WIDTH.get(b1(0x1028)));
+    let grains = cna::CONV_CON2::FEATURE_GRAINS.get(b1(0x1010));
+    assert_eq!(grains, kernel_height + stride * (1 + 16 / output_width)); // §9.3
     assert_eq!(
         b1(0x1030),
         b1(0x1034) * cna::WEIGHT_SIZE2::WEIGHT_KERNELS.get(b1(0x1038))

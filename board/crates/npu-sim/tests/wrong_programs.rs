@@ -305,7 +305,10 @@ fn chains_streams_and_starts_that_end_wrongly_are_named() {
     let foreign = [vec![word(0x0201, 0x4010, 0)], full.clone()].concat();
     let pooling = [vec![word(0x4001, 0x600C, 0)], full.clone()].concat();
     let task_count = [vec![word(0x0101, 0x30, 1)], full.clone()].concat();
-    assert!(run(&[full.clone()], 2).contains("task 0: PC: the tail names no next stream before the task count"));
+    assert!(
+        run(core::slice::from_ref(&full), 2)
+            .contains("task 0: PC: the tail names no next stream before the task count")
+    );
     assert!(run(&[after], 1).contains("the start word must be the last word of a stream (§12.22)"));
     assert!(run(&[without], 1).contains("the stream has no start word"));
     assert!(run(&[foreign], 1).contains("command word 0: target of CNA cannot reach register 0x4010"));

@@ -1,7 +1,7 @@
 //! Asks a waiting driver to stop at the next task boundary. May be called from any thread.
 
-use ::core::sync::atomic::{AtomicBool, Ordering};
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Clones share one flag.
 #[derive(Clone, Default)]

@@ -1,4 +1,4 @@
-//! The driver as others see it: memory, jobs, prepared models. Everything below is in `queue` and `core`.
+//! The driver as others see it: memory, jobs, prepared models. Everything below is in `queue` and `unit`.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -11,12 +11,12 @@ use npu_device::{
 
 use crate::cancel::CancelHandle;
 use crate::commands::Builder;
-use crate::core::Core;
 use crate::heap::Heap;
 use crate::interrupt::Interrupt;
 use crate::job::Job;
 use crate::queue::{CommandMemory, Queue};
 use crate::soc::Soc;
+use crate::unit::Core;
 use crate::{check, memory_fault, plan};
 
 /// Settings that a board may want to change.

@@ -2,8 +2,8 @@
 //!
 //! Shared between thread and interrupt handler: atomics only, no lock.
 
-use ::core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use npu_device::Mmio;
 use npu_regs::task::{INTERRUPT_CLEAR_ALL, INTERRUPT_DMA_ERRORS};

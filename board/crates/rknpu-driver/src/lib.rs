@@ -3,7 +3,7 @@
 //! ```text
 //!   NpuDevice ── driver ── check ── plan ── commands ── program ◀─ matmul_cna, matmul_array, matmul_dpu
 //!                  │                                    (one file per concept: convolution and pooling add theirs)
-//!                  └ queue ── start, interrupt ── core ── power          Mmio, DmaMem, Wait, Clock, Platform
+//!                  └ queue ── start, interrupt ── unit ── power          Mmio, DmaMem, Wait, Clock, Platform
 //! ```
 //!
 //! Knows registers through `npu-regs` and its surroundings through `npu-device::Hardware`; nothing of simulators,
@@ -45,7 +45,7 @@ extern crate alloc;
 mod cancel;
 mod check;
 mod commands;
-mod core;
+
 mod driver;
 mod heap;
 mod interrupt;
@@ -60,6 +60,7 @@ mod program;
 mod queue;
 mod soc;
 mod start;
+mod unit;
 
 pub use cancel::CancelHandle;
 pub use driver::{ModelId, Options, RknpuDriver};

@@ -1,7 +1,7 @@
 //! A start as text, for people. Knows the words' order, not their meaning: that is `npu_regs::disassemble`.
 
-use ::core::fmt::Write;
 use alloc::string::String;
+use core::fmt::Write;
 
 use npu_regs::task::CONVOLUTION_WORDS;
 

@@ -10,9 +10,9 @@ use npu_regs::task::{CONVOLUTION_WORDS, INTERRUPT_DPU};
 
 use crate::cancel::CancelHandle;
 use crate::commands::{Builder, STREAM_BYTES};
-use crate::core::Core;
 use crate::job::{Finished, Job, none_finished};
 use crate::start::{self, Chain};
+use crate::unit::Core;
 
 /// Jobs that may be queued or finished but not waited for.
 pub(crate) const MAX_JOBS: usize = 64;
@@ -129,7 +129,7 @@ impl Queue {
         if core.hardware.platform.meter().is_some() {
             job.report.modelled_ns = Some(job.report.end_ticks - job.report.start_ticks);
         }
-        let (id, report) = (job.id, ::core::mem::take(&mut job.report));
+        let (id, report) = (job.id, core::mem::take(&mut job.report));
         self.end(id, Ok(report));
         self.start_next(core, memory);
     }
