@@ -14,6 +14,7 @@ export type { Activations, ForwardOptions, OperatorHook, OperatorOutput } from '
 export { type GeneratedToken, type GenerateOptions, generate } from './model/generate.js';
 export type { LlamaModel, QuantizedLinear, StoredTensor, WeightDtype } from './model/model.js';
 export { type LinearShape, linearsOf } from './model/operators.js';
+export type { TextInput } from './model/windows.js';
 export { createCheckpoint } from './quantize/checkpoint.js';
 export { quantize } from './quantize/quantize.js';
 export type {

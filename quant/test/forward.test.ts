@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { safetensorsChunks } from '../src/files/safetensors-writer.js';
 import { forward, KvCache, type LlamaModel, openModel } from '../src/index.js';
+import { weightCache } from '../src/model/weights.js';
 import { errorOf, randomTensors, smallConfig, withFolder, writeModel } from './random-model.js';
 
 type Rows = number[][];
@@ -105,6 +106,24 @@ describe('the float pass', () => {
       expect(Float32Array.from(rows)).toEqual(whole.slice(3 * 300));
       cache.rewind(5);
       expect(await forward(model, [tokens[5] as number], { cache })).toEqual(whole.slice(5 * 300, 6 * 300));
+    });
+  });
+
+  it('gives the same logits for a model too large to keep its converted weights', async () => {
+    await withFolder(async (folder) => {
+      await writeModel(folder, { files: { 'model.safetensors': Buffer.concat(coarseTensors('BF16')) } });
+      const run = async (): Promise<Float32Array[]> => {
+        using model = await openModel(folder);
+        return [await forward(model, tokens), await forward(model, tokens, { activations: 'int8' })];
+      };
+      const kept = await run();
+      const { limitBytes } = weightCache;
+      weightCache.limitBytes = 0;
+      try {
+        expect(await run()).toEqual(kept);
+      } finally {
+        weightCache.limitBytes = limitBytes;
+      }
     });
   });
 

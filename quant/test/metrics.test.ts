@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, forward, layerErrors, openModel, quantize } from '../src/index.js';
 import { Similarity } from '../src/metrics/similarity.js';
-import { cutWindows } from '../src/model/windows.js';
+import { cutWindows, textTokens } from '../src/model/windows.js';
 import { errorOf, randomFloats, smallConfig, withFolder, writeModel } from './random-model.js';
 
 const text = Int32Array.from(randomFloats(5, 150), (x) => Math.floor((x + 1) * 150));
@@ -19,6 +19,18 @@ describe('windows', () => {
         [13, 14],
       ],
     ]);
+  });
+});
+
+describe('documents', () => {
+  it('end with EOS, and the next begins with BOS; the first BOS is the window\u2019s', async () => {
+    await withFolder(async (folder) => {
+      await writeModel(folder);
+      using model = await openModel(folder);
+      const ids = (text: string): number[] => [...model.tokenizer.encode(text)];
+      expect([...(await textTokens(model, ['the', 'an']))]).toEqual([...ids('the'), 2, 1, ...ids('an'), 2]);
+      expect((await evaluate(model, ['the', 'an'])).tokens).toBe(ids('the').length + ids('an').length + 3);
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import { hiddenStates } from '../model/forward.js';
 import type { Activations } from '../model/forward-options.js';
 import type { LlamaModel } from '../model/model.js';
 import { Pass } from '../model/pass.js';
-import { cutWindows, textTokens, type Window, windowLength } from '../model/windows.js';
+import { cutWindows, type TextInput, textTokens, type Window, windowLength } from '../model/windows.js';
 import { cancellable, throwIfCancelled } from '../pace.js';
 import { checkComparable } from './comparable.js';
 import type { Evaluation } from './results.js';
@@ -34,11 +34,7 @@ export interface EvaluateOptions {
  * Measures a model on a text, or on token ids without BOS. Convention: see {@link Evaluation}.
  * Errors: `quant.text-short`, `quant.bad-settings`, `quant.models-differ`, `quant.not-int8`, `model.bad-tokens`, `quant.cancelled`.
  */
-export async function evaluate(
-  model: LlamaModel,
-  text: string | Int32Array,
-  options: EvaluateOptions = {},
-): Promise<Evaluation> {
+export async function evaluate(model: LlamaModel, text: TextInput, options: EvaluateOptions = {}): Promise<Evaluation> {
   const { reference, signal, activations = 'float' } = options;
   if (reference) checkComparable(model, reference);
   const windowTokens = windowLength(model, options.windowTokens);

@@ -7,7 +7,7 @@ import type { Activations, OperatorHook } from '../model/forward-options.js';
 import type { LlamaModel } from '../model/model.js';
 import { LAYER_LINEARS } from '../model/operators.js';
 import { Pass } from '../model/pass.js';
-import { cutWindows, textTokens, windowLength } from '../model/windows.js';
+import { cutWindows, type TextInput, textTokens, windowLength } from '../model/windows.js';
 import { cancellable, throwIfCancelled } from '../pace.js';
 import { checkComparable } from './comparable.js';
 import type { LayerError } from './results.js';
@@ -45,7 +45,7 @@ const INPUT_OF: Readonly<Record<(typeof LAYER_LINEARS)[number], string>> = {
 export async function layerErrors(
   float: LlamaModel,
   quantized: LlamaModel,
-  text: string | Int32Array,
+  text: TextInput,
   options: LayerErrorOptions = {},
 ): Promise<LayerError[]> {
   const { signal, activations = 'float' } = options;

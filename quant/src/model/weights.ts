@@ -1,5 +1,5 @@
 // Knows how a pass gets at weights: norms and linears as f32, linears as int8 with scales.
-// Refuses to know the order of operators. Surprise: where all weights fit into CACHE_BYTES as f32 they are converted once and
+// Refuses to know the order of operators. Surprise: where all weights fit into `weightCache.limitBytes` as f32 they are converted once and
 // kept with the model; above that (TinyLlama) each use converts into one scratch array per pass, so memory stays bounded by
 // the largest linear (lm_head, 262 MB).
 import { quantizeRowsInt8 } from '@npulab/addon';
@@ -8,8 +8,8 @@ import { dequantizeLinear, float32View, toFloat32 } from './convert.js';
 import type { LlamaModel, StoredTensor } from './model.js';
 import { type LinearShape, linearsOf, weightName } from './operators.js';
 
-/** Converted weights of one model are kept below this many bytes of f32. */
-export const CACHE_BYTES = 512 * 2 ** 20;
+/** Converted weights of one model are kept where all its linears take at most `limitBytes` as f32; tests set it to 0. */
+export const weightCache = { limitBytes: 512 * 2 ** 20 };
 
 /** An int8 linear: q [rows, width], scales [rows]. */
 export interface Int8Linear {
@@ -38,7 +38,7 @@ export class Weights {
     const linears = linearsOf(model.config);
     this.#shapes = new Map(linears.map((linear) => [linear.operator, linear]));
     const elements = linears.reduce((sum, { rows, width }) => sum + rows * width, 0);
-    if (elements * 4 <= CACHE_BYTES) {
+    if (elements * 4 <= weightCache.limitBytes) {
       let kept = keptByModel.get(model);
       if (!kept) {
         kept = { floats: new Map(), int8: new Map() };

@@ -2,6 +2,7 @@
 // Refuses to know what is done with them. Surprise: BOS takes the first place of every window, so a window of W tokens shows
 // the model W − 1 text tokens and predicts W.
 import { QuantError } from '../errors.js';
+import { breathe } from '../pace.js';
 import type { LlamaModel } from './model.js';
 
 /** One window: `inputs` = BOS and text, `targets` = the same text one step ahead; equal lengths. */
@@ -23,18 +24,31 @@ export function windowLength(model: LlamaModel, asked: number | undefined): numb
   return tokens;
 }
 
-/** Token ids of a text (no BOS), or the given ids checked. Errors: `model.bad-tokens`, `quant.cancelled`. */
-export async function textTokens(
-  model: LlamaModel,
-  text: string | Int32Array,
-  signal?: AbortSignal,
-): Promise<Int32Array> {
-  if (typeof text === 'string') return model.tokenizer.encodeLong(text, signal ? { signal } : {});
-  for (const id of text) {
-    if (id < 0 || id >= model.config.vocab)
-      throw new QuantError('model.bad-tokens', `token ${id}; the vocabulary has ${model.config.vocab}`);
+/** A text; or documents, each ending with EOS, the next beginning with BOS; or token ids without the first BOS. */
+export type TextInput = string | readonly string[] | Int32Array;
+
+/** Token ids of a text without the first BOS. Errors: `model.bad-tokens`, `quant.cancelled`. */
+export async function textTokens(model: LlamaModel, text: TextInput, signal?: AbortSignal): Promise<Int32Array> {
+  const { tokenizer } = model;
+  const options = signal ? { signal } : {};
+  if (typeof text === 'string') return tokenizer.encodeLong(text, options);
+  if (text instanceof Int32Array) {
+    for (const id of text) {
+      if (id < 0 || id >= model.config.vocab) {
+        throw new QuantError('model.bad-tokens', `token ${id}; the vocabulary has ${model.config.vocab}`);
+      }
+    }
+    return text;
   }
-  return text;
+  const ids: number[] = [];
+  const breath = breathe(signal);
+  for (const document of text) {
+    if (ids.length > 0) ids.push(model.config.bosToken);
+    for (const id of tokenizer.encode(document)) ids.push(id);
+    ids.push(model.config.eosTokens[0] ?? tokenizer.eosToken);
+    if (breath.due()) await breath.take();
+  }
+  return Int32Array.from(ids);
 }
 
 /** Cuts token ids into windows without overlap; the last may be shorter (never empty). */

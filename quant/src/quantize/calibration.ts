@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { QuantError } from '../errors.js';
 import type { LlamaModel } from '../model/model.js';
-import { cutWindows, textTokens } from '../model/windows.js';
+import { cutWindows, type TextInput, textTokens } from '../model/windows.js';
 import type { ResolvedSettings } from './settings.js';
 
 /** Calibration inputs: whole windows only, each beginning with BOS. */
@@ -17,7 +17,7 @@ export interface Calibration {
 /** Cuts a calibration text. Errors: `quant.bad-settings` without text, `quant.calibration-short`, `model.bad-tokens`, `quant.cancelled`. */
 export async function calibrationOf(
   model: LlamaModel,
-  text: string | Int32Array | undefined,
+  text: TextInput | undefined,
   settings: ResolvedSettings,
   signal?: AbortSignal,
 ): Promise<Calibration> {

@@ -5,6 +5,7 @@
 import type { LlamaModel } from '../model/model.js';
 import { linearsOf } from '../model/operators.js';
 import { Pass } from '../model/pass.js';
+import type { TextInput } from '../model/windows.js';
 import { breathe, cancellable } from '../pace.js';
 import { type Calibration, calibrationOf } from './calibration.js';
 import { Checkpoint } from './checkpoint.js';
@@ -54,7 +55,7 @@ class Run {
     this.#total = linearsOf(model.config).filter(({ operator }) => !this.#skipped(operator)).length;
   }
 
-  async result(text: string | Int32Array | undefined): Promise<QuantizedModel> {
+  async result(text: TextInput | undefined): Promise<QuantizedModel> {
     const { signal } = this.#options;
     let calibration: Calibration | undefined;
     if (this.#settings.method === 'gptq') {

@@ -1,6 +1,7 @@
 // Knows what a quantizer is told and what it gives back. Refuses to know how it works.
 // Surprise: lm_head is always quantized to 8 bits by rounding, whatever the method, unless skipped; the embedding stays float.
 import type { LlamaModel } from '../model/model.js';
+import type { TextInput } from '../model/windows.js';
 
 /** Settings of {@link quantize}. */
 export interface QuantizeSettings {
@@ -10,8 +11,8 @@ export interface QuantizeSettings {
   bits?: number;
   /** Input columns per scale; −1 (default): one scale per output channel. Must divide every input width. */
   groupSize?: number;
-  /** Text or token ids to calibrate on. Needed by gptq, ignored by rtn. */
-  calibration?: string | Int32Array;
+  /** Text, documents or token ids to calibrate on. Needed by gptq, ignored by rtn. */
+  calibration?: TextInput;
   /** Tokens per calibration window, BOS included. Default 512, at most the model's context. */
   windowTokens?: number;
   /** At most this many windows are used. Default 32 (16 384 tokens). */
