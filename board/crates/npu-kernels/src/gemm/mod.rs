@@ -126,4 +126,4 @@ pub(crate) fn mirror(h: &mut [f32], n: usize) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

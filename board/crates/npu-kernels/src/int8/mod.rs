@@ -99,5 +99,5 @@ fn check_rows(a: &[i8], b: &[i8], m: usize, k: usize, n: usize, c: &[i32]) {
     );
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "simd"))]
 mod tests;

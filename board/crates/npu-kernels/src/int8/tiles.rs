@@ -1,17 +1,160 @@
-//! Vector products: brings A into padded rows once, then walks B tile by tile.
+//! Vector products around one kernel per instruction set: up to `rows` rows of A against one group of 16 columns of B.
+//!
+//! Knows layouts: A as padded rows, B as `(K/32, 16, 32)` tiles of a group, results to native or row-major C.
+//! Refuses to know instructions.
+
+use core::cell::RefCell;
+
+use super::{GROUP, SLICE, padded};
 use crate::isa::Isa;
-use crate::run::{Cancelled, Run};
-pub(super) fn native(_isa: Isa, _a: &[u8], _b: &[u8], _m: usize, _k: usize, _c: &mut [i32]) -> bool {
-    false
+use crate::run::{Cancelled, Run, SharedMut};
+
+/// Most rows any kernel takes at once.
+pub(super) const MAX_ROWS: usize = 4;
+
+/// Sums of up to [`MAX_ROWS`] rows with the 16 columns of a group.
+pub(super) type Sums = [[i32; GROUP]; MAX_ROWS];
+
+/// A vector kernel.
+pub(super) struct Kernel {
+    /// Rows it takes at once.
+    pub(super) rows: usize,
+    /// `(a, slices, b, rows, sums)`: `a` holds `rows` rows of `32 * slices` values, `b` the group's `slices` tiles.
+    ///
+    /// Safety: as the comment says, `rows` is 1 to `Kernel::rows`, and the processor has the instruction set.
+    pub(super) run: unsafe fn(*const i8, usize, *const i8, usize, &mut Sums),
 }
+
+fn kernel(isa: Isa) -> Option<Kernel> {
+    if !isa.available() {
+        return None;
+    }
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(super::avx2::KERNEL),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => Some(super::avx512::KERNEL),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => Some(super::neon::KERNEL),
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonDot => Some(super::neon::DOT_KERNEL),
+        _ => None,
+    }
+}
+
+/// C native = A native · B native; false where `isa` has no vector kernel. `k` is padded, `c` holds padded N × m values.
+pub(super) fn native(isa: Isa, a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [i32]) -> bool {
+    let Some(kernel) = kernel(isa) else { return false };
+    if m == 0 || k == 0 {
+        c.fill(0);
+        return true;
+    }
+    let pitch = padded(m, 4);
+    let mut rows = vec![0i8; m * k];
+    for (row, values) in rows.chunks_exact_mut(k).enumerate() {
+        for (eighth, values) in values.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            for (to, from) in values.iter_mut().zip(&a[(eighth * pitch + row) * 8..][..8]) {
+                *to = *from as i8;
+            }
+        }
+    }
+    for (b, c) in b.chunks_exact(GROUP * k).zip(c.chunks_exact_mut(GROUP * m)) {
+        // SAFETY: `rows` is [m, k], `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel` checked the processor.
+        unsafe {
+            products(&kernel, &rows, b.as_ptr().cast(), m, k, |row, sums| {
+                for (quad, sums) in sums.as_chunks::<4>().0.iter().enumerate() {
+                    c[(quad * m + row) * 4..][..4].copy_from_slice(sums);
+                }
+            });
+        }
+    }
+    true
+}
+
+thread_local! {
+    /// One group of B as tiles.
+    static TILES: RefCell<Vec<i8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// C `[m, n]` = A · Bᵀ, row-major; `Ok(false)` where `isa` has no vector kernel.
 pub(super) fn rows(
-    _isa: Isa,
-    _a: &[i8],
-    _b: &[i8],
-    _m: usize,
-    _k: usize,
-    _c: &mut [i32],
-    _run: &Run,
+    isa: Isa,
+    a: &[i8],
+    b: &[i8],
+    m: usize,
+    k: usize,
+    c: &mut [i32],
+    run: &Run,
 ) -> Result<bool, Cancelled> {
-    Ok(false)
+    let Some(kernel) = kernel(isa) else { return Ok(false) };
+    if m == 0 || k == 0 {
+        c.fill(0);
+        return Ok(true);
+    }
+    let (n, depth) = (c.len() / m, padded(k, SLICE));
+    let mut padded_rows = Vec::new();
+    let a = if k == depth {
+        a
+    } else {
+        padded_rows.resize(m * depth, 0i8);
+        for (to, from) in padded_rows.chunks_exact_mut(depth).zip(a.chunks_exact(k)) {
+            to[..k].copy_from_slice(from);
+        }
+        &padded_rows[..]
+    };
+    let shared = SharedMut::new(c);
+    let run = if m * n * k < 1 << 20 { run.single() } else { *run };
+    run.for_each(n.div_ceil(GROUP), |group| {
+        let first = group * GROUP;
+        let columns = GROUP.min(n - first);
+        TILES.with_borrow_mut(|tiles| {
+            pack(&b[first * k..(first + columns) * k], columns, k, tiles);
+            // SAFETY: `a` is [m, depth], `tiles` one group of depth/32 tiles; `kernel` checked the processor.
+            unsafe {
+                products(&kernel, a, tiles.as_ptr(), m, depth, |row, sums| {
+                    // SAFETY: groups write disjoint columns of C [m, n].
+                    let at = row * n + first;
+                    shared.slice(at..at + columns).copy_from_slice(&sums[..columns]);
+                });
+            }
+        });
+    })?;
+    Ok(true)
+}
+
+/// Brings `columns` rows of B into `(K/32, 16, 32)` tiles, zeros elsewhere.
+fn pack(b: &[i8], columns: usize, k: usize, tiles: &mut Vec<i8>) {
+    let slices = k.div_ceil(SLICE);
+    tiles.resize(slices * SLICE * GROUP, 0);
+    if columns < GROUP || !k.is_multiple_of(SLICE) {
+        tiles.fill(0);
+    }
+    for (column, b) in b.chunks_exact(k).enumerate() {
+        for (slice, part) in b.chunks(SLICE).enumerate() {
+            tiles[(slice * GROUP + column) * SLICE..][..part.len()].copy_from_slice(part);
+        }
+    }
+}
+
+/// Calls `write(row, sums)` for every row of A with its 16 sums.
+///
+/// # Safety
+/// `a` is `[m, k]` with k a multiple of 32; `b` points to k/32 tiles; the processor can run `kernel`.
+unsafe fn products(
+    kernel: &Kernel,
+    a: &[i8],
+    b: *const i8,
+    m: usize,
+    k: usize,
+    mut write: impl FnMut(usize, &[i32; GROUP]),
+) {
+    let mut sums = [[0i32; GROUP]; MAX_ROWS];
+    for first in (0..m).step_by(kernel.rows) {
+        let count = kernel.rows.min(m - first);
+        // SAFETY: `count` rows start at `first`; the rest is promised by the caller.
+        unsafe { (kernel.run)(a[first * k..].as_ptr(), k / SLICE, b, count, &mut sums) };
+        for (row, sums) in sums[..count].iter().enumerate() {
+            write(first + row, sums);
+        }
+    }
 }
