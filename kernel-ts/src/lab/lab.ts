@@ -71,8 +71,8 @@ export class Lab implements Displayable {
     return board;
   }
 
-  /** A committed text of the default model: `'calibration'` or `'evaluation'`. */
-  corpus(name: 'calibration' | 'evaluation'): string {
+  /** Stories of the default model: `'calibration'`, or `'evaluation'`, which it was never trained on. */
+  corpus(name: 'calibration' | 'evaluation'): readonly string[] {
     return corpus(name);
   }
 

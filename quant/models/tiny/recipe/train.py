@@ -37,7 +37,7 @@ CONFIG = {
     "num_key_value_heads": 2,
     "head_dim": 32,
     "vocab_size": 512,
-    "max_position_embeddings": 512,
+    "max_position_embeddings": 256,
     "rms_norm_eps": 1e-5,
     "rope_theta": 10000.0,
     "tie_word_embeddings": False,
