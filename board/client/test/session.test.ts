@@ -303,6 +303,19 @@ describe.each(wires)('over a %s', (kind) => {
     expect(await read).toHaveLength(4);
   });
 
+  test('a goodbye of the board suspends; what the next HELLO says decides', async () => {
+    const { board, fake, clock, events } = await connected(kind);
+    const buffer = await board.memory.allocate(4);
+    fake.frame(frameType.bye, 0, 0, new Map([[0, 'the agent was told to stop']]));
+    await until(() => events.length === 1);
+    const reason = 'The link is down: the board said goodbye: the agent was told to stop';
+    expect(events).toEqual([{ type: 'state', state: 'suspended', reason }]);
+    fake.reboot();
+    clock.advance(100);
+    await until(() => board.state === 'connected');
+    await expect(buffer.read()).rejects.toMatchObject({ code: 'staleHandle' });
+  });
+
   test('log lines and device states arrive as events, with what was lost', async () => {
     const { fake, events } = await connected(kind);
     fake.event(
@@ -355,6 +368,17 @@ describe.each(wires)('connecting over a %s', (kind) => {
           }),
       ),
     ).toBe('board.not-an-agent');
+  });
+
+  test('to an agent that says goodbye at once gives its reason', async () => {
+    const fake = new FakeBoard();
+    const net = await network(kind, fake);
+    fake.silent = true;
+    const opening = open(net, new FakeClock()).catch((error) => [error.code, error.message]);
+    await until(() => net.dials === 1);
+    await settle();
+    fake.frame(frameType.bye, 0, 0, new Map([[0, 'too many sessions']]));
+    expect(await opening).toEqual(['denied', 'The agent refused the session: too many sessions']);
   });
 
   test('can be cancelled', async () => {

@@ -206,10 +206,9 @@ export class Session {
         this.#pong(frame, now);
         return;
       case frameType.bye:
-        this.#close(
-          `The board ended the session: ${readBye(frame.meta)}`,
-          new BoardError('linkLost', `The board ended the session: ${readBye(frame.meta)}`),
-        );
+        // The agent ends or did not understand us; the next HELLO tells whether the session is still there.
+        this.#push({ type: 'hangUp', clean: false });
+        this.#dropped(`the board said goodbye: ${readBye(frame.meta)}`, null, now);
         return;
       default:
         throw damaged(`a frame of type ${frame.type}, which only a host sends`);
