@@ -84,6 +84,18 @@ test('answers as a TypeScript kernel and runs a cell', async () => {
   expect(result?.content.data['text/plain']).toBe('42');
 });
 
+test('a cell sees the names of the lab, typed', async () => {
+  const { front } = await startKernel();
+  const id = await front.execute('const connect: Function = lab.connect;\nhtml`<b>found</b>`');
+  expect((await front.receive('shell')).content.status).toBe('ok');
+  const result = (await front.until(id)).find((message) => message.header.msg_type === 'execute_result');
+  expect(result?.content.data['text/html']).toBe('<b>found</b>');
+  const wrong = await front.execute('lab.conect()');
+  const { ename, evalue } = (await front.receive('shell')).content;
+  expect([ename, evalue]).toEqual(['TypeCheckError', expect.stringContaining('conect')]);
+  await front.until(wrong);
+});
+
 test('SIGINT stops an endless loop and keeps the variables', async () => {
   const { kernel, front } = await startKernel();
   const first = await front.execute(`let kept = 42; ${spin}`);

@@ -55,7 +55,7 @@ The kernel. Jupyter calls it with the connection file that it has written.
 /** The names of a cell; a kernel built without them has Node's alone. */
 function globals(): { globalsModule?: string; globalsTypes?: string } {
   const module = new URL('../cell-globals.js', import.meta.url);
-  const types = fileURLToPath(new URL('../cell-names.d.ts', import.meta.url));
+  const types = fileURLToPath(new URL('../../../types/cell-names.d.ts', import.meta.url));
   if (!existsSync(module)) return {};
   return { globalsModule: module.href, ...(existsSync(types) ? { globalsTypes: types } : {}) };
 }
