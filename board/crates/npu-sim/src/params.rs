@@ -97,3 +97,37 @@ impl Default for TimingParameters {
         Self::RK3568_DEFAULT
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_unit_and_a_source_and_what_the_caller_set_is_not_fitted() {
+        let changed = TimingParameters {
+            npu_clock_hz: 600_000_000,
+            ..TimingParameters::RK3568_DEFAULT
+        };
+        for (default, row) in TimingParameters::RK3568_DEFAULT.rows().zip(changed.rows()) {
+            assert!(!row.unit.is_empty() && default.source.starts_with("npu-rk3568.md §"));
+            if row.name == "npu_clock_hz" {
+                assert_eq!(
+                    (row.value, row.source, row.fitted),
+                    (600_000_000, "set by the caller", false)
+                );
+            } else {
+                assert_eq!(row, default);
+            }
+        }
+        assert_eq!(changed.bandwidth_bound_bytes_per_s(), 4_800_000_000);
+    }
+
+    #[test]
+    fn the_default_bound_is_the_bus_and_not_the_dram() {
+        let table = TimingParameters::RK3568_DEFAULT;
+        assert_eq!(
+            (table.ddr_peak_bytes_per_s(), table.axi_peak_bytes_per_s()),
+            (12_480_000_000, 8_000_000_000)
+        );
+    }
+}

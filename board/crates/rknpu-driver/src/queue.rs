@@ -102,7 +102,12 @@ impl Queue {
                 interrupt.is_done() || cancel.is_set() || interrupt.dma_errors() != 0
             });
             if interrupt.is_done() {
+                let ended = self.finished.len();
                 self.finish_start(core, memory);
+                if self.finished.len() > ended {
+                    // A request that came too late must not hit the job behind.
+                    cancel.take();
+                }
             } else {
                 let why = self.diagnose(core, woken && cancel.take());
                 self.abort(why, id, core, memory);

@@ -269,6 +269,16 @@ fn a_cancelled_job_stops_at_a_task_boundary_and_the_next_job_runs() {
 }
 
 #[test]
+fn a_request_to_cancel_while_nothing_runs_hits_nobody() {
+    let mut npu = driver(16 << 20);
+    let placed = shape(&mut npu, 1, 64, 32);
+    npu.cancel_handle().cancel();
+    let jobs = [0; 2].map(|_| npu.submit_task(&[placed.operation]).unwrap());
+    npu.wait_for_completion(jobs[1], LONG_NS).unwrap();
+    npu.wait_for_completion(jobs[0], LONG_NS).unwrap();
+}
+
+#[test]
 fn completion_by_interrupt_and_by_polling_is_the_same_code_with_the_same_outcome() {
     for stepping in [Stepping::PerTask, Stepping::RunToIdle] {
         let board = SimBoard::new(SimConfig {

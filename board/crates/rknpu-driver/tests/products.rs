@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LONG_NS, Random, driver, naive, place, run, shape};
-use npu_device::{Accelerator, Traffic};
+use npu_device::{Accelerator, Device, DeviceManager, DeviceType, Traffic};
 
 #[test]
 fn random_shapes_equal_the_schoolbook_product() {
@@ -175,4 +175,53 @@ fn jobs_are_run_in_order_and_can_be_waited_for_in_any() {
     let (third, first, fourth, second) = (wait(2), wait(0), wait(3), wait(1));
     let ends = [first, second, third, fourth].map(|report| (report.start_ticks, report.end_ticks));
     assert!(ends.windows(2).all(|pair| pair[0].1 == pair[1].0), "{ends:?}");
+}
+
+#[test]
+fn a_registered_driver_is_found_by_its_type_and_runs() {
+    let mut manager = DeviceManager::new();
+    manager.register_device(Device::Serial {
+        path: "/dev/ttyS2".into(),
+        baud: 1_500_000,
+    });
+    let id = manager.register_device(Device::Npu(Box::new(driver(16 << 20))));
+    let line = rknpu_driver::RK3568.interrupt_line;
+    assert_eq!(manager.allocate_irq(id, line, true).unwrap().line, 151);
+    let Ok((found, Device::Npu(npu))) = manager.get_device(DeviceType::Npu) else {
+        panic!("no NPU")
+    };
+    assert_eq!(found, id);
+    let npu: &mut dyn Accelerator = npu;
+    let placed = place(npu, &[5; 32], &[1; 16 * 32], 1, 32, 16);
+    run(npu, &[placed.operation]).unwrap();
+    assert_eq!(placed.result(npu), [160; 16]);
+}
+
+#[test]
+fn a_board_with_another_clock_says_so_and_is_slower_where_the_array_is_the_limit() {
+    let cycles_bound = |npu_clock_hz| {
+        let parameters = npu_sim::TimingParameters {
+            npu_clock_hz,
+            ..Default::default()
+        };
+        let config = npu_sim::SimConfig {
+            memory_bytes: 16 << 20,
+            parameters,
+            ..Default::default()
+        };
+        let board = npu_sim::SimBoard::new(config).unwrap();
+        let driver = rknpu_driver::Rknpu::new(board.hardware(), &rknpu_driver::RK3568, Default::default());
+        let mut npu = common::ready(driver);
+        assert_eq!(Accelerator::capabilities(&npu).npu_clock_hz, npu_clock_hz);
+        let placed = shape(&mut npu, 448, 512, 512);
+        run(&mut npu, &[placed.operation]).unwrap().operations[0]
+            .modelled_ns
+            .unwrap()
+    };
+    // 448 outputs x 16 slices x 32 groups of MAC cycles.
+    let cycles = 448 * 16 * 32;
+    assert_eq!(
+        cycles_bound(200_000_000) - cycles_bound(250_000_000),
+        cycles * 5 - cycles * 4
+    );
 }
