@@ -34,6 +34,7 @@ export interface BoardInfo {
   backend: string;
   /** True where times come from a model, not from a clock. Such times are never measurements. */
   modelled: boolean;
+  /** Clock of the NPU; 0 where the back end has none (`cpu`). */
   npuClockHz: number;
   /** Null where the board does not know it. */
   ddrClockHz: number | null;

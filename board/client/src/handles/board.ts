@@ -141,7 +141,7 @@ class LinkedBoard extends Shown implements Board {
     } = this.info;
     const times = modelled ? 'modelled' : 'measured';
     return {
-      line: `Board(${soc}, ${backend}, NPU ${hertz(npuClockHz)}, ${size(memoryBytes)}, times ${times}, ${this.#state})`,
+      line: `Board(${soc}, ${backend}, ${npuClockHz ? `NPU ${hertz(npuClockHz)}, ` : ''}${size(memoryBytes)}, times ${times}, ${this.#state})`,
       title: `Board ${soc}`,
       rows: [
         ['state', this.#state],

@@ -52,9 +52,9 @@ export function size(bytes: number): string {
   return `${Number.isInteger(value) ? value : value.toPrecision(value >= 1000 ? 4 : 3)} ${units[unit]}`;
 }
 
-/** A frequency for people. */
+/** A frequency for people; 0 and null are clocks nobody knows. */
 export function hertz(value: number | null): string {
-  if (value === null) return 'unknown';
+  if (!value) return 'unknown';
   return value >= 1e9 ? `${value / 1e9} GHz` : `${value / 1e6} MHz`;
 }
 

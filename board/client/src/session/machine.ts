@@ -147,8 +147,10 @@ export class Session {
 
   #greeting(frame: Frame, now: number): void {
     if (frame.type === frameType.fail) throw refusal(readFail(frame.meta, 'HELLO'));
-    if (frame.type === frameType.bye)
-      throw refusal(new BoardError('denied', `The agent refused the session: ${readBye(frame.meta)}`));
+    if (frame.type === frameType.bye) {
+      const remedy = 'The reason says why: close other sessions, or install client and agent of one version.';
+      throw new BoardError('denied', `The agent refused the session: ${readBye(frame.meta)}`, { remedy });
+    }
     if (frame.type !== frameType.hello) throw damaged(`a frame of type ${frame.type} before HELLO`);
     const hello = readHello(frame.meta);
     const before = this.#hello;
