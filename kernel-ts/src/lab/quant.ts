@@ -14,17 +14,13 @@ import {
   quantize,
   type SavedModel,
   save,
+  type TextInput,
 } from '@npulab/quant';
 import type { LabContext, WaitOptions } from './context.js';
-import { type Corpus, tokensOf } from './corpus.js';
 import type { Ledger } from './ledger.js';
 
 /** Settings of a quantizer without its name; see QuantizeSettings of @npulab/quant for every field and default. */
-export type QuantSettings = Omit<QuantizeSettings, 'method' | 'calibration'> &
-  Pick<WaitOptions, 'signal'> & {
-    /** What gptq calibrates on: a text, or documents such as `lab.corpus('calibration')`. */
-    readonly calibration?: Corpus;
-  };
+export type QuantSettings = Omit<QuantizeSettings, 'method'> & Pick<WaitOptions, 'signal'>;
 
 export class LabQuant {
   readonly #context: LabContext;
@@ -52,7 +48,7 @@ export class LabQuant {
   /** Token perplexity of `text`; with `reference` also KL and top-1 agreement per token. */
   async evaluate(
     model: LlamaModel,
-    text: Corpus,
+    text: TextInput,
     options: {
       reference?: LlamaModel;
       activations?: 'float' | 'int8';
@@ -63,7 +59,7 @@ export class LabQuant {
   ): Promise<Evaluation> {
     const bar = this.#context.progress(`evaluate ${model.name}`, 0, 'windows');
     return this.#watched(bar, (onProgress) =>
-      evaluate(model, tokensOf(model, text), { signal: this.#context.signal, ...options, onProgress }),
+      evaluate(model, text, { signal: this.#context.signal, ...options, onProgress }),
     );
   }
 
@@ -71,12 +67,12 @@ export class LabQuant {
   async layerErrors(
     float: LlamaModel,
     quantized: LlamaModel,
-    text: Corpus,
+    text: TextInput,
     options: { windowTokens?: number; activations?: 'float' | 'int8'; signal?: AbortSignal } = {},
   ): Promise<LayerError[]> {
     const bar = this.#context.progress(`layer errors of ${quantized.name}`, 0, 'operators');
     return this.#watched(bar, (onProgress) =>
-      layerErrors(float, quantized, tokensOf(float, text), { signal: this.#context.signal, ...options, onProgress }),
+      layerErrors(float, quantized, text, { signal: this.#context.signal, ...options, onProgress }),
     );
   }
 
@@ -100,9 +96,8 @@ export class LabQuant {
 
   async #run(
     model: LlamaModel,
-    { signal, calibration, ...rest }: Pick<QuantizeSettings, 'method'> & QuantSettings,
+    { signal, ...settings }: Pick<QuantizeSettings, 'method'> & QuantSettings,
   ): Promise<QuantizedModel> {
-    const settings = { ...rest, ...(calibration === undefined ? {} : { calibration: tokensOf(model, calibration) }) };
     const bar = this.#context.progress(`${settings.method} ${settings.bits ?? 8}-bit`, 0, 'linears');
     const quantized = await this.#watched(bar, (onProgress) =>
       quantize(model, settings, {
