@@ -75,6 +75,16 @@ class FrontEngine implements Engine {
     if (options.check !== 'off') this.#checker.start().catch(() => {});
   }
 
+  /** Process id of the type checker, for tests. */
+  get checkerPid(): number | undefined {
+    return this.#checker.pid;
+  }
+
+  /** Process id of the child, for tests. */
+  get childPid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   execute(request: CellRequest): Promise<CellOutcome> {
     const outcome = this.#queue.then(() => this.#execute(request));
     this.#queue = outcome;
@@ -167,7 +177,11 @@ class FrontEngine implements Engine {
       const requestId = message.requestId === '' ? this.#newestRequest : message.requestId;
       this.onOutput(requestId, message.output);
     } else if (message.kind === 'outcome') {
-      if (this.#running?.requestId === message.requestId) this.#running.end(message.outcome);
+      const cell = this.#running;
+      if (cell?.requestId !== message.requestId) return;
+      // A signal may have ended what the cell waited for before the interrupt itself arrived.
+      const stopped = cell.interrupted && message.outcome.status === 'error';
+      cell.end(stopped ? { status: 'error', ...INTERRUPTED() } : message.outcome);
     } else if (message.kind === 'settings') this.#check = message.settings.check;
     else if (message.kind === 'disposed') this.#disposed();
   }

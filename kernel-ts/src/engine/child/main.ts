@@ -25,7 +25,8 @@ export interface ChildOptions {
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
-const worker = new Worker(new URL('./worker.js', import.meta.url), { stdout: false, stderr: false });
+const answering = new Int32Array(new SharedArrayBuffer(4));
+const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: answering.buffer });
 worker.unref();
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
@@ -54,6 +55,7 @@ define('__dirname', options.folder);
 define('__filename', join(options.folder, 'cell.ts'));
 
 worker.on('message', (message: { requestId: string }) => {
+  Atomics.store(answering, 0, 1);
   forgetRunning();
   evaluator.interrupt(message.requestId);
   worker.postMessage({ answered: message.requestId });

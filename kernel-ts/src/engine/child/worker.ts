@@ -5,12 +5,16 @@
  */
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, FD, FrameReader, type FromWorker, type ToWorker, writeAll } from '../channel.js';
 
-/** How long the main thread may take to answer before it is terminated, and again between terminations. */
-const ANSWER_WITHIN_MS = 8;
+/** How long the main thread may take to answer before it is terminated. */
+const ANSWER_WITHIN_MS = 10;
+/** The same after a first termination, doubled each time: a busy machine is slow to answer, not stuck. */
+const AGAIN_AFTER_MS = 40;
 
+/** `[0]` is 1 from the moment the main thread handles the question: from then on a termination would hit the kernel. */
+const answering = new Int32Array(workerData as SharedArrayBuffer);
 const session = new Session();
 session.connectToMainThread();
 const socket = new Socket({ fd: FD.toWorker, readable: true, writable: false });
@@ -37,20 +41,24 @@ parentPort?.on('message', (message: { answered: string }) => {
 send({ kind: 'ready' });
 
 function ask(requestId: string): void {
-  if (waiting !== undefined) return;
+  if (waiting !== undefined) clearTimeout(waiting.timer);
+  Atomics.store(answering, 0, 0);
   parentPort?.postMessage({ requestId });
   try {
     process.kill(-process.pid, 'SIGINT'); // children that the cell started; this process ignores it
   } catch {
     // no process group of our own: there is nothing to signal
   }
-  waiting = { requestId, timer: setTimeout(terminate, ANSWER_WITHIN_MS) };
+  waiting = { requestId, timer: setTimeout(terminate, ANSWER_WITHIN_MS, AGAIN_AFTER_MS) };
 }
 
-function terminate(): void {
+function terminate(nextMs: number): void {
   if (waiting === undefined) return;
-  session.post('Runtime.terminateExecution');
-  waiting.timer = setTimeout(terminate, ANSWER_WITHIN_MS * 2);
+  if (Atomics.load(answering, 0) === 0) {
+    session.post('Runtime.terminateExecution');
+    parentPort?.postMessage({ requestId: waiting.requestId }); // the first question may have died with the code
+  }
+  waiting.timer = setTimeout(terminate, nextMs, nextMs * 2);
 }
 
 function send(message: FromWorker): void {

@@ -3,7 +3,7 @@
  * evaluation. Surprise: the API has one current snapshot, so all questions go through one queue.
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { API, type Diagnostic, type Project, type Snapshot } from 'typescript/unstable/async';
@@ -24,6 +24,8 @@ export class Checker {
   #queue: Promise<unknown> = Promise.resolve();
   #starting: Promise<void> | undefined;
   #closed = false;
+  /** The notebook's own files that the program holds, and when they changed. */
+  readonly #watched = new Map<string, number>();
 
   constructor(
     readonly folder: string,
@@ -119,7 +121,7 @@ export class Checker {
       await this.#update();
       const project = this.#snapshot?.getProject(this.files.configFile);
       if (project === undefined) throw new Error('the checker knows no project');
-      return question(project);
+      return this.#guarded(question(project));
     });
     this.#queue = answer.catch(() => {});
     return answer;
@@ -127,11 +129,17 @@ export class Checker {
 
   async #update(): Promise<void> {
     const { changed, config } = this.files.takeChanges();
-    if (changed.length === 0 && !config) return;
+    const created: string[] = [];
+    for (const [file, time] of this.#watched) {
+      const now = changeTime(file);
+      if (now !== time) (time === 0 ? created : changed).push(file);
+      this.#watched.set(file, now);
+    }
+    if (changed.length === 0 && created.length === 0 && !config) return;
     const before = this.#snapshot;
     const all = config ? [...changed, this.files.configFile] : changed;
-    this.#snapshot = await this.#guarded((this.#api as API).updateSnapshot({ fileChanges: { changed: all } }));
-    await before?.dispose();
+    this.#snapshot = await this.#guarded((this.#api as API).updateSnapshot({ fileChanges: { changed: all, created } }));
+    before?.dispose().catch(() => {});
   }
 
   async #open(): Promise<void> {
@@ -139,8 +147,16 @@ export class Checker {
     const api = new API({
       cwd: this.folder,
       fs: {
-        readFile: (file) => this.files.read(file),
-        fileExists: (file) => (this.files.read(file) === undefined ? undefined : true),
+        readFile: (file) => {
+          const own = this.files.read(file);
+          if (own === undefined && this.#isLocal(file)) this.#watched.set(file, changeTime(file));
+          return own;
+        },
+        fileExists: (file) => {
+          if (this.files.read(file) !== undefined) return true;
+          if (this.#isLocal(file)) this.#watched.set(file, changeTime(file));
+          return undefined;
+        },
       },
     });
     this.#api = api;
@@ -152,6 +168,10 @@ export class Checker {
     });
     // The first question about a file binds the libraries; ask it before a cell waits for it.
     await this.#snapshot.getProject(this.files.configFile)?.program.getSemanticDiagnostics(this.files.scratchFile);
+  }
+
+  #isLocal(file: string): boolean {
+    return file.startsWith(this.folder) && !file.includes('/node_modules/') && /\.(m?tsx?|m?js|json)$/.test(file);
   }
 
   /** Rejects when the process ends while it is asked. */
@@ -172,9 +192,15 @@ export class Checker {
     this.#snapshot = undefined;
     this.#starting = undefined;
     const owner = processOf(api);
-    await api?.close().catch(() => {});
-    if (owner?.exitCode === null) owner.kill('SIGKILL');
+    if (owner === undefined || owner.exitCode !== null || owner.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => owner.once('exit', () => resolve()));
+    owner.kill('SIGKILL'); // it holds nothing, and asking it to close waits for its answers
+    await gone;
   }
+}
+
+function changeTime(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 interface ApiProcess {
