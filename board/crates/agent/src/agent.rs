@@ -150,9 +150,19 @@ impl Agent {
         self.capabilities.memory_bytes.saturating_sub(self.watch.used_bytes())
     }
 
+    /// True while a call into the device is under way.
+    pub fn device_busy(&self) -> bool {
+        self.watch.busy()
+    }
+
     /// Number of sessions, suspended ones included.
     pub fn session_count(&self) -> usize {
         self.sessions().len()
+    }
+
+    /// Sessions that have no connection now.
+    pub fn suspended_count(&self) -> usize {
+        self.sessions().values().filter(|session| session.suspended_ns().is_some()).count()
     }
 
     pub(crate) fn session(&self, token: &[u8; 16]) -> Option<Arc<Session>> {

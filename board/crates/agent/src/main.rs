@@ -96,7 +96,9 @@ fn stop_on_signal(stop: Sender<&'static str>) -> Result<(), String> {
             // The main thread outlives this one.
             signals
                 .forever()
-                .for_each(|_| drop(stop.send("the agent was told to stop")));
+                .for_each(|_| {
+                let _ = stop.send("the agent was told to stop");
+            });
         })
         .map(drop)
         .map_err(|error| format!("threads: {error}"))

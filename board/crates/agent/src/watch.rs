@@ -34,6 +34,11 @@ impl Watch {
             .is_some_and(|at| now_ns >= at)
     }
 
+    /// True while a device call is under way.
+    pub fn busy(&self) -> bool {
+        self.late_at_ns.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Device memory taken, by all sessions and models.
     pub fn used_bytes(&self) -> u64 {
         self.used_bytes.load(Ordering::SeqCst)
@@ -57,7 +62,7 @@ impl Watched {
     /// Initializes the registry's NPU and watches it.
     pub fn new(mut manager: DeviceManager, watch: Arc<Watch>, clock: Arc<dyn Clock>) -> Result<Self, DeviceError> {
         let (capabilities, ticks_hz) = match manager.get_device(DeviceType::Npu)? {
-            (_, Device::Npu(npu)) => (npu.init()?, npu.ticks_hz()),
+            (_, Device::Npu(npu)) => (npu.init()?, NpuDevice::ticks_hz(npu.as_ref())),
             _ => return Err(DeviceError::NotFound),
         };
         Ok(Self {
@@ -92,37 +97,37 @@ impl Accelerator for Watched {
     }
 
     fn allocate_memory(&mut self, size_bytes: u64) -> Result<BufferId, DeviceError> {
-        let buffer = self.with(CALL_ALLOWANCE_NS, |npu| npu.allocate_memory(size_bytes))?;
+        let buffer = self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::allocate_memory(npu, size_bytes))?;
         self.watch.used_bytes.fetch_add(size_bytes, Ordering::SeqCst);
         Ok(buffer)
     }
 
     fn free_memory(&mut self, buffer: BufferId) -> Result<(), DeviceError> {
         let size_bytes = self.buffer_bytes(buffer)?;
-        self.with(CALL_ALLOWANCE_NS, |npu| npu.free_memory(buffer))?;
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::free_memory(npu, buffer))?;
         self.watch.used_bytes.fetch_sub(size_bytes, Ordering::SeqCst);
         Ok(())
     }
 
     fn buffer_bytes(&self, buffer: BufferId) -> Result<u64, DeviceError> {
-        self.with(CALL_ALLOWANCE_NS, |npu| npu.buffer_bytes(buffer))
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::buffer_bytes(npu, buffer))
     }
 
     fn write_memory(&mut self, at: BufferRange, bytes: &[u8]) -> Result<(), DeviceError> {
-        self.with(CALL_ALLOWANCE_NS, |npu| npu.write_memory(at, bytes))
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::write_memory(npu, at, bytes))
     }
 
     fn read_memory(&mut self, at: BufferRange, into: &mut [u8]) -> Result<(), DeviceError> {
-        self.with(CALL_ALLOWANCE_NS, |npu| npu.read_memory(at, into))
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::read_memory(npu, at, into))
     }
 
     fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError> {
-        self.with(CALL_ALLOWANCE_NS, |npu| npu.submit_task(operations))
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::submit_task(npu, operations))
     }
 
     fn wait_for_completion(&mut self, job: JobTicket, timeout_ns: u64) -> Result<JobReport, DeviceError> {
         let allowance_ns = timeout_ns.saturating_add(WAIT_MARGIN_NS);
-        self.with(allowance_ns, |npu| npu.wait_for_completion(job, timeout_ns))
+        self.with(allowance_ns, |npu| NpuDevice::wait_for_completion(npu, job, timeout_ns))
     }
 
     fn ticks_hz(&self) -> u64 {
@@ -130,6 +135,6 @@ impl Accelerator for Watched {
     }
 
     fn now_ticks(&self) -> u64 {
-        self.with(CALL_ALLOWANCE_NS, |npu| Ok(npu.now_ticks())).unwrap_or(0)
+        self.with(CALL_ALLOWANCE_NS, |npu| Ok(NpuDevice::now_ticks(npu))).unwrap_or(0)
     }
 }

@@ -1,6 +1,7 @@
 //! Back ends by name: the one place that knows which crates make a device.
 
 pub mod cpu;
+pub mod sim;
 
 use link::message::sys::Parameter;
 use npu_device::NpuDevice;
@@ -20,11 +21,12 @@ pub struct Backend {
 }
 
 /// Names that [`open`] takes.
-pub const NAMES: &[&str] = &["cpu"];
+pub const NAMES: &[&str] = &["sim:rk3568", "cpu"];
 
 /// Makes the back end of a name.
 pub fn open(name: &str) -> Result<Backend, Failure> {
     match name {
+        "sim:rk3568" => sim::backend(),
         "cpu" => Ok(cpu::backend()),
         _ => Err(Failure::bad_argument(format!("there is {}", NAMES.join(", ")))),
     }

@@ -1,0 +1,31 @@
+//! `sim:rk3568`: the same driver code as on silicon, over the registers and memory of the simulated board.
+//!
+//! The interrupt handler is the driver's own, called by the simulator as a kernel would call it.
+
+use npu_sim::{SimBoard, SimConfig};
+use rknpu_driver::{Options, RK3568, RknpuDriver};
+
+use link::message::sys::Parameter;
+
+use super::Backend;
+use crate::failure::Failure;
+
+/// The back end `sim:rk3568`.
+pub fn backend() -> Result<Backend, Failure> {
+    let config = SimConfig::default();
+    let parameters = config.parameters.rows().map(|row| Parameter {
+        name: row.name.into(),
+        value: row.value.into(),
+        unit: row.unit.into(),
+        source: if row.fitted { row.source.into() } else { format!("unfitted; {}", row.source) },
+    });
+    let parameters = parameters.collect();
+    let board = SimBoard::new(config)?;
+    let driver = RknpuDriver::new(board.hardware(), &RK3568, Options::default());
+    Ok(Backend {
+        device: Box::new(driver),
+        irq: Some(RK3568.interrupt_line),
+        driver_version: format!("rknpu-driver {}", env!("CARGO_PKG_VERSION")),
+        parameters,
+    })
+}
