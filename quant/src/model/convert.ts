@@ -12,17 +12,26 @@ export function float32View(tensor: StoredTensor): Float32Array | undefined {
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 }
 
-/** Converts a stored float tensor into `out`, which has its element count. */
+/** Elements converted between two looks at the clock. */
+const SLICE = 1 << 21;
+
+/** Converts a stored float tensor into `out`, which has its element count. Errors: `quant.cancelled`. */
 export async function toFloat32(tensor: StoredTensor, out: Float32Array, signal?: AbortSignal): Promise<void> {
-  if (tensor.dtype === 'F32') {
-    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(tensor.bytes);
-    return;
+  const { dtype, bytes } = tensor;
+  const breath = breathe(signal);
+  const convert = dtype === 'BF16' ? bf16ToF32 : f16ToF32;
+  const elementBytes = dtype === 'F32' ? 4 : 2;
+  for (let start = 0; start < out.length; start += SLICE) {
+    const part = out.subarray(start, start + SLICE);
+    const stored = bytes.subarray(start * elementBytes, (start + part.length) * elementBytes);
+    if (dtype === 'F32') {
+      new Uint8Array(part.buffer, part.byteOffset, part.byteLength).set(stored);
+    } else {
+      const aligned = stored.byteOffset % 2 === 0 ? stored : stored.slice();
+      await convert(new Uint16Array(aligned.buffer, aligned.byteOffset, part.length), part, { signal });
+    }
+    if (breath.due()) await breath.take();
   }
-  const { bytes } = tensor;
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : Uint8Array.from(bytes);
-  const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
-  const convert = tensor.dtype === 'BF16' ? bf16ToF32 : f16ToF32;
-  await convert(halves, out, { signal });
 }
 
 /** Writes q · scale of every weight into `out` [rows, width]. */

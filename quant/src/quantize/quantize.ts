@@ -1,7 +1,7 @@
 // Knows the whole run of a quantizer: settings, calibration, layers in order, lm_head, the resulting model.
 // Refuses to know the mathematics of a layer. Surprise: memory is bounded by one layer. Peak above the mapped weights, for
 // GPTQ: finished int8 weights + calibration tokens × (2 hidden + intermediate, at most 512 MiB) × 4 B + two Hessians and three
-// f32 copies of the largest linear: about 2.3 GB for TinyLlama with 32 × 512 tokens.
+// f32 copies of the largest linear: about 2.7 GB for TinyLlama with 32 × 512 tokens.
 import type { LlamaModel } from '../model/model.js';
 import { linearsOf } from '../model/operators.js';
 import { Pass } from '../model/pass.js';
