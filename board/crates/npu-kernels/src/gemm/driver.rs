@@ -94,7 +94,7 @@ impl Product {
             }
             SCRATCH.with_borrow_mut(|(packed_a, packed_b)| {
                 // SAFETY: promised by the caller of `run`; pieces cover disjoint parts of C.
-                unsafe { self.block(&kernel, run, (i, rows), (j, cols), packed_a, packed_b) }
+                unsafe { self.block(isa, &kernel, run, (i, rows), (j, cols), packed_a, packed_b) }
             });
         };
         let flops = self.m * self.n * self.k;
@@ -114,8 +114,10 @@ impl Product {
         (block_m, block_n)
     }
 
+    #[allow(clippy::too_many_arguments)]
     unsafe fn block(
         &self,
+        isa: Isa,
         kernel: &Kernel,
         run: &Run,
         (i0, rows): (usize, usize),
@@ -129,7 +131,7 @@ impl Product {
         for k0 in (0..self.k).step_by(BLOCK_K) {
             let depth = BLOCK_K.min(self.k - k0);
             // SAFETY: rows i0.. and columns k0.. of A exist, promised by the caller.
-            unsafe { pack(self.a, i0, rows, k0, depth, mr, packed_a) };
+            unsafe { pack(self.a, i0, rows, k0, depth, mr, isa, packed_a) };
             let into = if k0 == 0 {
                 self.into
             } else if self.into == Into::Store {
@@ -146,7 +148,7 @@ impl Product {
                 }
                 let width = nr.min(j0 + columns - j);
                 // SAFETY: as above, for B.
-                unsafe { pack(self.b, j, width, k0, depth, nr, packed_b) };
+                unsafe { pack(self.b, j, width, k0, depth, nr, isa, packed_b) };
                 for (tile, a) in packed_a.chunks_exact(mr * depth).take(rows.div_ceil(mr)).enumerate() {
                     let i = i0 + tile * mr;
                     let height = mr.min(i0 + rows - i);
