@@ -10,8 +10,8 @@ import { HeldModel } from '../model/llama-model.js';
 import type { LlamaModel, StoredTensor } from '../model/model.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { parseLlama2cTokenizer } from '../tokenizer/vocabulary.js';
+import { openMapped } from './mapped.js';
 import { manifestOfFiles } from './model-files.js';
-import { openMapped } from './open.js';
 
 const HEADER_BYTES = 28;
 

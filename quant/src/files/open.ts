@@ -3,7 +3,6 @@
 // forward pass never meets a wrong one.
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { type MappedFile, mapFile } from '@npulab/addon';
 import { QuantError } from '../errors.js';
 import { parseConfig } from '../model/config.js';
 import { HeldModel } from '../model/llama-model.js';
@@ -13,6 +12,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { checkQuantizationConfig } from './compressed-tensors.js';
 import { openLlama2c } from './llama2c.js';
 import { hashChunks, type Manifest } from './manifest.js';
+import { openMapped } from './mapped.js';
 import { parseSafetensors } from './safetensors.js';
 import { checkedWeights } from './weights-check.js';
 
@@ -88,14 +88,5 @@ async function openFolder(folder: string, options: OpenOptions): Promise<LlamaMo
   } catch (error) {
     mapped.close();
     throw error;
-  }
-}
-
-/** Maps a file. Errors: `model.not-a-model`. */
-export function openMapped(path: string): MappedFile {
-  try {
-    return mapFile(path);
-  } catch (cause) {
-    throw new QuantError('model.not-a-model', `cannot map ${path}`, cause);
   }
 }
