@@ -162,7 +162,10 @@ impl Agent {
 
     /// Sessions that have no connection now.
     pub fn suspended_count(&self) -> usize {
-        self.sessions().values().filter(|session| session.suspended_ns().is_some()).count()
+        self.sessions()
+            .values()
+            .filter(|session| session.suspended_ns().is_some())
+            .count()
     }
 
     pub(crate) fn session(&self, token: &[u8; 16]) -> Option<Arc<Session>> {

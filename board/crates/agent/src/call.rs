@@ -94,8 +94,8 @@ impl Call {
 
     /// Says that work begins; false where the call is over already.
     pub fn start(&self) -> bool {
-        self.started.store(true, Ordering::SeqCst);
-        if self.cancelled() {
+        // Work that comes back (the next token) tells of a cancel itself: it knows how far it got.
+        if !self.started.swap(true, Ordering::SeqCst) && self.cancelled() {
             self.fail(Failure::new(ErrorCode::Cancelled, "cancelled before it began"));
         }
         !self.answered()

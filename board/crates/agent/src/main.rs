@@ -94,9 +94,7 @@ fn stop_on_signal(stop: Sender<&'static str>) -> Result<(), String> {
         .name("signals".into())
         .spawn(move || {
             // The main thread outlives this one.
-            signals
-                .forever()
-                .for_each(|_| {
+            signals.forever().for_each(|_| {
                 let _ = stop.send("the agent was told to stop");
             });
         })

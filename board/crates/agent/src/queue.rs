@@ -3,11 +3,15 @@
 //! Knows queues, not what is in them.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use link::ErrorCode;
+
 use crate::call::Call;
+use crate::failure::Failure;
 use crate::room::Room;
 use crate::work::{Next, Work};
 
@@ -31,10 +35,10 @@ impl DeviceQueue {
                 if call.as_ref().is_some_and(|call| !call.start()) {
                     continue;
                 }
-                set(call);
-                let next = work.run(&mut room);
+                set(call.clone());
+                let next = guarded(call.as_deref(), || work.run(&mut room));
                 set(None);
-                if let Next::Again(work) = next {
+                if let Some(Next::Again(work)) = next {
                     // The receiver lives in this very thread.
                     let _ = again.send(work);
                 }
@@ -58,7 +62,26 @@ impl DeviceQueue {
     }
 }
 
+/// Runs something a call asked for. A panic in it is a defect that must cost its call only, not the thread.
+pub fn guarded<R>(call: Option<&Call>, run: impl FnOnce() -> R) -> Option<R> {
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    if let (Err(panic), Some(call)) = (&outcome, call) {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied());
+        let cause = format!("{} panicked: {}", call.method.name(), text.unwrap_or("no text"));
+        call.fail(Failure::new(ErrorCode::Internal, cause));
+    }
+    outcome.ok()
+}
+
 type Job = Box<dyn FnOnce() + Send>;
+
+fn run_job(job: Job) {
+    // The job has answered its call, or its own guard did.
+    let _ = guarded(None, job);
+}
 
 /// The file thread's queue.
 pub struct FileQueue(Mutex<Sender<Job>>);
@@ -69,7 +92,7 @@ impl FileQueue {
         let (sender, receiver) = channel::<Job>();
         thread::Builder::new()
             .name("files".into())
-            .spawn(move || receiver.into_iter().for_each(|job| job()))?;
+            .spawn(move || receiver.into_iter().for_each(run_job))?;
         Ok(Self(Mutex::new(sender)))
     }
 

@@ -135,6 +135,7 @@ impl Accelerator for Watched {
     }
 
     fn now_ticks(&self) -> u64 {
-        self.with(CALL_ALLOWANCE_NS, |npu| Ok(NpuDevice::now_ticks(npu))).unwrap_or(0)
+        self.with(CALL_ALLOWANCE_NS, |npu| Ok(NpuDevice::now_ticks(npu)))
+            .unwrap_or(0)
     }
 }

@@ -48,10 +48,22 @@ fn a_wrong_chunk_is_rejected_and_not_marked() {
     let mut peer = rig.peer();
     let data = noise(2500, 1);
     peer.blob_begin(&data, CHUNK).unwrap();
-    assert_eq!(code(peer.blob_put(sha(&data), 0, &data[1000..2000])), ErrorCode::Corrupt);
-    assert_eq!(code(peer.blob_put(sha(&data), 2, &data[..1000])), ErrorCode::BadArgument);
-    assert_eq!(code(peer.blob_put(sha(&data), 3, &data[..1000])), ErrorCode::BadArgument);
-    assert_eq!(code(peer.blob_put(sha(b"other"), 0, &data[..1000])), ErrorCode::NotFound);
+    assert_eq!(
+        code(peer.blob_put(sha(&data), 0, &data[1000..2000])),
+        ErrorCode::Corrupt
+    );
+    assert_eq!(
+        code(peer.blob_put(sha(&data), 2, &data[..1000])),
+        ErrorCode::BadArgument
+    );
+    assert_eq!(
+        code(peer.blob_put(sha(&data), 3, &data[..1000])),
+        ErrorCode::BadArgument
+    );
+    assert_eq!(
+        code(peer.blob_put(sha(b"other"), 0, &data[..1000])),
+        ErrorCode::NotFound
+    );
     assert_eq!(peer.blob_begin(&data, CHUNK).unwrap(), [0]);
     assert_eq!(code(peer.blob_commit(sha(&data))), ErrorCode::NotFound);
 }
@@ -68,7 +80,8 @@ fn chunks_that_add_up_to_another_blob_are_found_at_commit() {
         chunk_bytes: CHUNK,
         chunk_digests: digests.into(),
     };
-    peer.call::<link::message::blob::BeginResult>(Method::BlobBegin, &begin).unwrap();
+    peer.call::<link::message::blob::BeginResult>(Method::BlobBegin, &begin)
+        .unwrap();
     peer.blob_put(name, 0, &data[..1000]).unwrap();
     peer.blob_put(name, 1, &data[1000..]).unwrap();
     assert_eq!(code(peer.blob_commit(name)), ErrorCode::Corrupt);
@@ -97,7 +110,10 @@ fn a_chunk_damaged_on_disk_is_forgotten_and_can_be_sent_again() {
 
 #[test]
 fn the_store_has_a_quota_and_says_what_it_holds() {
-    let rig = Rig::with(Setup { quota_bytes: 10_000, ..Setup::default() });
+    let rig = Rig::with(Setup {
+        quota_bytes: 10_000,
+        ..Setup::default()
+    });
     let mut peer = rig.peer();
     let small = peer.upload(&noise(6000, 1));
     let fail = peer.blob_begin(&noise(6000, 2), CHUNK).unwrap_err();
@@ -105,14 +121,26 @@ fn the_store_has_a_quota_and_says_what_it_holds() {
     assert!(fail.remedy.contains("--quota-mib"));
     let list: ListResult = peer.call(Method::BlobList, &Nothing {}).unwrap();
     assert_eq!((list.quota_bytes, list.used_bytes), (10_000, 6_000));
-    assert_eq!(list.blobs.iter().map(|b| (b.digest, b.size_bytes, b.pins)).collect::<Vec<_>>(), [(small, 6000, 0)]);
+    assert_eq!(
+        list.blobs
+            .iter()
+            .map(|b| (b.digest, b.size_bytes, b.pins))
+            .collect::<Vec<_>>(),
+        [(small, 6000, 0)]
+    );
 }
 
 #[test]
 fn chunk_lists_that_do_not_fit_the_size_are_refused() {
     let rig = Rig::new();
     let mut peer = rig.peer();
-    for (size_bytes, chunk_bytes, digests) in [(10, 0, 32), (10, 10, 64), (u64::MAX, 1, 32), (10, u32::MAX, 32), (0, 1, 32)] {
+    for (size_bytes, chunk_bytes, digests) in [
+        (10, 0, 32),
+        (10, 10, 64),
+        (u64::MAX, 1, 32),
+        (10, u32::MAX, 32),
+        (0, 1, 32),
+    ] {
         let args = link::message::blob::BeginArgs {
             digest: sha(b"x"),
             size_bytes,
@@ -141,7 +169,14 @@ impl Drop for Process {
 
 fn npulabd(folder: &Folder) -> (Process, Peer) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_npulabd"))
-        .args(["--listen", "tcp://127.0.0.1:0", "--backend", "cpu", "--until-stdin-closes", "--store"])
+        .args([
+            "--listen",
+            "tcp://127.0.0.1:0",
+            "--backend",
+            "cpu",
+            "--until-stdin-closes",
+            "--store",
+        ])
         .arg(&folder.0)
         .arg("--log")
         .arg(folder.0.join("agent.log"))
@@ -150,12 +185,26 @@ fn npulabd(folder: &Folder) -> (Process, Peer) {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!((&ready["npulabd"], &ready["protocol"]["current"]), (&1.into(), &1.into()));
-    let address = ready["listen"].as_str().unwrap().strip_prefix("tcp://").unwrap().parse().unwrap();
+    assert_eq!(
+        (&ready["npulabd"], &ready["protocol"]["current"]),
+        (&1.into(), &1.into())
+    );
+    let address = ready["listen"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("tcp://")
+        .unwrap()
+        .parse()
+        .unwrap();
     let peer = Peer::open(address, None, &[]);
-    assert_eq!(agent::store::hex(&*peer.hello.boot_id), ready["bootId"].as_str().unwrap());
+    assert_eq!(
+        agent::store::hex(&*peer.hello.boot_id),
+        ready["bootId"].as_str().unwrap()
+    );
     (Process(child), peer)
 }
 
@@ -165,7 +214,8 @@ fn an_upload_goes_on_after_a_kill_of_the_agent() {
     let (mut first, mut peer) = npulabd(&folder);
     peer.blob_begin(&data, CHUNK).unwrap();
     for index in [0, 3, 5] {
-        peer.blob_put(sha(&data), index, data.chunks(1000).nth(index as usize).unwrap()).unwrap();
+        peer.blob_put(sha(&data), index, data.chunks(1000).nth(index as usize).unwrap())
+            .unwrap();
     }
     let boot_id = peer.hello.boot_id;
     first.0.kill().unwrap();
@@ -174,11 +224,15 @@ fn an_upload_goes_on_after_a_kill_of_the_agent() {
     assert_ne!(peer.hello.boot_id, boot_id);
     assert_eq!(peer.blob_begin(&data, CHUNK).unwrap(), [0b10_1001]);
     for index in [1, 2, 4] {
-        peer.blob_put(sha(&data), index, data.chunks(1000).nth(index as usize).unwrap()).unwrap();
+        peer.blob_put(sha(&data), index, data.chunks(1000).nth(index as usize).unwrap())
+            .unwrap();
     }
     peer.blob_commit(sha(&data)).unwrap();
     drop(second.0.stdin.take());
-    assert!(second.0.wait().unwrap().success(), "the agent ends well when its input closes");
+    assert!(
+        second.0.wait().unwrap().success(),
+        "the agent ends well when its input closes"
+    );
 }
 
 #[test]

@@ -14,7 +14,11 @@ use npu_device::layout::{pack_a, pack_b, unpack_c};
 use support::*;
 
 fn naive(a: &[i8], b: &[i8], m: usize, k: usize, n: usize) -> Vec<i32> {
-    let dot = |row: usize, column: usize| (0..k).map(|i| i32::from(a[row * k + i]) * i32::from(b[column * k + i])).sum();
+    let dot = |row: usize, column: usize| {
+        (0..k)
+            .map(|i| i32::from(a[row * k + i]) * i32::from(b[column * k + i]))
+            .sum()
+    };
     (0..m * n).map(|at| dot(at / n, at % n)).collect()
 }
 
@@ -23,31 +27,62 @@ fn signed(bytes: &[u8]) -> Vec<i8> {
 }
 
 fn words(bytes: &[u8]) -> Vec<i32> {
-    bytes.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    bytes
+        .chunks_exact(4)
+        .map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }
 
 fn operation(shape: [u32; 3], operands: [Handle; 3], layout: Layout) -> Matmul {
-    let [a, b, c] = operands.map(|handle| Operand { handle, offset_bytes: 0 });
+    let [a, b, c] = operands.map(|handle| Operand {
+        handle,
+        offset_bytes: 0,
+    });
     let [m, k, n] = shape;
-    Matmul { kind: OperationKind::MatmulInt8, m, k, n, a, b, c, layout }
+    Matmul {
+        kind: OperationKind::MatmulInt8,
+        m,
+        k,
+        n,
+        a,
+        b,
+        c,
+        layout,
+    }
 }
 
 fn run(peer: &mut Peer, operations: Vec<Matmul>) -> JobReport {
-    let job = peer.call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations }).unwrap();
+    let job = peer
+        .call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations })
+        .unwrap();
     peer.call(Method::TaskWait, &job).unwrap()
 }
 
 fn product_is_the_plain_loop(name: &str) {
-    let rig = Rig::with(Setup { backend: backend::open(name).unwrap(), ..Setup::default() });
+    let rig = Rig::with(Setup {
+        backend: backend::open(name).unwrap(),
+        ..Setup::default()
+    });
     let mut peer = rig.peer();
     for (m, k, n) in [(1, 1, 1), (3, 33, 17), (5, 64, 40), (4, 96, 16)] {
         let (a, b) = (noise(m * k, 1), noise(n * k, 2));
-        let buffers = [peer.alloc((m * k) as u64), peer.alloc((n * k) as u64), peer.alloc((m * n * 4) as u64)];
+        let buffers = [
+            peer.alloc((m * k) as u64),
+            peer.alloc((n * k) as u64),
+            peer.alloc((m * n * 4) as u64),
+        ];
         peer.write(buffers[0], 0, &a).unwrap();
         peer.write(buffers[1], 0, &b).unwrap();
-        let report = run(&mut peer, vec![operation([m as u32, k as u32, n as u32], buffers, Layout::RowMajor)]);
+        let report = run(
+            &mut peer,
+            vec![operation([m as u32, k as u32, n as u32], buffers, Layout::RowMajor)],
+        );
         let expected = naive(&signed(&a), &signed(&b), m, k, n);
-        assert_eq!(words(&peer.read(buffers[2], 0, (m * n * 4) as u64).unwrap()), expected, "{m} {k} {n}");
+        assert_eq!(
+            words(&peer.read(buffers[2], 0, (m * n * 4) as u64).unwrap()),
+            expected,
+            "{m} {k} {n}"
+        );
         assert_eq!(report.operations.len(), 1);
         assert!(report.operations[0].macs >= (m * k * n) as u64);
         let info: BoardInfo = peer.call(Method::SysInfo, &Nothing {}).unwrap();
@@ -79,12 +114,24 @@ fn a_product_on_the_simulated_npu_is_the_plain_loop() {
 
 #[test]
 fn the_simulated_board_names_its_interrupt_and_every_timing_parameter_with_a_source() {
-    let rig = Rig::with(Setup { backend: backend::open("sim:rk3568").unwrap(), ..Setup::default() });
+    let rig = Rig::with(Setup {
+        backend: backend::open("sim:rk3568").unwrap(),
+        ..Setup::default()
+    });
     let mut peer = rig.peer();
     let info: BoardInfo = peer.call(Method::SysInfo, &Nothing {}).unwrap();
-    assert_eq!((info.soc.as_str(), info.backend.as_str(), info.modelled), ("rk3568", "sim:rk3568", true));
+    assert_eq!(
+        (info.soc.as_str(), info.backend.as_str(), info.modelled),
+        ("rk3568", "sim:rk3568", true)
+    );
     assert_eq!(info.bandwidth_bound_bytes_per_s, 8_000_000_000);
-    assert!(!info.parameters.is_empty() && info.parameters.iter().all(|p| !p.source.is_empty() && !p.unit.is_empty()));
+    assert!(
+        !info.parameters.is_empty()
+            && info
+                .parameters
+                .iter()
+                .all(|p| !p.source.is_empty() && !p.unit.is_empty())
+    );
     let devices: Vec<link::message::sys::Device> = peer.call(Method::SysDevices, &Nothing {}).unwrap();
     assert_eq!(devices[0].irq.0, Some(151));
 }
@@ -99,9 +146,15 @@ fn an_operation_may_use_the_result_of_the_one_before_it() {
     peer.write(x, 0, &a).unwrap();
     peer.write(y, 0, &b).unwrap();
     let second = operation([4, 8, 4], [c, y, d], Layout::RowMajor);
-    let report = run(&mut peer, vec![operation([4, 8, 4], [x, y, c], Layout::RowMajor), second]);
+    let report = run(
+        &mut peer,
+        vec![operation([4, 8, 4], [x, y, c], Layout::RowMajor), second],
+    );
     assert_eq!(report.operations.len(), 2);
-    let first: Vec<u8> = naive(&signed(&a), &signed(&b), 4, 8, 4).iter().flat_map(|v| v.to_le_bytes()).collect();
+    let first: Vec<u8> = naive(&signed(&a), &signed(&b), 4, 8, 4)
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
     let expected = naive(&signed(&first[..32]), &signed(&b), 4, 8, 4);
     assert_eq!(words(&peer.read(d, 0, 64).unwrap()), expected);
 }
@@ -111,10 +164,20 @@ fn operands_that_leave_their_buffers_are_refused_before_anything_runs() {
     let rig = Rig::new();
     let mut peer = rig.peer();
     let [a, b, c] = [32, 32, 63].map(|bytes| peer.alloc(bytes));
-    for shape in [[4, 8, 4], [0, 8, 4], [u32::MAX, u32::MAX, u32::MAX], [u32::MAX, 8, u32::MAX]] {
+    for shape in [
+        [4, 8, 4],
+        [0, 8, 4],
+        [u32::MAX, u32::MAX, u32::MAX],
+        [u32::MAX, 8, u32::MAX],
+    ] {
         let operations = vec![operation(shape, [a, b, c], Layout::RowMajor)];
-        let refused = peer.call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations }).unwrap_err();
-        assert!(matches!(refused.code, ErrorCode::BadArgument | ErrorCode::TooLarge), "{shape:?} {refused:?}");
+        let refused = peer
+            .call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations })
+            .unwrap_err();
+        assert!(
+            matches!(refused.code, ErrorCode::BadArgument | ErrorCode::TooLarge),
+            "{shape:?} {refused:?}"
+        );
     }
 }
 
@@ -128,7 +191,10 @@ fn a_wait_passes_its_deadline_and_the_job_goes_on() {
     let _: BoardInfo = peer.call(Method::SysInfo, &Nothing {}).unwrap();
     rig.clock.advance_ms(1000);
     rig.agent.tick();
-    assert_eq!(code(answer::<JobReport>(&peer.end_of(waiting, |_, _| {}))), ErrorCode::Deadline);
+    assert_eq!(
+        code(answer::<JobReport>(&peer.end_of(waiting, |_, _| {}))),
+        ErrorCode::Deadline
+    );
     gate.send(()).unwrap();
     let report: JobReport = peer.call(Method::TaskWait, &OneHandle { handle: job }).unwrap();
     assert_eq!(report.operations.len(), 1);
@@ -141,7 +207,10 @@ fn a_call_that_waits_for_the_device_is_cancelled_at_once() {
     submit_any(&mut peer);
     let queued = peer.begin(Method::MemAlloc, &Alloc { size_bytes: 4096 }, None, &[]);
     peer.send(&frame(FrameType::Cancel, Method::MemAlloc as u16, queued, &[0xa0], &[]));
-    assert_eq!(code(answer::<OneHandle>(&peer.end_of(queued, |_, _| {}))), ErrorCode::Cancelled);
+    assert_eq!(
+        code(answer::<OneHandle>(&peer.end_of(queued, |_, _| {}))),
+        ErrorCode::Cancelled
+    );
     drop(gate);
     drop(rig);
 }
@@ -160,7 +229,12 @@ fn a_device_that_hangs_is_announced_and_refuses_work_while_the_rest_goes_on() {
     let mut states = Vec::new();
     let mut collect = |frame: link::Frame| {
         if frame.view().head.method == TOPIC_DEVICE_STATE {
-            states.push(from_slice::<Event<DeviceStateEvent>>(frame.view().meta).unwrap().payload.state);
+            states.push(
+                from_slice::<Event<DeviceStateEvent>>(frame.view().meta)
+                    .unwrap()
+                    .payload
+                    .state,
+            );
         }
     };
     let mut failed = Vec::new();
@@ -172,7 +246,10 @@ fn a_device_that_hangs_is_announced_and_refuses_work_while_the_rest_goes_on() {
         }
     }
     failed.sort_by_key(|(id, _)| *id);
-    assert_eq!(failed, [(waiting, ErrorCode::DeviceStuck), (queued, ErrorCode::DeviceStuck)]);
+    assert_eq!(
+        failed,
+        [(waiting, ErrorCode::DeviceStuck), (queued, ErrorCode::DeviceStuck)]
+    );
     let id = peer.begin(Method::MemAlloc, &Alloc { size_bytes: 1 }, None, &[]);
     let refused = peer.end_of(id, |_, frame| collect(frame));
     assert_eq!(code(answer::<OneHandle>(&refused)), ErrorCode::DeviceStuck);

@@ -42,7 +42,7 @@ impl<'b, C> Decode<'b, C> for Float {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         Ok(Self(match d.datatype()? {
             Type::F16 | Type::F32 | Type::F64 => d.f64()?,
-            _ => i64::from(d.int()?.try_into().map_or(i64::MAX, |v: i64| v)) as f64,
+            _ => d.int()?.try_into().map_or(f64::NAN, |v: i64| v as f64),
         }))
     }
 }

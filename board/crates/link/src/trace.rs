@@ -54,7 +54,7 @@ impl TraceRecord {
 
     /// Reads records; `None` where the bytes are no whole number of them.
     pub fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
-        if bytes.len() % TRACE_RECORD_BYTES != 0 {
+        if !bytes.len().is_multiple_of(TRACE_RECORD_BYTES) {
             return None;
         }
         Some(bytes.chunks_exact(TRACE_RECORD_BYTES).map(Self::decode).collect())

@@ -74,7 +74,11 @@ impl CpuAccelerator {
             )));
         }
         let [m, k, n] = [u64::from(m), u64::from(k), u64::from(n)];
-        for (range, length) in [(a, (m + 3) / 4 * 4 * k), (b, n * k), (c, m * n * 4)] {
+        for (range, length) in [
+            (a, (m.div_ceil(4) * 4).saturating_mul(k)),
+            (b, n.saturating_mul(k)),
+            (c, m.saturating_mul(n).saturating_mul(4)),
+        ] {
             if range.offset % 64 != 0 {
                 return Err(DeviceError::Invalid(format!(
                     "offset {} is no multiple of 64",

@@ -15,9 +15,13 @@ pub fn backend() -> Result<Backend, Failure> {
     let config = SimConfig::default();
     let parameters = config.parameters.rows().map(|row| Parameter {
         name: row.name.into(),
-        value: row.value.into(),
+        value: row.value,
         unit: row.unit.into(),
-        source: if row.fitted { row.source.into() } else { format!("unfitted; {}", row.source) },
+        source: if row.fitted {
+            row.source.into()
+        } else {
+            format!("unfitted; {}", row.source)
+        },
     });
     let parameters = parameters.collect();
     let board = SimBoard::new(config)?;

@@ -10,6 +10,7 @@ use link::message::mem::OneDigest;
 use super::Request;
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::queue::guarded;
 use crate::store::{BlobStore, Plan};
 
 impl Request<'_> {
@@ -20,7 +21,7 @@ impl Request<'_> {
             if !call.start() {
                 return;
             }
-            if let Err(failure) = run(&store, &call, frame.view().body) {
+            if let Some(Err(failure)) = guarded(Some(&call), || run(&store, &call, frame.view().body)) {
                 call.fail(failure);
             }
         });

@@ -276,7 +276,7 @@ pub fn tensor(request: Request) -> Result<(), Failure> {
 pub fn replace(request: Request) -> Result<(), Failure> {
     let wire::ReplaceArgs { handle, name, offset } = request.args()?;
     let id = inference(request.session(), handle)?;
-    if request.frame.view().body.len() % 4 != 0 {
+    if !request.frame.view().body.len().is_multiple_of(4) {
         return Err(Failure::bad_argument("the body is f32 values of 4 bytes each"));
     }
     let offset = usize::try_from(offset).map_err(|_| Failure::bad_argument("the offset passes the end"))?;

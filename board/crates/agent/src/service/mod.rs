@@ -20,6 +20,7 @@ use minicbor::Decode;
 use crate::agent::Agent;
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::queue::guarded;
 use crate::room::Room;
 use crate::session::{Admission, Session};
 use crate::work::{Next, Work};
@@ -90,7 +91,7 @@ pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, frame: Frame) {
                 call: Arc::clone(&call),
                 frame,
             };
-            if let Err(failure) = serve(method, request) {
+            if let Some(Err(failure)) = guarded(Some(&call), || serve(method, request)) {
                 call.fail(failure);
             }
         }

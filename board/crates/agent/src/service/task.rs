@@ -56,7 +56,11 @@ fn check(session: &Session, operation: &Matmul, max_k: u32) -> Result<Checked, F
         wide_k.div_ceil(32) * 32,
         wide_n.div_ceil(16) * 16,
     ];
-    let native = [padded[0] * padded[1], padded[2] * padded[1], padded[2] * wide_m * 4];
+    let native = [
+        padded[0].saturating_mul(padded[1]),
+        padded[2].saturating_mul(padded[1]),
+        padded[2].saturating_mul(wide_m).saturating_mul(4),
+    ];
     if native.iter().any(|&bytes| bytes > MAX_PACKED_BYTES) {
         return Err(Failure::new(
             ErrorCode::TooLarge,

@@ -62,7 +62,7 @@ impl Plan {
     /// A bitmap that says every chunk is there.
     pub fn full_bitmap(&self) -> Vec<u8> {
         let mut bitmap = vec![0xff; self.chunks() / 8];
-        if self.chunks() % 8 != 0 {
+        if !self.chunks().is_multiple_of(8) {
             bitmap.push((1u8 << (self.chunks() % 8)) - 1);
         }
         bitmap

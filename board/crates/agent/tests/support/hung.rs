@@ -57,15 +57,41 @@ impl NpuDevice for Hung {
 pub fn hung_rig() -> (Rig, Sender<()>) {
     let (sender, gate) = channel();
     let cpu = backend::open("cpu").unwrap();
-    let backend = Backend { device: Box::new(Hung { inner: cpu.device, gate }), ..cpu };
-    (Rig::with(Setup { backend, ..Setup::default() }), sender)
+    let backend = Backend {
+        device: Box::new(Hung {
+            inner: cpu.device,
+            gate,
+        }),
+        ..cpu
+    };
+    (
+        Rig::with(Setup {
+            backend,
+            ..Setup::default()
+        }),
+        sender,
+    )
 }
 
 /// Submits some product and returns its job.
 pub fn submit_any(peer: &mut Peer) -> Handle {
-    let [a, b, c] = [32, 32 * 16, 64].map(|bytes| Operand { handle: peer.alloc(bytes), offset_bytes: 0 });
+    let [a, b, c] = [32, 32 * 16, 64].map(|bytes| Operand {
+        handle: peer.alloc(bytes),
+        offset_bytes: 0,
+    });
     let kind = OperationKind::MatmulInt8;
-    let operation = Matmul { kind, m: 1, k: 32, n: 16, a, b, c, layout: Layout::RowMajor };
+    let operation = Matmul {
+        kind,
+        m: 1,
+        k: 32,
+        n: 16,
+        a,
+        b,
+        c,
+        layout: Layout::RowMajor,
+    };
     let operations = vec![operation];
-    peer.call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations }).unwrap().handle
+    peer.call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations })
+        .unwrap()
+        .handle
 }

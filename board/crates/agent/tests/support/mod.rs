@@ -64,7 +64,11 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { backend: backend::open("cpu").unwrap(), quota_bytes: 1 << 30, memory_bytes: None }
+        Self {
+            backend: backend::open("cpu").unwrap(),
+            quota_bytes: 1 << 30,
+            memory_bytes: None,
+        }
     }
 }
 
@@ -90,7 +94,13 @@ impl Rig {
         })
         .unwrap();
         let server = Server::start(agent.clone(), listener, false).unwrap();
-        Self { agent, clock, address: server.address(), folder, _server: server }
+        Self {
+            agent,
+            clock,
+            address: server.address(),
+            folder,
+            _server: server,
+        }
     }
 
     pub fn peer(&self) -> Peer {
@@ -118,7 +128,17 @@ pub struct Peer {
 }
 
 pub fn frame(kind: FrameType, method: u16, call_id: u32, meta: &[u8], body: &[u8]) -> Frame {
-    Frame::build(Head { kind, flags: Flags(0), method, call_id }, meta, body).unwrap()
+    Frame::build(
+        Head {
+            kind,
+            flags: Flags(0),
+            method,
+            call_id,
+        },
+        meta,
+        body,
+    )
+    .unwrap()
 }
 
 impl Peer {
@@ -133,12 +153,22 @@ impl Peer {
             boot_id: [0; 8].into(),
             token: [0; 16].into(),
             resumed: false,
-            limits: link::message::hello::Limits { max_frame_bytes: 0, max_in_flight: 0, max_body_bytes: 0 },
+            limits: link::message::hello::Limits {
+                max_frame_bytes: 0,
+                max_in_flight: 0,
+                max_body_bytes: 0,
+            },
             ticks_hz: 0,
             capabilities: Vec::new(),
             grace_ms: 0,
         };
-        Self { stream, hello, deframer: Deframer::new(1 << 20), input: Vec::new(), next_call: 2 }
+        Self {
+            stream,
+            hello,
+            deframer: Deframer::new(1 << 20),
+            input: Vec::new(),
+            next_call: 2,
+        }
     }
 
     pub fn open(address: SocketAddr, token: Option<[u8; 16]>, streams: &[StreamPosition]) -> Self {
@@ -191,7 +221,10 @@ impl Peer {
     }
 
     pub fn begin_as(&mut self, id: u32, method: Method, args: &impl Encode<()>, deadline_ms: Option<u64>, body: &[u8]) {
-        let meta = to_vec(&Call { args: Encoded(to_vec(args)), deadline_ms });
+        let meta = to_vec(&Call {
+            args: Encoded(to_vec(args)),
+            deadline_ms,
+        });
         self.send(&frame(FrameType::Call, method as u16, id, &meta, body));
     }
 
@@ -222,16 +255,24 @@ impl Peer {
     }
 
     pub fn alloc(&mut self, size_bytes: u64) -> Handle {
-        self.call::<OneHandle>(Method::MemAlloc, &Alloc { size_bytes }).unwrap().handle
+        self.call::<OneHandle>(Method::MemAlloc, &Alloc { size_bytes })
+            .unwrap()
+            .handle
     }
 
     pub fn write(&mut self, handle: Handle, offset_bytes: u64, body: &[u8]) -> Result<(), Fail> {
-        self.call_body::<Nothing>(Method::MemWrite, &WriteArgs { handle, offset_bytes }, body).map(drop)
+        self.call_body::<Nothing>(Method::MemWrite, &WriteArgs { handle, offset_bytes }, body)
+            .map(drop)
     }
 
     pub fn read(&mut self, handle: Handle, offset_bytes: u64, length_bytes: u64) -> Result<Vec<u8>, Fail> {
-        let args = RangeArgs { handle, offset_bytes, length_bytes };
-        self.call_body::<Nothing>(Method::MemRead, &args, &[]).map(|(_, body)| body)
+        let args = RangeArgs {
+            handle,
+            offset_bytes,
+            length_bytes,
+        };
+        self.call_body::<Nothing>(Method::MemRead, &args, &[])
+            .map(|(_, body)| body)
     }
 
     pub fn blob_begin(&mut self, bytes: &[u8], chunk_bytes: u32) -> Result<Vec<u8>, Fail> {
@@ -242,15 +283,18 @@ impl Peer {
             chunk_bytes,
             chunk_digests: digests.into(),
         };
-        self.call::<BeginResult>(Method::BlobBegin, &args).map(|r| r.bitmap.to_vec())
+        self.call::<BeginResult>(Method::BlobBegin, &args)
+            .map(|r| r.bitmap.to_vec())
     }
 
     pub fn blob_put(&mut self, id: Digest, index: u32, chunk: &[u8]) -> Result<(), Fail> {
-        self.call_body::<Nothing>(Method::BlobPut, &PutArgs { digest: id, index }, chunk).map(drop)
+        self.call_body::<Nothing>(Method::BlobPut, &PutArgs { digest: id, index }, chunk)
+            .map(drop)
     }
 
     pub fn blob_commit(&mut self, id: Digest) -> Result<(), Fail> {
-        self.call::<Nothing>(Method::BlobCommit, &OneDigest { digest: id }).map(drop)
+        self.call::<Nothing>(Method::BlobCommit, &OneDigest { digest: id })
+            .map(drop)
     }
 
     pub fn upload(&mut self, bytes: &[u8]) -> Digest {
@@ -263,7 +307,13 @@ impl Peer {
     }
 
     pub fn bye(mut self) {
-        self.send(&frame(FrameType::Bye, 0, 0, &to_vec(&Bye { reason: "done".into() }), &[]));
+        self.send(&frame(
+            FrameType::Bye,
+            0,
+            0,
+            &to_vec(&Bye { reason: "done".into() }),
+            &[],
+        ));
         while self.receive().is_some() {}
     }
 }
@@ -303,5 +353,8 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
 }
 
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().unwrap().join("../../..")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .canonicalize()
+        .unwrap()
+        .join("../../..")
 }
