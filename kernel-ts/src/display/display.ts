@@ -29,6 +29,9 @@ export interface DisplayFunctions {
 /** Output metadata that tells reports not to compare an output: its text depends on timing. */
 export const volatileMetadata: Readonly<Record<string, unknown>> = { npulab: { volatile: true } };
 
+/** Metadata of a progress display: volatile, and of no interest once a report is read. */
+export const progressMetadata: Readonly<Record<string, unknown>> = { npulab: { volatile: true, progress: true } };
+
 export function createDisplay(host: DisplayHost, now: () => number): DisplayFunctions {
   let last: Promise<void> = Promise.resolve();
   let nextProgress = 1;
@@ -53,7 +56,7 @@ export function createDisplay(host: DisplayHost, now: () => number): DisplayFunc
     progress(label, total, unit) {
       const displayId = `npulab-progress-${nextProgress++}`;
       const sink = (data: Bundle, update: boolean): void =>
-        host.display(data, { displayId, update, metadata: { ...volatileMetadata } });
+        host.display(data, { displayId, update, metadata: { ...progressMetadata } });
       return new Progress(sink, { label, total, now, ...(unit === undefined ? {} : { unit }) });
     },
   };

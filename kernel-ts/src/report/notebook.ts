@@ -58,6 +58,11 @@ export function isVolatile(metadata: Readonly<Record<string, unknown>> | undefin
   return (metadata?.npulab as { volatile?: unknown } | undefined)?.volatile === true;
 }
 
+/** True for a finished progress display, which a report leaves out. */
+export function isProgress(metadata: Readonly<Record<string, unknown>> | undefined): boolean {
+  return (metadata?.npulab as { progress?: unknown } | undefined)?.progress === true;
+}
+
 /** The notebook without outputs, counts and timestamps: what a second run starts from. */
 export function withoutOutputs(notebook: Notebook): Notebook {
   const cells = notebook.cells

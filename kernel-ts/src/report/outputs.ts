@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { escapeHtml } from '../display/index.js';
 import type { MarkdownRenderer } from './markdown.js';
-import { isVolatile, joined, type MultilineText, type Output } from './notebook.js';
+import { isProgress, isVolatile, joined, type MultilineText, type Output } from './notebook.js';
 import { environmentMime, provenanceMime } from './provenance.js';
 
 const text = (value: unknown): string => joined(value as MultilineText);
@@ -37,6 +37,7 @@ function bundleHtml(data: Readonly<Record<string, unknown>>, markdown: MarkdownR
 
 /** HTML of one output; empty for what has nothing to show. */
 export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
+  if (isProgress(output.metadata)) return '';
   const classes = ['output', ...(isVolatile(output.metadata) ? ['volatile'] : [])];
   const wrap = (html: string, extra = ''): string =>
     `<div class="${[...classes, extra].join(' ').trim()}">${html}</div>`;

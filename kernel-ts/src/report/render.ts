@@ -25,12 +25,18 @@ export const recordElement = {
 
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-function titleOf(notebook: Notebook, fallback: string): string {
-  const heading = notebook.cells
-    .filter((cell) => cell.cell_type === 'markdown')
-    .map((cell) => /^#\s+(.+)$/m.exec(joined(cell.source))?.[1])
-    .find((found) => found !== undefined);
-  return heading ?? fallback;
+const heading = /^#\s+(.+)\n*/m;
+
+/** The first heading becomes the report's title, and leaves the cell it stood in. */
+function withoutTitle(notebook: Notebook, fallback: string): { title: string; cells: readonly Cell[] } {
+  const at = notebook.cells.findIndex((cell) => cell.cell_type === 'markdown' && heading.test(joined(cell.source)));
+  const cell = notebook.cells[at];
+  if (cell === undefined) return { title: fallback, cells: notebook.cells };
+  const source = joined(cell.source);
+  return {
+    title: heading.exec(source)?.[1] ?? fallback,
+    cells: notebook.cells.with(at, { ...cell, source: source.replace(heading, '') }),
+  };
 }
 
 interface BoardFacts {
@@ -79,7 +85,7 @@ function cellHtml(cell: Cell, markdown: MarkdownRenderer): string {
 export function renderReport(notebook: Notebook, options: RenderOptions): string {
   const record = recordOf(notebook, options.parameters, options.builds);
   const markdown = markdownRenderer();
-  const title = titleOf(notebook, options.name);
+  const { title, cells } = withoutTitle(notebook, options.name);
   const builds = Object.entries(options.builds).map(([name, version]) => `${escapeHtml(name)} ${escapeHtml(version)}`);
   return [
     '<!doctype html>',
@@ -93,7 +99,7 @@ export function renderReport(notebook: Notebook, options: RenderOptions): string
     '</head>',
     '<body>',
     headHtml(title, record),
-    ...notebook.cells.map((cell) => cellHtml(cell, markdown)).filter((html) => html !== ''),
+    ...cells.map((cell) => cellHtml(cell, markdown)).filter((html) => html !== ''),
     `<footer><p>Made by ${builds.join(', ')}. Check it: <code>npx --no-install npulab verify REPORT.html</code></p></footer>`,
     // A "<" inside JSON strings is written as an escape, so that no text of the notebook can close the element.
     `${recordElement.open}${canonical(record).replaceAll('<', '\\u003c')}${recordElement.close}`,

@@ -19,7 +19,7 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6p
 .error pre { border-left-color: var(--bad); color: var(--bad); }
 .volatile::before { content: 'may differ between runs'; display: inline-block; color: var(--dim); font-size: .75rem; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: .25rem 0; }
+caption { text-align: left; white-space: nowrap; font-weight: 600; padding: .25rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .2rem .7rem .2rem 0; text-align: left; vertical-align: top; }
 img { max-width: 100%; height: auto; }
 img.chart { background: #fff; border-radius: 6px; padding: .5rem; }

@@ -45,7 +45,7 @@ describe('progress', () => {
       .progress('upload', 1)
       .done();
     expect(calls).toEqual([
-      { displayId: 'npulab-progress-1', update: false, metadata: { npulab: { volatile: true } } },
+      { displayId: 'npulab-progress-1', update: false, metadata: { npulab: { volatile: true, progress: true } } },
     ]);
   });
 });
