@@ -98,7 +98,8 @@ export function buildAddon({ release = true, force = false, log = () => {} } = {
   const args = ['-O2', '-std=c++20', '-shared', '-fPIC', '-fvisibility=hidden', '-Wall', '-DNAPI_CPP_EXCEPTIONS'];
   args.push('-DNAPI_VERSION=9', `-I${packageFolder('node-addon-api')}`);
   args.push(`-I${join(packageFolder('node-api-headers'), 'include')}`, `-I${join(crateFolder, 'include')}`);
-  args.push(...sources.map((name) => join(native, name)), library, '-lpthread', '-ldl', '-lm', '-o', fresh);
+  args.push(...sources.map((name) => join(native, name)), library, '-lpthread', '-ldl', '-lm');
+  args.push('-Wl,--exclude-libs,ALL', '-Wl,--gc-sections', '-o', fresh); // The kernels' names stay inside.
   const remedy = 'install a C++20 compiler (`apt install g++`), or name one in $CXX';
   try {
     const [compiler, ...flags] = (process.env.CXX || 'g++').split(/\s+/);

@@ -8,7 +8,7 @@
 //!   accumulated in one fixed order with fused multiply-add, and `exp`, `ln`, `sin`, `cos` are ours. This holds by
 //!   construction: a kernel is one inlined Rust body compiled once per instruction set, vectorised only across
 //!   independent elements (the compiler may not reorder float operations); only the matrix-product tile is written by
-//!   hand per instruction set.
+//!   hand per instruction set. (NaN stays NaN; which NaN is the processor's affair.)
 //!
 //! Shapes in this crate are preconditions, like slice indices: a wrong length panics and says which. Callers that take
 //! lengths from a file or a peer check them first; the C ABI (`capi`) checks every one and returns a code.
@@ -23,7 +23,7 @@ pub mod isa;
 
 #[cfg(feature = "float")]
 pub mod convert;
-#[cfg(feature = "std")]
+#[cfg(feature = "float")]
 mod dispatch;
 #[cfg(feature = "float")]
 pub mod gemm;

@@ -4,18 +4,28 @@
 //! inputs (element-wise operators accept `out` equal to an input), and no panic leaves a function. Work is split over
 //! threads here, by rows.
 
+mod formats;
+mod losses;
+mod operators;
 mod products;
-mod rows;
 mod settings;
 
+pub use formats::*;
+pub use losses::*;
+pub use operators::*;
 pub use products::*;
-pub use rows::*;
 pub use settings::*;
 
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::AtomicU32;
 
 use crate::run::{Cancelled, Run};
+
+/// Elements an element-wise operator takes per "row".
+const STRIP: usize = 4096;
+
+/// Cost of an exponential next to a multiply-add.
+const EXP_COST: usize = 8;
 
 /// What a function answers; 0 is success.
 #[repr(i32)]
