@@ -48,10 +48,10 @@ export class QuantError extends Error {
   /**
    * @param code a code of {@link QUANT_ERRORS}
    * @param message what was found, with the names and numbers at hand
-   * @param cause the error underneath, where there is one; else the message itself
+   * @param cause the error underneath, where there is one
    */
   constructor(code: QuantErrorCode, message: string, cause?: unknown) {
-    super(message, { cause: cause ?? message });
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.remedy = QUANT_ERRORS[code];
   }

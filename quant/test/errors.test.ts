@@ -18,7 +18,7 @@ describe('the table of errors', () => {
     }
   });
 
-  it('gives an error its remedy, and its message as cause where nothing lies underneath', () => {
+  it('gives an error its remedy, and a cause only where something lies underneath', () => {
     const code: QuantErrorCode = 'model.closed';
     const [alone, caused] = [
       new QuantError(code, 'x is closed'),
@@ -28,7 +28,7 @@ describe('the table of errors', () => {
       code,
       'x is closed',
       QUANT_ERRORS[code],
-      'x is closed',
+      undefined,
     ]);
     expect(caused.cause).toEqual(new RangeError('y'));
   });

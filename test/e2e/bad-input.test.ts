@@ -56,7 +56,7 @@ describe('bad input in a cell', () => {
     damagedModel(
       place,
       'dtype',
-      withHeader((header) => header.replace('"dtype":"BF16"', '"dtype":"F64"')),
+      withHeader((header) => header.replace('"dtype":"BF16"', '"dtype":"I16"')),
     );
     damagedModel(
       place,
@@ -88,7 +88,7 @@ describe('bad input in a cell', () => {
     ['refused', 'board.connect-refused'],
     ['agent-missing', 'board.agent-missing'],
     ['agent-version', 'board.agent-version'],
-    ['task-shape', 'badArgument'],
+    ['task-shape', 'board.bad-argument'],
     ['freed', 'staleHandle'],
   ])('%s says %s, and what to do', (id, code) => {
     const text = printed(notebook, id);

@@ -2,7 +2,7 @@
 // Refuses to know arithmetic. Surprise: everything is checked here, once: names, dtypes and shapes of all weights, so that a
 // forward pass never meets a wrong one.
 import { readFile, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { QuantError } from '../errors.js';
 import { parseConfig } from '../model/config.js';
 import { HeldModel } from '../model/llama-model.js';
@@ -36,7 +36,10 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
   const what = await stat(folder).catch((cause: unknown) => {
     throw new QuantError('model.not-found', `nothing at ${path}`, cause);
   });
-  return what.isDirectory() ? openFolder(folder, options) : openLlama2c(folder, options.tokenizer);
+  if (what.isDirectory()) return openFolder(folder, options);
+  if (extname(folder) !== '.bin')
+    throw new QuantError('model.not-a-model', `${path} is a file, and not a llama2.c .bin`);
+  return openLlama2c(folder, options.tokenizer);
 }
 
 async function openFolder(folder: string, options: OpenOptions): Promise<LlamaModel> {
