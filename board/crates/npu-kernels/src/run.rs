@@ -117,6 +117,7 @@ impl<T> SharedMut<T> {
         SharedMut(data.as_mut_ptr())
     }
 
+    #[cfg(feature = "float")]
     pub(crate) fn ptr(&self) -> *mut T {
         self.0
     }
