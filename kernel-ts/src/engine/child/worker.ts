@@ -44,11 +44,7 @@ function ask(requestId: string): void {
   if (waiting !== undefined) clearTimeout(waiting.timer);
   Atomics.store(answering, 0, 0);
   parentPort?.postMessage({ requestId });
-  try {
-    process.kill(-process.pid, 'SIGINT'); // children that the cell started; this process ignores it
-  } catch {
-    // no process group of our own: there is nothing to signal
-  }
+  signalChildren();
   waiting = { requestId, timer: setTimeout(terminate, ANSWER_WITHIN_MS, AGAIN_AFTER_MS) };
 }
 
@@ -57,8 +53,18 @@ function terminate(nextMs: number): void {
   if (Atomics.load(answering, 0) === 0) {
     session.post('Runtime.terminateExecution');
     parentPort?.postMessage({ requestId: waiting.requestId }); // the first question may have died with the code
+    signalChildren(); // the cell may have started one only now
   }
   waiting.timer = setTimeout(terminate, nextMs, nextMs * 2);
+}
+
+/** Interrupts the processes that cells started; this one ignores the signal. */
+function signalChildren(): void {
+  try {
+    process.kill(-process.pid, 'SIGINT');
+  } catch {
+    // no process group of our own: there is nothing to signal
+  }
 }
 
 function send(message: FromWorker): void {

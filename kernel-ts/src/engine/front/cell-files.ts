@@ -46,6 +46,8 @@ export class CellFiles {
   readonly #slots: Slot[] = [];
   readonly #names = new Map<string, Declared>();
   readonly #changed = new Set<string>();
+  /** Type aliases that cells' own lines refer to. */
+  readonly #aliases = new Map<string, string>();
   readonly #namesFile: string;
   /** Names that exist without any cell. */
   readonly globals: ReadonlySet<string>;
@@ -106,7 +108,7 @@ export class CellFiles {
     slot.bindings.push(`export { ${own.join(', ')} };`);
     for (const [name, declared] of this.#names) {
       if (this.globals.has(name) && slot.words.has(name) && !analysis.names.has(name)) {
-        slot.bindings.push(bridgeLine(name, declared));
+        slot.bindings.push(bridgeLine(name, declared, true));
       }
     }
     this.#write(slot);
@@ -122,7 +124,10 @@ export class CellFiles {
     const gone = new Set(replaced?.owned ?? []);
     for (const name of fresh.keys()) gone.add(name);
     for (const name of gone) this.#release(name, slot);
-    for (const [name, declared] of fresh) this.#names.set(name, declared);
+    for (const [name, declared] of fresh) {
+      this.#names.set(name, declared);
+      if (this.globals.has(name)) this.#alias(name, declared);
+    }
     slot.owned = new Set(fresh.keys());
     if (replaced !== undefined) replaced.cellId = undefined;
     for (const one of this.#slots) if (one.used && one.owned.size === 0 && !one.pinned) this.#free(one);
@@ -137,6 +142,7 @@ export class CellFiles {
   /** Forgets all cells: their process is gone. */
   clear(): void {
     this.#names.clear();
+    this.#aliases.clear();
     for (const slot of this.#slots) {
       slot.pinned = false;
       this.#free(slot);
@@ -152,7 +158,7 @@ export class CellFiles {
           this.globals.has(name) &&
           !new RegExp(`(?:const|let|var|class|function|enum|import)[^;=]*\\b${escapePattern(name)}\\b`).test(text),
       )
-      .map(([name, declared]) => bridgeLine(name, declared));
+      .map(([name, declared]) => bridgeLine(name, declared, true));
     this.#files.set(this.scratchFile, `${text}\nexport {};\n${lines.join('\n')}`);
     this.#changed.add(this.scratchFile);
   }
@@ -164,12 +170,18 @@ export class CellFiles {
     for (const user of this.#slots) {
       if (!user.used || user === except || user === old.slot || user.owned.has(name) || !user.words.has(name)) continue;
       if (user.owned.size === 0) continue;
-      user.bindings.push(bridgeLine(name, old));
+      user.bindings.push(bridgeLine(name, old, true));
+      this.#alias(name, old);
       old.slot.pinned = true;
       this.#write(user);
     }
     old.slot.owned.delete(name);
     this.#names.delete(name);
+  }
+
+  #alias(name: string, declared: Declared): void {
+    const alias = aliasName(name, declared);
+    this.#aliases.set(alias, `type ${alias} = typeof ${PREFIX}${declared.slot.index}.${name};`);
   }
 
   #free(slot: Slot): void {
@@ -213,8 +225,10 @@ export class CellFiles {
   }
 
   #writeNames(): void {
-    const lines: string[] = [];
-    for (const [name, declared] of this.#names) if (!this.globals.has(name)) lines.push(bridgeLine(name, declared));
+    const lines = [...this.#aliases.values()];
+    for (const [name, declared] of this.#names) {
+      if (!this.globals.has(name)) lines.push(bridgeLine(name, declared, false));
+    }
     this.#files.set(this.#namesFile, lines.join('\n'));
     this.#changed.add(this.#namesFile);
   }
@@ -225,10 +239,20 @@ export function isBridgeName(name: string): boolean {
   return name.startsWith(PREFIX) || name === '__npulab';
 }
 
-function bridgeLine(name: string, { slot, kind, isType }: Declared): string {
+/** The line that makes an older name visible: in `names.d.ts`, or (`inCell`) in a cell's own module. */
+function bridgeLine(name: string, declared: Declared, inCell: boolean): string {
+  const { slot, kind, isType } = declared;
   const from = `${PREFIX}${slot.index}.${name}`;
   if (isType || kind === 'function' || kind === 'type' || kind === 'import') return `import ${name} = ${from};`;
-  return `declare ${kind === 'const' ? 'const' : 'let'} ${name}: typeof ${from};`;
+  return `declare ${kind === 'const' ? 'const' : 'let'} ${name}: ${inCell ? aliasName(name, declared) : `typeof ${from}`};`;
+}
+
+/**
+ * In a cell's module `typeof` is checked as an expression behind the cell's calls, and a call of the very name would
+ * make its type circular: the module gets the type by an alias of `names.d.ts`.
+ */
+function aliasName(name: string, { slot }: Declared): string {
+  return `${PREFIX}type_${slot.index}_${name}`;
 }
 
 function escapePattern(text: string): string {

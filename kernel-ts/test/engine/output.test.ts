@@ -1,0 +1,110 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { GLOBALS, startLab, streamText } from './harness.js';
+
+const lab = startLab(GLOBALS);
+afterAll(() => lab.close());
+
+describe('streams', () => {
+  test('console and process streams arrive under their names, in the order written', async () => {
+    const ran = await lab.run(
+      'console.log("a"); console.error("b"); process.stdout.write("c"); process.stderr.write("d"); console.log("e")',
+    );
+    expect(ran.outputs).toEqual([
+      { kind: 'stream', name: 'stdout', text: 'a\n' },
+      { kind: 'stream', name: 'stderr', text: 'b\n' },
+      { kind: 'stream', name: 'stdout', text: 'c' },
+      { kind: 'stream', name: 'stderr', text: 'd' },
+      { kind: 'stream', name: 'stdout', text: 'e\n' },
+    ]);
+  });
+
+  test('output appears while a cell spins', async () => {
+    const cell = lab.start('console.log("early"); const go = () => { while (true) console.log("") };\ngo()');
+    await lab.until(cell.requestId, (all) => streamText(all, 'stdout').startsWith('early\n'));
+    await lab.engine.interrupt();
+    expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
+  });
+
+  test('100 000 printed lines arrive complete, in few messages, before the outcome', async () => {
+    const ran = await lab.run('for (let i = 0; i < 100_000; i++) console.log(i)');
+    expect(ran.stdout).toBe(Array.from({ length: 100_000 }, (_, index) => `${index}\n`).join(''));
+    expect(ran.outputs.length).toBeLessThan(300);
+  });
+
+  test('10 MB in one write arrive complete, and no character is cut', async () => {
+    const ran = await lab.run(
+      'process.stdout.write("é€😀".repeat(1_200_000)); const bytes = Buffer.from("😀"); process.stdout.write(bytes.subarray(0, 2)); process.stdout.write(bytes.subarray(2)); 0',
+    );
+    expect(ran.stdout === `${'é€😀'.repeat(1_200_000)}😀`).toBe(true);
+  });
+
+  test('child processes with inherited streams are captured in order with the text around them', async () => {
+    const ran = await lab.run(
+      "import { execSync, spawn } from 'node:child_process'\nconsole.log('A'); execSync('echo B; echo E >&2', { stdio: 'inherit' }); console.log('C')\nawait new Promise((r) => spawn('echo', ['D'], { stdio: 'inherit' }).on('close', r))",
+    );
+    expect(ran.stdout).toBe('A\nB\nC\nD\n');
+    expect(ran.stderr).toBe('E\n');
+  });
+
+  test('bytes written straight to the descriptors belong to the running cell and come before its outcome', async () => {
+    expect((await lab.run("require('node:fs').writeSync(1, 'native é\\n')")).stdout).toBe('native é\n');
+  });
+
+  test('output after the end goes to the cell that started it, also while another cell runs', async () => {
+    const starter = await lab.run(
+      'let open = () => {}; const gate = new Promise<void>((r) => { open = r });\nsetTimeout(async () => { await gate; console.log("late from a timer"); await null; console.log("and its promise") }, 0); void (async () => { await gate; console.log("from a promise") })()',
+    );
+    const second = await lab.run(
+      'console.log("mine"); open(); await new Promise((r) => setTimeout(r, 5)); console.log("mine too")',
+    );
+    await lab.until(starter.requestId, (all) => streamText(all, 'stdout').includes('and its promise'));
+    expect(second.stdout).toBe('mine\nmine too\n');
+    const outputs = await lab.until(starter.requestId, () => true);
+    expect(streamText(outputs, 'stdout').split('\n').sort()).toEqual([
+      '',
+      'and its promise',
+      'from a promise',
+      'late from a timer',
+    ]);
+  });
+});
+
+describe('displays through the lab', () => {
+  test('displays, updates and clears arrive in order with the text around them', async () => {
+    const ran = await lab.run(
+      'console.log("1"); display({ "text/plain": "p" }, { displayId: "d" }); console.log("2"); display({ "text/plain": "q" }, { displayId: "d", update: true }); clear(true)',
+    );
+    expect(ran.outputs).toEqual([
+      { kind: 'stream', name: 'stdout', text: '1\n' },
+      { kind: 'display', data: { 'text/plain': 'p' }, metadata: {}, displayId: 'd', update: false },
+      { kind: 'stream', name: 'stdout', text: '2\n' },
+      { kind: 'display', data: { 'text/plain': 'q' }, metadata: {}, displayId: 'd', update: true },
+      { kind: 'clear', wait: true },
+    ]);
+  });
+
+  test('a held display keeps the cell open', async () => {
+    const ran = await lab.run('later({ "text/plain": "held" })');
+    expect(ran.outputs).toEqual([{ kind: 'display', data: { 'text/plain': 'held' }, metadata: {}, update: false }]);
+  });
+
+  test('a rich value is a rich result with plain text beside it', async () => {
+    const ran = await lab.run('({ rich: "yes" })');
+    expect(ran.outputs).toEqual([
+      { kind: 'result', data: { 'text/html': '<b>rich</b>', 'text/plain': "{ rich: 'yes' }" }, metadata: {} },
+    ]);
+  });
+
+  test('a value whose display throws shows plain text and the error, and the cell does not fail', async () => {
+    const ran = await lab.run('({ rich: "broken" })');
+    expect(ran.outcome.status).toBe('ok');
+    expect(ran.result).toBe("{ rich: 'broken' }");
+    expect(ran.stderr).toContain('The rich display of the result failed:\nError: cannot draw');
+  });
+
+  test('the lab sees the number and the signal of the running cell', async () => {
+    expect((await lab.run('[kernel.executionCount, kernel.signal.aborted]', { executionCount: 77 })).result).toBe(
+      '[ 77, false ]',
+    );
+  });
+});
