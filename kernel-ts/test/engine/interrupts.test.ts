@@ -108,7 +108,7 @@ describe('an interrupt', () => {
     try {
       await other.run('const text = JSON.stringify(Array.from({ length: 300_000 }, (_, i) => i))');
       const ran = await interrupted(
-        'console.log("started"); await new Promise((r) => setTimeout(r, 30)); while (true) JSON.parse(text)',
+        'require("node:fs").writeSync(1, "started\\n"); while (true) JSON.parse(text)',
         other,
       );
       expect(ran.outcome).toMatchObject({

@@ -16,6 +16,13 @@ import { showError } from './show-error.js';
 
 type ExecuteMessage = Extract<ToMain, { kind: 'execute' }>;
 
+/**
+ * A termination that arrives just as the code ends by itself clears V8's microtasks, ours included: an interrupted cell
+ * that has not ended by then is ended from a timer.
+ */
+const END_WITHIN_MS = 150;
+const setTimer = globalThis.setTimeout;
+
 /** Thrown into the cell's waits by an interrupt. */
 const INTERRUPTED = Symbol('interrupted');
 
@@ -71,6 +78,13 @@ export class Evaluator {
     dropTimers(cell.mark);
     cell.controller.abort(new DOMException('The cell was interrupted', 'AbortError'));
     cell.interrupt();
+    setTimer(() => this.#end(cell, { status: 'error', ...this.#show(INTERRUPTED) }), END_WITHIN_MS);
+  }
+
+  #end(cell: RunningCell, outcome: CellOutcome): void {
+    if (this.running !== cell) return;
+    this.running = undefined;
+    send({ kind: 'outcome', requestId: cell.mark.requestId, outcome });
   }
 
   /** Runs a cell and sends its outcome behind its outputs. */
@@ -99,9 +113,7 @@ export class Evaluator {
     enterCell(mark);
     const ended = this.#run(cell, message);
     forgetRunning();
-    const outcome = await ended;
-    this.running = undefined;
-    send({ kind: 'outcome', requestId: message.requestId, outcome });
+    this.#end(cell, await ended);
   }
 
   async #run(cell: RunningCell, message: ExecuteMessage): Promise<CellOutcome> {

@@ -27,7 +27,6 @@ process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
 const answering = new Int32Array(new SharedArrayBuffer(4));
 const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: answering.buffer });
-worker.unref();
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
 installAttribution();
@@ -54,12 +53,21 @@ define('require', imports.require);
 define('__dirname', options.folder);
 define('__filename', join(options.folder, 'cell.ts'));
 
-worker.on('message', (message: { requestId: string }) => {
+// A cell that spins before the worker is up could not be stopped, and would outlive the front.
+const workerReady = new Promise<void>((resolve) => worker.once('message', () => resolve()));
+workerReady.then(() => {
+  worker.on('message', answerWorker);
+  worker.unref();
+});
+
+/** The worker asks whether this thread still turns: it does, so the interrupt needs no termination. */
+function answerWorker(message: { requestId: string }): void {
   Atomics.store(answering, 0, 1);
   forgetRunning();
   evaluator.interrupt(message.requestId);
   worker.postMessage({ answered: message.requestId });
-});
+}
+
 process.on('uncaughtException', (error) => report(error, takeLastThrow()?.requestId ?? cellOf(error)?.requestId));
 process.on('unhandledRejection', (reason, promise) => report(reason, cellOf(reason, promise)?.requestId));
 process.on('exit', () => {
@@ -95,6 +103,7 @@ socket.on('data', (chunk: Buffer) => {
   }
 });
 socket.on('close', () => process.exit(0));
+await workerReady;
 send({ kind: 'ready', globalsError, names: Object.keys(evaluator.globals.names) });
 
 function report(error: unknown, requestId: string | undefined): void {

@@ -39,6 +39,7 @@ parentPort?.on('message', (message: { answered: string }) => {
   send({ kind: 'interrupted', requestId: message.answered });
 });
 send({ kind: 'ready' });
+parentPort?.postMessage({ ready: true });
 
 function ask(requestId: string): void {
   if (waiting !== undefined) clearTimeout(waiting.timer);

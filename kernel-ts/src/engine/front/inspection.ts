@@ -66,9 +66,10 @@ function namePosition(text: string, cursor: number): number | undefined {
   const isPart = (index: number): boolean =>
     index >= 0 && index < text.length && /[\p{ID_Continue}$_]/u.test(text[index] as string);
   let position = cursor;
-  if (!isPart(position) && !isPart(position - 1)) {
+  while (isPart(position - 1)) position--;
+  if (!isPart(position) || /\d/.test(text[position] as string)) {
     let depth = 0;
-    let index = cursor - 1;
+    let index = position - 1;
     for (; index >= 0; index--) {
       if (text[index] === ')') depth++;
       else if (text[index] === '(' && depth-- === 0) break;

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { startLab, streamText } from './harness.js';
+
+const SPIN = "require('node:fs').writeSync(1, String(process.pid)); while (true) {}";
+
+/** Resolves when the process is gone: its directory in /proc has vanished or it waits to be reaped. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    let state = '';
+    try {
+      state = /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '';
+    } catch {
+      return;
+    }
+    if (state === 'Z') return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe('the processes of an engine', () => {
+  test('shutdown ends the child and the checker, also while a cell spins', async () => {
+    const lab = startLab();
+    await lab.run('1');
+    const cell = lab.start(SPIN);
+    const outputs = await lab.until(cell.requestId, (all) => all.length > 0);
+    const checker = (lab.engine as unknown as { checkerPid: number }).checkerPid;
+    await lab.close();
+    await gone(Number(streamText(outputs, 'stdout')));
+    await gone(checker);
+    expect((await cell.ended).outcome).toMatchObject({ status: 'error', ename: 'ProcessEnded' });
+    expect((await lab.run('1')).outcome).toMatchObject({ ename: 'ShutDown' });
+  });
+
+  test('restart forgets all variables and keeps the engine', async () => {
+    const lab = startLab();
+    try {
+      await lab.run('const gone = 1');
+      await lab.engine.restart();
+      expect((await lab.run('gone')).traceback[0]).toContain("TS2304: Cannot find name 'gone'.");
+      expect((await lab.run('2 * 3')).result).toBe('6');
+    } finally {
+      await lab.close();
+    }
+  });
+
+  test('the child ends when its parent dies without a word, also while a cell spins', async () => {
+    const engine = fileURLToPath(new URL('../../dist/engine/index.js', import.meta.url));
+    const script = `import { createEngine } from ${JSON.stringify(engine)};
+      const e = createEngine({ folder: ${JSON.stringify(process.cwd())}, check: 'off', logFile: '' });
+      e.onOutput = (_, o) => console.log(o.text);
+      e.execute({ requestId: 'r', code: ${JSON.stringify(SPIN)}, executionCount: 1, silent: false, userExpressions: {} });`;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const pid = await new Promise<number>((resolve) =>
+      parent.stdout.once('data', (chunk: Buffer) => resolve(Number(String(chunk)))),
+    );
+    expect(pid).toBeGreaterThan(0);
+    parent.kill('SIGKILL');
+    await gone(pid);
+  });
+});
+
+test('nothing the engine loads into the child uses async_hooks', () => {
+  const root = fileURLToPath(new URL('../../src/engine', import.meta.url));
+  for (const folder of ['', 'child']) {
+    for (const file of readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts'))) {
+      expect(readFileSync(join(root, folder, file), 'utf8'), file).not.toMatch(
+        /from 'node:async_hooks'|from 'async_hooks'|new AsyncLocalStorage|new AsyncResource/,
+      );
+    }
+  }
+});

@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { GLOBALS, startLab, streamText } from './harness.js';
+
+const lab = startLab(GLOBALS);
+afterAll(() => lab.close());
+
+const texts = (list: { readonly matches: readonly { readonly text: string }[] }): string[] =>
+  list.matches.map((one) => one.text);
+
+describe('completion', () => {
+  test('members are typed, of names in the same unrun cell and of earlier cells', async () => {
+    const code = 'const word = "abc"; word.charC';
+    expect(await lab.engine.complete(code, code.length)).toEqual({
+      matches: [{ text: 'charCodeAt', type: 'method' }],
+      start: 25,
+      end: 30,
+    });
+    await lab.run('const earlier = { alpha: 1, beta() { return 2 } }');
+    expect(await lab.engine.complete('earlier.', 8)).toEqual({
+      matches: [
+        { text: 'alpha', type: 'property' },
+        { text: 'beta', type: 'method' },
+      ],
+      start: 8,
+      end: 8,
+    });
+  });
+
+  test('the whole name under the cursor is replaced, in the middle of a line', async () => {
+    expect(await lab.engine.complete('1 + earl; 2', 6)).toEqual({
+      matches: [{ text: 'earlier', type: 'constant' }],
+      start: 4,
+      end: 8,
+    });
+  });
+
+  test('names come from the scope, the lab, Node and the language', async () => {
+    const code = 'function f(parameterOne: number) { return param }';
+    expect(texts(await lab.engine.complete(code, code.length - 2))).toEqual(['parameterOne']);
+    expect(texts(await lab.engine.complete('la', 2))).toEqual(['lab', 'later']);
+    expect(texts(await lab.engine.complete('struc', 5))).toEqual(['structuredClone']);
+    expect(texts(await lab.engine.complete('satis', 5))).toEqual(['satisfies']);
+  });
+
+  test('module names and relative paths complete inside import strings', async () => {
+    expect(texts(await lab.engine.complete("import x from 'node:f'", 21))).toEqual(['node:fs', 'node:fs/promises']);
+    lab.write('helper.ts', 'export const a = 1');
+    expect(await lab.engine.complete("import x from './hel'", 20)).toEqual({
+      matches: [{ text: 'helper.ts', type: 'file' }],
+      start: 17,
+      end: 20,
+    });
+  });
+
+  test('no getter of the user runs', async () => {
+    await lab.run('const trap = { get boom(): number { console.log("ran"); return 1 } }');
+    expect(texts(await lab.engine.complete('trap.', 5))).toEqual(['boom']);
+    expect((await lab.run('0')).stdout).toBe('');
+  });
+});
+
+describe('inspection', () => {
+  test('a function shows signature, documentation and tags, from anywhere in its name and inside its call', async () => {
+    await lab.run('/** Doubles.\n * @param n what to double */\nfunction double(n: number): number { return n * 2 }');
+    const expected = '(function) double: (n: number) => number\n\nDoubles.\n\n@param n what to double';
+    for (const cursor of [0, 3, 6, 7]) {
+      const found = await lab.engine.inspect('double(4)', cursor, 0);
+      expect(found.data['text/plain'], `cursor ${cursor}`).toBe(expected);
+      expect(found.data['text/markdown']).toContain('```typescript\n(function) double');
+    }
+  });
+
+  test('an unknown name is not found', async () => {
+    expect(await lab.engine.inspect('nobodyKnows', 3, 0)).toEqual({ found: false, data: {} });
+  });
+
+  test('detail level 1 adds the members', async () => {
+    await lab.run('const pair = { left: 1, right: "r" }');
+    expect((await lab.engine.inspect('pair', 1, 1)).data['text/plain']).toContain('left: number\nright: string');
+  });
+});
+
+describe('completeness', () => {
+  test.each([
+    ['1 + 1', 'complete'],
+    ['', 'complete'],
+    ['#| echo: false\nawait x', 'complete'],
+    ['foo(', 'incomplete'],
+    ['if (x) {', 'incomplete'],
+    ['[1,', 'incomplete'],
+    ['`open', 'incomplete'],
+    ['/* open', 'incomplete'],
+    ['foo(]', 'invalid'],
+    ['let a = ;', 'invalid'],
+    ['"abc', 'invalid'],
+    ['}', 'invalid'],
+  ])('%j is %s', async (code, status) => {
+    expect((await lab.engine.isComplete(code)).status).toBe(status);
+  });
+
+  test('an open brace asks for two more spaces', async () => {
+    expect(await lab.engine.isComplete('  if (x) {')).toEqual({ status: 'incomplete', indent: '    ' });
+  });
+});
+
+test('completion and inspection answer while a cell spins', async () => {
+  const cell = lab.start("require('node:fs').writeSync(1, 'started'); while (true) {}");
+  await lab.until(cell.requestId, (all) => streamText(all, 'stdout') === 'started');
+  expect(texts(await lab.engine.complete('pair.le', 7))).toEqual(['left']);
+  expect((await lab.engine.inspect('pair', 1, 0)).found).toBe(true);
+  await lab.engine.interrupt();
+  expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
+});
