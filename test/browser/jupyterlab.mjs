@@ -55,6 +55,7 @@ const server = spawn(
     'lab',
     '--no-browser',
     '--allow-root',
+    '--LabApp.expose_app_in_browser=True',
     `--ServerApp.token=${token}`,
     '--ServerApp.ip=127.0.0.1',
     `--ServerApp.port=${port}`,
@@ -78,9 +79,14 @@ try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
   await page.goto(`${base}/lab/tree/${name}?token=${token}`);
   await page.waitForSelector('.jp-Notebook .jp-Cell .cm-content', { timeout: 60_000 });
-  await page.waitForSelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', { timeout: 60_000 });
-  await page.click('.jp-MenuBar >> text=Run');
-  await page.click('.lm-Menu >> text="Run All Cells"');
+  // Running cells before the session has its kernel opens a dialog that asks for one.
+  await page.waitForFunction(
+    () => globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle',
+    undefined,
+    { timeout: 60_000 },
+  );
+  // Not awaited in the page: the command ends with the last cell, and the state is asked below.
+  await page.evaluate(() => void globalThis.jupyterapp.commands.execute('notebook:run-all-cells'));
   const facts = await eventually('all cells', 240_000, async () => {
     const response = await fetch(`${base}/api/kernels?token=${token}`);
     const [kernel] = await response.json();
