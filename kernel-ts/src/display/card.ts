@@ -7,7 +7,10 @@ export function card(title: string, rows: Readonly<Record<string, unknown>>): Di
   const entries = Object.entries(rows).map(([name, value]) => [name, cellText(value)] as const);
   const width = Math.max(0, ...entries.map(([name]) => name.length));
   const body = entries
-    .map(([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`)
+    .map(
+      ([name, value]) =>
+        `<tr><th scope="row">${escapeHtml(name)}</th><td style="text-align:left">${escapeHtml(value)}</td></tr>`,
+    )
     .join('');
   return displayable(() => ({
     'text/html': `<table class="npulab-card"><caption>${escapeHtml(title)}</caption><tbody>${body}</tbody></table>`,

@@ -7,4 +7,5 @@ export { LabPlot } from './plot.js';
 export { environmentMime, provenanceMime, type ReportFacts } from './provenance.js';
 export { LabQuant, type QuantSettings } from './quant.js';
 export { LabSession, type LabStep } from './session.js';
+export { LabTensor } from './tensor.js';
 export { traceTable } from './trace.js';

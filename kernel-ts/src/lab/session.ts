@@ -5,17 +5,17 @@ import type {
   InferenceSession,
   InferenceState,
   StepResult,
-  TensorHandle,
   TraceRecord,
 } from '@npulab/board';
 import { card, type Displayable, jupyterDisplay } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
 import type { Ledger } from './ledger.js';
+import { LabTensor } from './tensor.js';
 
 /** One step, with the tensor that the last operator left. */
 export interface LabStep extends StepResult {
   /** Output of the last operator that ran: `summary()`, `read()` or `replace()` it. */
-  readonly output: TensorHandle;
+  readonly output: LabTensor;
 }
 
 type StepOptions = Parameters<InferenceSession['step']>[0];
@@ -47,7 +47,7 @@ export class LabSession implements AsyncDisposable, Displayable {
     const result = await this.#session.step({ signal: this.#context.signal, ...options });
     this.#trace.push(...result.records);
     const last = result.records.at(-1)?.operator ?? 'sample';
-    return { ...result, output: await this.#session.tensor(last, { signal: this.#context.signal }) };
+    return { ...result, output: await this.tensor(last) };
   }
 
   /** Generates tokens as they come; sampling given here replaces the session's. */
@@ -77,8 +77,8 @@ export class LabSession implements AsyncDisposable, Displayable {
   }
 
   /** The tensor an operator left, by the operator's name. */
-  tensor(name: string, options: WaitOptions = {}): Promise<TensorHandle> {
-    return this.#session.tensor(name, { signal: this.#context.signal, ...options });
+  async tensor(name: string, options: WaitOptions = {}): Promise<LabTensor> {
+    return new LabTensor(await this.#session.tensor(name, { signal: this.#context.signal, ...options }), this.#context);
   }
 
   /** Marks the present position for {@link rewind}. */
