@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['addon/test/**/*.test.ts', 'board/client/test/**/*.test.ts', 'quant/test/**/*.test.ts', 'kernel-ts/test/**/*.test.ts', 'test/**/*.test.ts'],
+    include: [
+      'addon/test/**/*.test.ts',
+      'board/client/test/**/*.test.ts',
+      'quant/test/**/*.test.ts',
+      'kernel-ts/test/**/*.test.ts',
+      'test/**/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/dist/**', 'test/bench/**'],
     pool: 'forks',
     maxWorkers: 2,

@@ -4,7 +4,10 @@ import { command, run } from './steps.mjs';
 await run('npm run lint', [
   [
     'biome (format and lint)',
-    () => command(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'], { remedy: 'npm run format' }),
+    () =>
+      command(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.'], {
+        remedy: 'npm run format',
+      }),
   ],
   [
     'types of the tests',

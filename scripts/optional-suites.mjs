@@ -12,7 +12,37 @@ const hasModule = (name) =>
 const chromium = process.env.NPULAB_CHROMIUM ?? '/usr/bin/chromium';
 const makeVenv = 'python3 -m venv .venv && .venv/bin/pip install -r test/jupyter/requirements.txt';
 
+const arm = 'aarch64-unknown-linux-musl';
+const onPath = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+const hasTarget = (target) =>
+  spawnSync('rustup', ['target', 'list', '--installed'], { encoding: 'utf8' }).stdout?.split('\n').includes(target) ===
+  true;
+
 export const optionalSuites = [
+  {
+    name: 'aarch64',
+    remedy: `apt-get install qemu-user-static; rustup target add ${arm}`,
+    missing: () => {
+      if (!onPath('qemu-aarch64-static')) return 'qemu-aarch64-static was not found';
+      return hasTarget(arm) ? undefined : `the Rust target ${arm} is not installed`;
+    },
+    // Kernels (NEON and sdot against the scalar core and recorded bytes), simulator and driver, as a board would run them.
+    run: () =>
+      command(
+        'cargo',
+        [
+          ...['test', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '--target', arm],
+          ...['--features', 'npu-kernels/capi', '-p', 'npu-kernels', '-p', 'npu-sim', '-p', 'rknpu-driver'],
+        ],
+        {
+          env: {
+            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER: 'rust-lld',
+            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER: 'qemu-aarch64-static',
+            RUSTFLAGS: '-C link-self-contained=yes',
+          },
+        },
+      ),
+  },
   {
     name: 'jupyter-clients',
     remedy: makeVenv,

@@ -1,5 +1,6 @@
 // npm test: builds, then runs every suite. Suites whose tools are absent are reported as skipped, by name;
 // NPULAB_REQUIRE (comma-separated names, set by .ci/run) turns such a skip into a failure.
+// `npm test -- NAME` runs only the steps whose name contains NAME.
 import { buildSteps } from './build.mjs';
 import { optionalSuites } from './optional-suites.mjs';
 import { command, run, StepError } from './steps.mjs';
@@ -34,5 +35,10 @@ const steps = [
   ]),
 ];
 
-await run('npm test', only === undefined ? steps : steps.filter(([name]) => name.includes(only)));
+const chosen = only === undefined ? steps : steps.filter(([name]) => name.includes(only));
+if (chosen.length === 0) {
+  process.stderr.write(`no step is called "${only}"; there are: ${steps.map(([name]) => name).join(', ')}\n`);
+  process.exit(2);
+}
+await run('npm test', chosen);
 if (skipped.length > 0) process.stdout.write(`Skipped suites: ${skipped.join(', ')}\n`);
