@@ -5,7 +5,7 @@ import { checks } from '../doctor-checks.js';
 export const doctor: Command = {
   help: `Usage: npulab doctor [--json]
 
-Checks what NPU Lab needs here: one line each, with a remedy. "needed for" lines marked optional do not fail.
+Checks what NPU Lab needs here: one line each, with a remedy where something is missing. What is marked optional may be.
 
 Exit status: 0 everything needed is there, 1 something is missing.
 `,
