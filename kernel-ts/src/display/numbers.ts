@@ -7,13 +7,13 @@ export function grouped(value: number | bigint): string {
   return fraction === undefined ? spaced : `${spaced}.${fraction}`;
 }
 
-/** At most `digits` significant digits, no trailing zeros, exponents only beyond 1e15 or below 1e-6. */
+/** At most `digits` significant digits, no trailing zeros, exponents only beyond 1e15 or below 1e-4. */
 export function significant(value: number, digits = 5): string {
   if (!Number.isFinite(value)) return String(value);
   if (value === 0) return '0';
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return grouped(value);
   const size = Math.abs(value);
-  if (size < 1e-6 || size >= 1e15) return value.toExponential(digits - 1).replace(/\.?0+e/, 'e');
+  if (size < 1e-4 || size >= 1e15) return value.toExponential(digits - 1).replace(/\.?0+e/, 'e');
   const rounded = Number(value.toPrecision(digits));
   return grouped(rounded);
 }

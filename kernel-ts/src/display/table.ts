@@ -53,15 +53,26 @@ function shownOf(source: readonly Record<string, unknown>[] | ArrowLike, options
 
 const numeric = (value: unknown): boolean => typeof value === 'number' || typeof value === 'bigint';
 
-function asHtml({ columns, rows, total }: Shown, title: string | undefined): string {
+/** Columns of numbers stand to the right, their names too; absent values do not change that. */
+function rightColumns({ columns, rows }: Shown): boolean[] {
+  return columns.map(
+    (_, column) =>
+      rows.some((row) => numeric(row[column])) && rows.every((row) => numeric(row[column]) || row[column] == null),
+  );
+}
+
+function asHtml(shown: Shown, title: string | undefined): string {
+  const { columns, rows, total } = shown;
+  const styles = rightColumns(shown).map((right) => ` style="text-align:${right ? 'right' : 'left'}"`);
   const head = columns
-    .map(({ name, type }) => `<th${type === undefined ? '' : ` title="${escapeHtml(type)}"`}>${escapeHtml(name)}</th>`)
+    .map(({ name, type }, column) => {
+      const hint = type === undefined ? '' : ` title="${escapeHtml(type)}"`;
+      return `<th${hint}${styles[column]}>${escapeHtml(name)}</th>`;
+    })
     .join('');
   const body = rows
     .map((row) => {
-      const cells = row.map(
-        (value) => `<td${numeric(value) ? ' style="text-align:right"' : ''}>${escapeHtml(cellText(value))}</td>`,
-      );
+      const cells = row.map((value, column) => `<td${styles[column]}>${escapeHtml(cellText(value))}</td>`);
       return `<tr>${cells.join('')}</tr>`;
     })
     .join('\n');
@@ -70,7 +81,8 @@ function asHtml({ columns, rows, total }: Shown, title: string | undefined): str
   return `<table class="npulab-table">${caption}<thead><tr>${head}</tr></thead>\n<tbody>\n${body}\n</tbody></table>${more}`;
 }
 
-function asText({ columns, rows, total }: Shown, title: string | undefined): string {
+function asText(shown: Shown, title: string | undefined): string {
+  const { columns, rows, total } = shown;
   const cells = rows.map((row) => row.map(cellText));
   const widths = columns.map(({ name }, column) =>
     Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)),
@@ -80,16 +92,14 @@ function asText({ columns, rows, total }: Shown, title: string | undefined): str
       .map((text, column) => (right(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0)))
       .join('  ')
       .trimEnd();
-  const rightColumns = columns.map(
-    (_, column) => rows.length > 0 && rows.every((row) => numeric(row[column]) || row[column] == null),
-  );
+  const rightOnes = rightColumns(shown);
   const lines = [
     ...(title === undefined ? [] : [title]),
     line(
       columns.map(({ name }) => name),
-      (column) => rightColumns[column] ?? false,
+      (column) => rightOnes[column] ?? false,
     ),
-    ...cells.map((row) => line(row, (column) => rightColumns[column] ?? false)),
+    ...cells.map((row) => line(row, (column) => rightOnes[column] ?? false)),
   ];
   if (total > rows.length) lines.push(`(${grouped(rows.length)} of ${grouped(total)} rows)`);
   return lines.join('\n');

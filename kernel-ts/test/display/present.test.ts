@@ -32,8 +32,9 @@ describe('present', () => {
       ]),
     ).toEqual({
       'text/html':
-        '<table class="npulab-table"><thead><tr><th>name</th><th>us</th></tr></thead>\n<tbody>\n' +
-        '<tr><td>q_proj</td><td style="text-align:right">1 234.5</td></tr>\n<tr><td>k</td><td>–</td></tr>\n</tbody></table>',
+        '<table class="npulab-table"><thead><tr><th style="text-align:left">name</th><th style="text-align:right">us</th></tr></thead>\n<tbody>\n' +
+        '<tr><td style="text-align:left">q_proj</td><td style="text-align:right">1 234.5</td></tr>\n' +
+        '<tr><td style="text-align:left">k</td><td style="text-align:right">–</td></tr>\n</tbody></table>',
       'text/plain': 'name         us\nq_proj  1 234.5\nk             –',
     });
   });
@@ -41,7 +42,7 @@ describe('present', () => {
   it('shows an Arrow table by its rows, with the column types in the header', async () => {
     const bundle = await present(tableFromArrays({ layer: Int32Array.of(0, 1), us: Float64Array.of(1.5, 2) }));
     expect(bundle?.['text/plain']).toBe('layer   us\n    0  1.5\n    1    2');
-    expect(bundle?.['text/html']).toContain('<th title="Float64">us</th>');
+    expect(bundle?.['text/html']).toContain('<th title="Float64" style="text-align:right">us</th>');
   });
 
   it('shows a matrix with shape, range, first values and a heat map', async () => {
@@ -74,8 +75,8 @@ describe('table', () => {
     const bundle = await present(table(rows, { title: 'a < b', maxRows: 2, columns: ['note'] }));
     expect(bundle?.['text/plain']).toBe('a < b\nnote\n<i>\n<i>\n(2 of 40 rows)');
     expect(bundle?.['text/html']).toBe(
-      '<table class="npulab-table"><caption>a &lt; b</caption><thead><tr><th>note</th></tr></thead>\n<tbody>\n' +
-        '<tr><td>&lt;i&gt;</td></tr>\n<tr><td>&lt;i&gt;</td></tr>\n</tbody></table><p>2 of 40 rows</p>',
+      '<table class="npulab-table"><caption>a &lt; b</caption><thead><tr><th style="text-align:left">note</th></tr></thead>\n<tbody>\n' +
+        '<tr><td style="text-align:left">&lt;i&gt;</td></tr>\n<tr><td style="text-align:left">&lt;i&gt;</td></tr>\n</tbody></table><p>2 of 40 rows</p>',
     );
   });
 });
