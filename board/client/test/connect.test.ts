@@ -184,7 +184,7 @@ describe('an agent of our own', () => {
 
   test('that dies ends the board with a pointer to its log', async () => {
     const agentPath = await agent(
-      `${print(readyLine())}process.stdin.resume(); process.on('SIGTERM', () => process.exit(3));writeFileSync(${JSON.stringify(join(folder, 'pid'))}, String(process.pid));`,
+      `process.on('SIGTERM', () => process.exit(3)); writeFileSync(${JSON.stringify(join(folder, 'pid'))}, String(process.pid)); ${print(readyLine())}process.stdin.resume();`,
     );
     const board = await connect('sim:rk3568', { agentPath, logFolder: folder });
     fake.held.add('sys.devices');
