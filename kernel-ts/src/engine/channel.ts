@@ -126,6 +126,12 @@ export class FrameReader {
   }
 }
 
+/**
+ * Written by the child into its own descriptors 1 and 2 behind a synchronous child process, just before the `fence`
+ * message: what native code wrote before it belongs before that message, what follows belongs after.
+ */
+export const NATIVE_MARK = Buffer.from('\u0000npulab-fence-6f1d9c\u0000', 'latin1');
+
 /** Writes all of `bytes` with blocking calls; for the child's side, whose descriptors block. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
   let offset = 0;

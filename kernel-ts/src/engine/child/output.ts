@@ -6,7 +6,7 @@
 import { Console } from 'node:console';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { StringDecoder } from 'node:string_decoder';
-import { encodeFrame, FD, type FromMain, writeAll } from '../channel.js';
+import { encodeFrame, FD, type FromMain, NATIVE_MARK, writeAll } from '../channel.js';
 import { currentCell } from './attribution.js';
 
 const FLUSH_AFTER_MS = 15;
@@ -45,6 +45,12 @@ export function flush(): void {
       output: { kind: 'stream', name: pendingName, text },
     } satisfies FromMain),
   );
+}
+
+/** Parts what native code has written so far from what it will write. */
+function fence(): void {
+  for (const fd of [1, 2]) writeAll(fd, NATIVE_MARK);
+  send({ kind: 'fence' });
 }
 
 /** Adds stream text for the cell that is running, or for `requestId`. */
@@ -107,7 +113,7 @@ function orderChildProcesses(): void {
       try {
         return original.apply(this, args);
       } finally {
-        if (key.endsWith('Sync')) send({ kind: 'fence' });
+        if (key.endsWith('Sync')) fence();
       }
     };
     for (const symbol of Object.getOwnPropertySymbols(original)) {

@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { StringDecoder } from 'node:string_decoder';
 import { fileURLToPath } from 'node:url';
 import {
   encodeFrame,
@@ -18,6 +17,7 @@ import {
   type ToWorker,
 } from '../channel.js';
 import type { ChildOptions } from '../child/main.js';
+import { NativeOutput } from './native-output.js';
 
 const ENTRY = fileURLToPath(new URL('../child/main.js', import.meta.url));
 
@@ -39,9 +39,7 @@ export class EngineChild {
   readonly #fromMain: Socket;
   readonly #toMain: Socket;
   readonly #toWorker: Socket;
-  readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
-  /** Native output that was read while messages before it were still in the channel. */
-  #inHand: { name: 'stdout' | 'stderr'; chunk: Buffer }[] = [];
+  readonly #native = { stdout: new NativeOutput(), stderr: new NativeOutput() };
   #draining = false;
   #ended = false;
   /** Resolves when the process is gone and its output has been read. */
@@ -62,7 +60,12 @@ export class EngineChild {
     for (const name of ['stdout', 'stderr'] as const) {
       this.#process[name]?.on('data', (chunk: Buffer) => this.#onNative(name, chunk));
     }
-    this.#fromMain.on('data', (chunk: Buffer) => this.#onMessages(chunk));
+    this.#fromMain.on('data', (chunk: Buffer) => {
+      this.#onMessages(chunk);
+      if (!this.#native.stdout.holds && !this.#native.stderr.holds) return;
+      this.#drainChannel();
+      this.drainNative();
+    });
     const workerReader = new FrameReader();
     stdio[FD.fromWorker]?.on('data', (chunk: Buffer) => {
       for (const message of workerReader.push(chunk) as FromWorker[]) {
@@ -73,7 +76,7 @@ export class EngineChild {
       const end = (reason: string): void => {
         if (this.#ended) return;
         this.#drainChannel();
-        this.drainNative();
+        this.drainNative('end');
         this.#ended = true;
         for (const stream of stdio) stream?.destroy();
         events.ended(reason);
@@ -109,25 +112,26 @@ export class EngineChild {
     }
   }
 
-  /** Hands on what native code has written so far. */
-  drainNative(): void {
-    const inHand = this.#inHand;
-    this.#inHand = [];
-    for (const { name, chunk } of inHand) this.#emit(name, chunk);
+  /** Hands on what native code has written so far; at a fence, only what it wrote before that. */
+  drainNative(at: 'anytime' | 'fence' | 'end' = 'anytime'): void {
     for (const name of ['stdout', 'stderr'] as const) {
-      for (const chunk of readNow(this.#process[name] as Socket | null)) this.#emit(name, chunk);
+      const native = this.#native[name];
+      for (const chunk of readNow(this.#process[name] as Socket | null)) native.push(chunk);
+      const text = native.take(at);
+      if (text.length > 0) this.#events.native(name, text);
     }
   }
 
   #onNative(name: 'stdout' | 'stderr', chunk: Buffer): void {
-    this.#inHand.push({ name, chunk });
+    this.#native[name].push(chunk);
     this.#drainChannel();
     this.drainNative();
   }
 
   #onMessages(chunk: Buffer): void {
     for (const message of this.#reader.push(chunk) as FromMain[]) {
-      if (message.kind === 'fence' || message.kind === 'outcome') this.drainNative();
+      if (message.kind === 'fence') this.drainNative('fence');
+      if (message.kind === 'outcome') this.drainNative('end');
       this.#events.message(message);
     }
   }
@@ -137,11 +141,6 @@ export class EngineChild {
     this.#draining = true;
     for (const chunk of readNow(this.#fromMain)) this.#onMessages(chunk);
     this.#draining = false;
-  }
-
-  #emit(name: 'stdout' | 'stderr', chunk: Buffer): void {
-    const text = this.#decoders[name].write(chunk);
-    if (text.length > 0) this.#events.native(name, text);
   }
 }
 

@@ -10,6 +10,7 @@ export function completenessOf(code: string): CompletenessResult {
     return { status: 'complete' };
   } catch (error) {
     const message = parserMessage(error);
+    if (/immediately follow a numeric literal|numeric literal/i.test(message)) return { status: 'invalid' };
     const openText = /Unterminated (template|block comment)/.test(message);
     const atEnd = /<eof>|Unexpected eof/.test(message) || !/^\s*:\s.*\^/m.test(message);
     return openText || atEnd ? { status: 'incomplete', indent: indentAfter(code) } : { status: 'invalid' };
