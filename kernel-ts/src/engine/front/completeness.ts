@@ -10,7 +10,8 @@ export function completenessOf(code: string): CompletenessResult {
     return { status: 'complete' };
   } catch (error) {
     const message = parserMessage(error);
-    if (/immediately follow a numeric literal|numeric literal/i.test(message)) return { status: 'invalid' };
+    // The parser stops at the end of a number that runs into a name; no further line mends that.
+    if (/\b(?:let|const|var)\s+\d/.test(code)) return { status: 'invalid' };
     const openText = /Unterminated (template|block comment)/.test(message);
     const atEnd = /<eof>|Unexpected eof/.test(message) || !/^\s*:\s.*\^/m.test(message);
     return openText || atEnd ? { status: 'incomplete', indent: indentAfter(code) } : { status: 'invalid' };
