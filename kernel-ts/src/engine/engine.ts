@@ -45,6 +45,8 @@ interface RunningCell {
   readonly end: (outcome: CellOutcome) => void;
   inChild: boolean;
   interrupted: boolean;
+  /** Where the child's worker was asked to interrupt: settles when no termination can hit a later cell any more. */
+  settled: { readonly promise: Promise<unknown>; readonly resolve: () => void } | undefined;
   /** Why the child is about to be killed, if it is. */
   killed: 'cell.unstoppable' | 'cell.restarted' | undefined;
   grace: NodeJS.Timeout | undefined;
@@ -112,6 +114,11 @@ class FrontEngine implements Engine {
     if (cell === undefined || cell.interrupted) return;
     cell.interrupted = true;
     if (!cell.inChild) return cell.end({ status: 'error', ...INTERRUPTED() });
+    let resolve = (): void => {};
+    const told = new Promise<void>((done) => {
+      resolve = done;
+    });
+    cell.settled = { promise: Promise.race([told, this.#child?.closed]), resolve };
     this.#child?.sendToWorker({ kind: 'interrupt', requestId: cell.requestId });
     cell.grace = setTimeout(() => {
       cell.killed = 'cell.unstoppable';
@@ -160,7 +167,9 @@ class FrontEngine implements Engine {
           },
           native: (name, text) =>
             this.onOutput(this.#running?.requestId ?? this.#newestRequest, { kind: 'stream', name, text }),
-          interrupted: () => {},
+          interrupted: (requestId) => {
+            if (this.#running?.requestId === requestId) this.#running.settled?.resolve();
+          },
           ended: (reason) => {
             reject(new EngineError('engine.child-failed', `The process that runs cells did not start: ${reason}`));
             this.#onEnd(child, reason, isReady);
@@ -218,6 +227,7 @@ class FrontEngine implements Engine {
         end: resolve,
         inChild: false,
         interrupted: false,
+        settled: undefined,
         killed: undefined,
         grace: undefined,
       };
@@ -229,6 +239,8 @@ class FrontEngine implements Engine {
       running.end({ status: 'error', ...engineError('EngineError', code, String((error as Error).message)) });
     });
     const outcome = await ended;
+    // The interrupt of this cell must be over before the next one starts, or it could hit that one.
+    await running.settled?.promise;
     clearTimeout(running.grace);
     this.#running = undefined;
     return outcome;

@@ -60,11 +60,16 @@ workerReady.then(() => {
   worker.unref();
 });
 
-/** The worker asks whether this thread still turns: it does, so the interrupt needs no termination. */
+let answered = '';
+
+/** The worker asks whether this thread still turns: it does, so the interrupt needs no termination. Asked again, it only answers. */
 function answerWorker(message: { requestId: string }): void {
   Atomics.store(answering, 0, 1);
-  forgetRunning();
-  evaluator.interrupt(message.requestId);
+  if (answered !== message.requestId) {
+    forgetRunning();
+    evaluator.interrupt(message.requestId);
+    answered = message.requestId;
+  }
   worker.postMessage({ answered: message.requestId });
 }
 

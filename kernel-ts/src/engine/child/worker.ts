@@ -19,7 +19,8 @@ const session = new Session();
 session.connectToMainThread();
 const socket = new Socket({ fd: FD.toWorker, readable: true, writable: false });
 const reader = new FrameReader();
-let waiting: { requestId: string; timer: NodeJS.Timeout } | undefined;
+/** The interrupt under way. */
+let waiting: { readonly requestId: string; timer: NodeJS.Timeout; terminated: boolean } | undefined;
 
 socket.on('data', (chunk: Buffer) => {
   for (const message of reader.push(chunk) as ToWorker[]) ask(message.requestId);
@@ -35,8 +36,11 @@ socket.on('close', () => {
 parentPort?.on('message', (message: { answered: string }) => {
   if (waiting?.requestId !== message.answered) return;
   clearTimeout(waiting.timer);
+  const { terminated } = waiting;
   waiting = undefined;
-  send({ kind: 'interrupted', requestId: message.answered });
+  const settled = (): void => send({ kind: 'interrupted', requestId: message.answered });
+  if (terminated) outlive(settled);
+  else settled();
 });
 send({ kind: 'ready' });
 parentPort?.postMessage({ ready: true });
@@ -46,17 +50,30 @@ function ask(requestId: string): void {
   Atomics.store(answering, 0, 0);
   parentPort?.postMessage({ requestId });
   signalChildren();
-  waiting = { requestId, timer: setTimeout(terminate, ANSWER_WITHIN_MS, AGAIN_AFTER_MS) };
+  waiting = { requestId, timer: setTimeout(insist, ANSWER_WITHIN_MS, AGAIN_AFTER_MS), terminated: false };
 }
 
-function terminate(nextMs: number): void {
+/** Terminates what runs, unless the main thread is answering; asks again, since a question may die with the code. */
+function insist(nextMs: number): void {
   if (waiting === undefined) return;
   if (Atomics.load(answering, 0) === 0) {
+    waiting.terminated = true;
     session.post('Runtime.terminateExecution');
-    parentPort?.postMessage({ requestId: waiting.requestId }); // the first question may have died with the code
     signalChildren(); // the cell may have started one only now
   }
-  waiting.timer = setTimeout(terminate, nextMs, nextMs * 2);
+  parentPort?.postMessage({ requestId: waiting.requestId });
+  waiting.timer = setTimeout(insist, nextMs, nextMs * 2);
+}
+
+/**
+ * Calls `done` once no termination is left that could hit the next cell. One session's commands are carried out in order,
+ * so an evaluation that gives its value comes after all of them; one that is itself terminated used one up.
+ */
+function outlive(done: () => void): void {
+  session.post('Runtime.evaluate', { expression: '1', silent: true }, (error, reply) => {
+    if (error === null && reply.result.value === 1) done();
+    else outlive(done);
+  });
 }
 
 /** Interrupts the processes that cells started; this one ignores the signal. */
