@@ -78,10 +78,13 @@ try {
   });
   const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
   await page.goto(`${base}/lab/tree/${name}?token=${token}`);
-  await page.waitForSelector('.jp-Notebook .jp-Cell .cm-content', { timeout: 60_000 });
+  // The notebook draws only what is in view, so its readiness is asked of its model and never of an element.
   // Running cells before the session has its kernel opens a dialog that asks for one.
   await page.waitForFunction(
-    () => globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle',
+    () => {
+      const panel = globalThis.jupyterapp?.shell.currentWidget;
+      return panel?.context?.isReady && panel.sessionContext?.session?.kernel?.status === 'idle';
+    },
     undefined,
     { timeout: 60_000 },
   );
@@ -90,15 +93,16 @@ try {
   const facts = await eventually('all cells', 240_000, async () => {
     const response = await fetch(`${base}/api/kernels?token=${token}`);
     const [kernel] = await response.json();
-    const prompts = await page.$$eval('.jp-Notebook .jp-CodeCell .jp-InputPrompt', (found) =>
-      found.map((element) => element.textContent),
+    const cells = await page.evaluate(() =>
+      globalThis.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+        .filter((cell) => cell.cell_type === 'code')
+        .map((cell) => ({ count: cell.execution_count, outputs: cell.outputs })),
     );
-    return kernel?.execution_state === 'idle' &&
-      !prompts.some((prompt) => prompt.includes('*')) &&
-      prompts.some((prompt) => /\d/.test(prompt))
-      ? { prompts }
-      : undefined;
+    const failed = cells.flatMap((cell) => cell.outputs).find((output) => output.output_type === 'error');
+    if (failed !== undefined) return { failed };
+    return kernel?.execution_state === 'idle' && cells.every((cell) => cell.count !== null) ? { cells } : undefined;
   });
+  if (facts.failed !== undefined) throw new Error(`a cell failed in JupyterLab: ${facts.failed.traceback.join('\n')}`);
   const errors = await page.$$eval(
     '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]',
     (found) => found.map((element) => element.textContent),
@@ -122,7 +126,7 @@ try {
   });
   if (screenshot !== undefined) await page.screenshot({ path: screenshot });
   process.stdout.write(
-    `JupyterLab ran ${facts.prompts.length} cells; the plot is ${Math.round(plot.width)} x ${Math.round(plot.height)} pixels\n1 passed, 0 failed\n`,
+    `JupyterLab ran ${facts.cells.length} cells; the plot is ${Math.round(plot.width)} x ${Math.round(plot.height)} pixels\n1 passed, 0 failed\n`,
   );
 } catch (error) {
   process.stderr.write(`${serverLog.split('\n').slice(-30).join('\n')}\n`);

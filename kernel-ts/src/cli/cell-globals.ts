@@ -1,4 +1,6 @@
 /** The names a cell sees, composed from `display` and `lab`. Loaded by the engine in its child process. */
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createDisplay, html, jupyterDisplay, md, present, svg } from '../display/index.js';
 import type { CellGlobals, CellHost } from '../engine/cell-host.js';
 import { Lab } from '../lab/index.js';
@@ -14,6 +16,11 @@ function explain(error: unknown): readonly string[] {
     ...(typeof remedy === 'string' ? [`remedy: ${remedy}`] : []),
   ];
 }
+
+/** The built code of this product: no frame of it tells a user where to look. */
+const internals = ['@npulab/board', '@npulab/quant', '@npulab/addon', '@npulab/kernel'].map((name) =>
+  dirname(fileURLToPath(import.meta.resolve(name))),
+);
 
 /** Called once by the engine, before the first cell. */
 export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
@@ -39,5 +46,11 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
     clearOutput: (wait = false): void => host.clearOutput(wait),
     [jupyterDisplay]: () => ({ 'text/plain': `NPU Lab kernel ${version}` }),
   };
-  return { names: { lab, display, progress, html, md, svg, kernel }, present, explain, dispose: () => lab.dispose() };
+  return {
+    names: { lab, display, progress, html, md, svg, kernel },
+    present,
+    explain,
+    internals,
+    dispose: () => lab.dispose(),
+  };
 }

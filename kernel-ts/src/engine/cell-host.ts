@@ -41,6 +41,8 @@ export interface CellGlobals {
   present(value: unknown): Promise<Bundle | undefined>;
   /** Lines after the message of an error, for example `code: …` and `remedy: …`. */
   explain(error: unknown): readonly string[];
+  /** Folders of the globals' own code: tracebacks leave their frames out. */
+  readonly internals: readonly string[];
   /** Ends what the globals opened (board sessions, workers). At most 2 s. */
   dispose(): Promise<void>;
 }
@@ -48,6 +50,12 @@ export interface CellGlobals {
 /** Shape of the globals module. */
 export interface GlobalsModule {
   createCellGlobals(host: CellHost): Promise<CellGlobals>;
+}
+
+/** Where the engine writes what is not for a cell. */
+export interface EngineLog {
+  readonly path: string;
+  write(line: string): void;
 }
 
 /** How to start an engine. */
@@ -59,8 +67,6 @@ export interface EngineOptions {
   /** The notebook's folder. */
   readonly folder: string;
   readonly check: CellSettings['check'];
-  /** The kernel's log file; errors name it. */
-  readonly logFile: string;
-  /** Monotonic milliseconds; injected so that tests own time. */
-  readonly now?: () => number;
+  /** The kernel's log: what the engine itself suffers goes there, and errors name the file. */
+  readonly log: EngineLog;
 }

@@ -7,7 +7,7 @@
  * |----|-----------|--------------------|
  * | 1, 2 | child → front | native code and grandchildren; bytes, no frames |
  * | 3 | front → child | main thread |
- * | 4 | child → front | main thread |
+ * | 4 | child → front | main thread; the worker for text that waits while the main thread spins |
  * | 5 | front → child | worker thread; its end means that the front is gone |
  * | 6 | child → front | worker thread |
  */

@@ -171,6 +171,7 @@ class FrontEngine implements Engine {
             if (this.#running?.requestId === requestId) this.#running.settled?.resolve();
           },
           ended: (reason) => {
+            if (this.#shutdown === undefined) this.#options.log.write(`the process that runs cells ended: ${reason}`);
             reject(new EngineError('engine.child-failed', `The process that runs cells did not start: ${reason}`));
             this.#onEnd(child, reason, isReady);
           },
@@ -212,7 +213,7 @@ class FrontEngine implements Engine {
         : cell.killed === 'cell.restarted'
           ? (['cell.restarted', 'the process was restarted; the state is lost'] as const)
           : (['cell.process-ended', `the process that ran the cell ended: ${reason}; the state is lost`] as const);
-    cell.end({ status: 'error', ...engineError('ProcessEnded', code, why) });
+    cell.end({ status: 'error', ...engineError('ProcessEnded', code, why, [this.#logLine()]) });
   }
 
   async #execute(request: CellRequest): Promise<CellOutcome> {
@@ -236,7 +237,11 @@ class FrontEngine implements Engine {
     this.#running = running;
     this.#run(request, running).catch((error: unknown) => {
       const code = error instanceof EngineError ? error.code : 'engine.child-failed';
-      running.end({ status: 'error', ...engineError('EngineError', code, String((error as Error).message)) });
+      this.#options.log.write(`${request.requestId}: ${(error as Error).stack}`);
+      running.end({
+        status: 'error',
+        ...engineError('EngineError', code, (error as Error).message, [this.#logLine()]),
+      });
     });
     const outcome = await ended;
     // The interrupt of this cell must be over before the next one starts, or it could hit that one.
@@ -294,6 +299,10 @@ class FrontEngine implements Engine {
     if (this.#check !== 'off') this.#checker.settle();
   }
 
+  #logLine(): string {
+    return `log: ${this.#options.log.path}`;
+  }
+
   #compile(analysis: CellAnalysis, label: string): CompiledText {
     this.#sequence++;
     return compileCell(analysis, `npulab:${this.#sequence}`, label, this.#checker.files.constants());
@@ -319,11 +328,13 @@ class FrontEngine implements Engine {
       this.#checkerSilent = false;
       return found;
     } catch (error) {
+      this.#options.log.write(`the type checker failed: ${(error as Error).stack}`);
       if (!this.#checkerSilent) {
         const { traceback } = engineError(
           'Unchecked',
           'engine.checker-unavailable',
           `the type checker failed (${(error as Error).message})`,
+          [this.#logLine()],
         );
         this.onOutput(requestId, { kind: 'stream', name: 'stderr', text: `${traceback.join('\n')}\n` });
       }

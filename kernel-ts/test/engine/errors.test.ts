@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { GLOBALS, startLab, streamText } from './harness.js';
 
@@ -44,11 +45,12 @@ describe('errors of the code', () => {
     ]);
   });
 
-  test('errors of the lab show code and remedy below the message', async () => {
-    expect((await lab.run('lab.fail()')).traceback.slice(0, 3)).toEqual([
+  test('errors of the lab show code and remedy below the message, and of the frames only those of the user', async () => {
+    expect((await lab.run('lab.fail()')).traceback).toEqual([
       'Error: the board is gone',
       'code: board.lost',
       'remedy: connect again',
+      '    at (cell 10, line 1:5)',
     ]);
   });
 
@@ -91,6 +93,8 @@ describe('the end of the process', () => {
         ename: 'ProcessEnded',
         evalue: 'the process that ran the cell ended: it exited with code 3; the state is lost',
       });
+      expect(ran.traceback).toContain(`log: ${join(other.folder, 'kernel.log')}`);
+      expect(other.logged).toEqual(['the process that runs cells ended: it exited with code 3']);
       expect((await other.run('lost')).traceback[0]).toContain("TS2304: Cannot find name 'lost'.");
       expect((await other.run('lab.answer')).result).toBe('42');
     } finally {

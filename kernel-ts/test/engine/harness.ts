@@ -29,6 +29,8 @@ export interface Ran {
 export interface Lab {
   readonly engine: Engine;
   readonly folder: string;
+  /** Lines of the engine's log. */
+  readonly logged: readonly string[];
   run(code: string, more?: Partial<Parameters<Engine['execute']>[0]>): Promise<Ran>;
   /** Starts a cell without waiting for its end. */
   start(code: string): { readonly requestId: string; readonly ended: Promise<Ran> };
@@ -50,7 +52,9 @@ export function streamText(outputs: readonly EngineOutput[], name: 'stdout' | 's
 
 export function startLab(options: Partial<EngineOptions> = {}): Lab {
   const folder = mkdtempSync(join(tmpdir(), 'npulab-engine-'));
-  const engine = createEngine({ folder, check: 'error', logFile: join(folder, 'log'), ...options });
+  const logged: string[] = [];
+  const log = { path: join(folder, 'kernel.log'), write: (line: string) => void logged.push(line) };
+  const engine = createEngine({ folder, check: 'error', log, ...options });
   const outputs = new Map<string, EngineOutput[]>();
   const watchers = new Set<() => void>();
   const of = (requestId: string): EngineOutput[] => {
@@ -94,6 +98,7 @@ export function startLab(options: Partial<EngineOptions> = {}): Lab {
   return {
     engine,
     folder,
+    logged,
     start,
     run: (code, more = {}) => startWith(code, more).ended,
     until: (requestId, test) =>

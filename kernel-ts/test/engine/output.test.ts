@@ -25,6 +25,19 @@ describe('streams', () => {
     expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
   });
 
+  test('lines printed just before a loop without output appear while it spins', async () => {
+    const cell = lab.start('console.log("one"); console.log("two"); console.error("three")\nwhile (true) {}');
+    await lab.until(cell.requestId, (all) => streamText(all, 'stderr') === 'three\n');
+    expect(streamText(await lab.until(cell.requestId, () => true), 'stdout')).toBe('one\ntwo\n');
+    await lab.engine.interrupt();
+    expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
+    expect((await lab.run('console.log("next")')).stdout).toBe('next\n');
+  });
+
+  test('half a surrogate pair in each of two writes arrives as one character', async () => {
+    expect((await lab.run('process.stdout.write("\\ud83d"); process.stdout.write("\\ude00")')).stdout).toBe('😀');
+  });
+
   test('100 000 printed lines arrive complete, in few messages, before the outcome', async () => {
     const ran = await lab.run('for (let i = 0; i < 100_000; i++) console.log(i)');
     expect(ran.stdout).toBe(Array.from({ length: 100_000 }, (_, index) => `${index}\n`).join(''));

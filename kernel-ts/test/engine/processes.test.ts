@@ -50,7 +50,7 @@ describe('the processes of an engine', () => {
   test('the child ends when its parent dies without a word, also while a cell spins', async () => {
     const engine = fileURLToPath(new URL('../../dist/engine/index.js', import.meta.url));
     const script = `import { createEngine } from ${JSON.stringify(engine)};
-      const e = createEngine({ folder: ${JSON.stringify(process.cwd())}, check: 'off', logFile: '' });
+      const e = createEngine({ folder: ${JSON.stringify(process.cwd())}, check: 'off', log: { path: 'log', write() {} } });
       e.onOutput = (_, o) => console.log(o.text);
       e.execute({ requestId: 'r', code: ${JSON.stringify(SPIN)}, executionCount: 1, silent: false, userExpressions: {} });`;
     const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {

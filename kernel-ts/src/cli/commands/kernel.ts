@@ -28,7 +28,7 @@ The kernel. Jupyter calls it with the connection file that it has written.
       ...globals(),
       folder: process.cwd(),
       check: checkMode(values.check),
-      logFile: log.path,
+      log,
     });
     const server = await startServer({ connection, language: engine, log: log.write }).catch(async (error: Error) => {
       log.write(`not started: ${error.message}`);

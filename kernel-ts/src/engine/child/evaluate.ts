@@ -44,7 +44,13 @@ export class Evaluator {
   /** The running cell; undefined between cells. */
   running: RunningCell | undefined;
   /** What the lab lends; bare until its module has loaded. */
-  globals: CellGlobals = { names: {}, present: async () => undefined, explain: () => [], dispose: async () => {} };
+  globals: CellGlobals = {
+    names: {},
+    present: async () => undefined,
+    explain: () => [],
+    internals: [],
+    dispose: async () => {},
+  };
 
   constructor() {
     this.#session.connect();

@@ -10,7 +10,8 @@ import type { CompiledText, PositionTrail } from '../channel.js';
 import { originalPosition } from './source-map.js';
 
 const texts = new Map<string, { label: string; trail: PositionTrail; js: string }>();
-const ENGINE_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Folders whose frames say nothing to a user. */
+const hidden = [dirname(dirname(fileURLToPath(import.meta.url)))];
 
 /** Makes the positions of a text known; keep for as long as its functions may run. */
 export function rememberText(text: CompiledText): void {
@@ -46,6 +47,11 @@ function offsetOf(text: string, line: number, column: number): number {
   return start + column;
 }
 
+/** Leaves out the frames of files in these folders. */
+export function hideFrames(folders: readonly string[]): void {
+  hidden.push(...folders);
+}
+
 /** Formats the frames of every error of this process. `folder` is the notebook's. */
 export function installFrames(folder: string): void {
   Error.stackTraceLimit = 50;
@@ -79,7 +85,7 @@ function frameLine(site: NodeJS.CallSite, folder: string): string | undefined {
   if (cell !== undefined) return `${named}(${cell.label}, line ${cell.line}:${cell.column})`;
   if (file.startsWith('npulab:')) return undefined;
   const path = file.startsWith('file:') ? fileURLToPath(file.replace(/[?#].*$/, '')) : file;
-  if (path.startsWith(ENGINE_FOLDER)) return undefined;
+  if (hidden.some((one) => path.startsWith(one))) return undefined;
   const map = findSourceMap(file) as
     | { findEntry?(line: number, column: number): { originalLine?: number; originalColumn?: number } }
     | undefined;

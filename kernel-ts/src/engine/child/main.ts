@@ -10,10 +10,11 @@ import { FD, FrameReader, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
 import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
 import { Evaluator } from './evaluate.js';
-import { installFrames } from './frames.js';
+import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
-import { flush, installOutput, send, writeStream } from './output.js';
+import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
+import type { FromChildMain, WorkerMemory } from './worker.js';
 
 /** What the front passes on the command line, as JSON. */
 export interface ChildOptions {
@@ -26,11 +27,13 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
 const answering = new Int32Array(new SharedArrayBuffer(4));
-const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: answering.buffer });
+const worker = new Worker(new URL('./worker.js', import.meta.url), {
+  workerData: { answering: answering.buffer, text: textMemory } satisfies WorkerMemory,
+});
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
 installAttribution();
-installOutput();
+installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
 installFrames(options.folder);
 
 const evaluator = new Evaluator();
@@ -70,7 +73,7 @@ function answerWorker(message: { requestId: string }): void {
     evaluator.interrupt(message.requestId);
     answered = message.requestId;
   }
-  worker.postMessage({ answered: message.requestId });
+  worker.postMessage({ kind: 'answered', requestId: message.requestId } satisfies FromChildMain);
 }
 
 process.on('uncaughtException', (error) => report(error, takeLastThrow()?.requestId ?? cellOf(error)?.requestId));
@@ -85,6 +88,7 @@ if (options.globalsModule !== undefined) {
   try {
     const module = (await import(options.globalsModule)) as GlobalsModule;
     evaluator.globals = await module.createCellGlobals(createHost());
+    hideFrames(evaluator.globals.internals);
     for (const [name, value] of Object.entries(evaluator.globals.names)) define(name, value);
   } catch (error) {
     globalsError = [

@@ -1,50 +1,27 @@
 /**
  * The child's way out: joins text of one stream and one cell, and keeps everything else in order behind it. Knows no
- * evaluation. Surprise: it writes from inside `console.log` when text has waited long enough, because a spinning cell
- * never returns to the event loop.
+ * evaluation. Surprise: text that waits is sent by the worker, because a spinning cell never returns to the event loop.
  */
 import { Console } from 'node:console';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { StringDecoder } from 'node:string_decoder';
-import { encodeFrame, FD, type FromMain, NATIVE_MARK, writeAll } from '../channel.js';
+import { encodeFrame, type FromMain, NATIVE_MARK, writeAll } from '../channel.js';
 import { currentCell } from './attribution.js';
+import { WaitingText, waitingTextMemory } from './waiting-text.js';
 
-const FLUSH_AFTER_MS = 15;
-const FLUSH_AT_CHARACTERS = 64 * 1024;
-
-let pendingOwner = '';
-let pendingName: 'stdout' | 'stderr' = 'stdout';
-let pendingParts: string[] = [];
-let pendingCharacters = 0;
-let pendingSinceMs = 0;
-let timer: NodeJS.Timeout | undefined;
-const setTimer = globalThis.setTimeout;
-const clearTimer = globalThis.clearTimeout;
+/** Shared with the worker. */
+export const textMemory = waitingTextMemory();
+const waiting = new WaitingText(textMemory);
+let wakeWorker = (): void => {};
 
 /** Sends a message behind all text written so far. */
 export function send(message: FromMain): void {
-  flush();
-  writeAll(FD.fromMain, encodeFrame(message));
+  waiting.flush(encodeFrame(message));
 }
 
 /** Sends the text that is waiting. */
 export function flush(): void {
-  if (timer !== undefined) {
-    clearTimer(timer);
-    timer = undefined;
-  }
-  if (pendingCharacters === 0) return;
-  const text = pendingParts.join('');
-  pendingParts = [];
-  pendingCharacters = 0;
-  writeAll(
-    FD.fromMain,
-    encodeFrame({
-      kind: 'output',
-      requestId: pendingOwner,
-      output: { kind: 'stream', name: pendingName, text },
-    } satisfies FromMain),
-  );
+  waiting.flush();
 }
 
 /** Parts what native code has written so far from what it will write. */
@@ -55,21 +32,15 @@ function fence(): void {
 
 /** Adds stream text for the cell that is running, or for `requestId`. */
 export function writeStream(name: 'stdout' | 'stderr', text: string, requestId = currentCell()?.requestId ?? ''): void {
-  if (text.length === 0) return;
-  if (pendingCharacters > 0 && (pendingOwner !== requestId || pendingName !== name)) flush();
-  if (pendingCharacters === 0) {
-    pendingOwner = requestId;
-    pendingName = name;
-    pendingSinceMs = performance.now();
-    timer = setTimer(flush, FLUSH_AFTER_MS);
-  }
-  pendingParts.push(text);
-  pendingCharacters += text.length;
-  if (pendingCharacters >= FLUSH_AT_CHARACTERS || performance.now() - pendingSinceMs > FLUSH_AFTER_MS) flush();
+  if (text.length > 0 && waiting.append(name, requestId, text)) wakeWorker();
 }
 
-/** Takes over `process.stdout`, `process.stderr` and `console`, and orders them with the output of child processes. */
-export function installOutput(): void {
+/**
+ * Takes over `process.stdout`, `process.stderr` and `console`, and orders them with the output of child processes.
+ * `wake` tells the worker that text waits.
+ */
+export function installOutput(wake: () => void): void {
+  wakeWorker = wake;
   for (const name of ['stdout', 'stderr'] as const) {
     const decoder = new StringDecoder('utf8');
     const stream = process[name];

@@ -1,12 +1,22 @@
 /**
- * The child's second thread: interrupts the main thread while it spins, and ends the process when the front is gone.
- * Knows no cell but its id. Surprise: it asks first and terminates only when no answer comes, because a termination
+ * The child's second thread: interrupts the main thread while it spins, sends the text it printed before, and ends the
+ * process when the front is gone. Knows no cell but its id. Surprise: it asks first and terminates only when no answer comes, because a termination
  * requested while no JavaScript runs would hit the kernel's own next call.
  */
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, FD, FrameReader, type FromWorker, type ToWorker, writeAll } from '../channel.js';
+import { SEND_AFTER_MS, WaitingText } from './waiting-text.js';
+
+/** What the main thread shares. */
+export interface WorkerMemory {
+  readonly answering: ArrayBufferLike;
+  readonly text: SharedArrayBuffer;
+}
+
+/** Main thread → worker: text waits to be sent; the interrupt arrived. */
+export type FromChildMain = { readonly kind: 'text' } | { readonly kind: 'answered'; readonly requestId: string };
 
 /** How long the main thread may take to answer before it is terminated. */
 const ANSWER_WITHIN_MS = 10;
@@ -14,7 +24,11 @@ const ANSWER_WITHIN_MS = 10;
 const AGAIN_AFTER_MS = 40;
 
 /** `[0]` is 1 from the moment the main thread handles the question: from then on a termination would hit the kernel. */
-const answering = new Int32Array(workerData as SharedArrayBuffer);
+const memory = workerData as WorkerMemory;
+const answering = new Int32Array(memory.answering);
+const text = new WaitingText(memory.text);
+/** Runs while text may wait. */
+let textTimer: NodeJS.Timeout | undefined;
 const session = new Session();
 session.connectToMainThread();
 const socket = new Socket({ fd: FD.toWorker, readable: true, writable: false });
@@ -33,15 +47,25 @@ socket.on('close', () => {
     process.kill(process.pid, 'SIGKILL');
   }
 });
-parentPort?.on('message', (message: { answered: string }) => {
-  if (waiting?.requestId !== message.answered) return;
+parentPort?.on('message', (message: FromChildMain) => {
+  if (message.kind === 'answered') settle(message.requestId);
+  else if (textTimer === undefined) textTimer = setTimeout(sendText, SEND_AFTER_MS);
+});
+
+function sendText(): void {
+  textTimer = text.flushFromWorker() ? undefined : setTimeout(sendText, 1);
+}
+
+function settle(requestId: string): void {
+  if (waiting?.requestId !== requestId) return;
   clearTimeout(waiting.timer);
   const { terminated } = waiting;
   waiting = undefined;
-  const settled = (): void => send({ kind: 'interrupted', requestId: message.answered });
+  const settled = (): void => send({ kind: 'interrupted', requestId });
   if (terminated) outlive(settled);
   else settled();
-});
+}
+
 send({ kind: 'ready' });
 parentPort?.postMessage({ ready: true });
 

@@ -166,6 +166,7 @@ export class Checker {
     lost?.once('exit', () => {
       if (this.#api === api) void this.#drop();
     });
+    if (lost !== undefined) forgiveWrites(lost);
     // The first question about a file binds the libraries; ask it before a cell waits for it.
     await this.#snapshot.getProject(this.files.configFile)?.program.getSemanticDiagnostics(this.files.scratchFile);
   }
@@ -203,7 +204,19 @@ function changeTime(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
+type Write = (bytes: unknown, ...rest: unknown[]) => boolean;
+
+/** A write to a process that has ended is told by its end; the API would reject a promise that nobody can catch. */
+function forgiveWrites({ stdin }: ApiProcess): void {
+  const write = stdin.write.bind(stdin);
+  stdin.write = (bytes, ...rest) => {
+    const done = rest.pop();
+    return write(bytes, ...rest, typeof done === 'function' ? () => done() : done);
+  };
+}
+
 interface ApiProcess {
+  readonly stdin: { write: Write };
   readonly pid?: number;
   readonly exitCode: number | null;
   readonly signalCode: string | null;

@@ -10,10 +10,10 @@ export function completenessOf(code: string): CompletenessResult {
     return { status: 'complete' };
   } catch (error) {
     const message = parserMessage(error);
-    // The parser stops at the end of a number that runs into a name; no further line mends that.
-    if (/\b(?:let|const|var)\s+\d/.test(code)) return { status: 'invalid' };
+    // The parser reports several complaints; these two no further line can mend, wherever the others stand.
+    if (/cannot follow number|cannot be used as an identifier/.test(message)) return { status: 'invalid' };
     const openText = /Unterminated (template|block comment)/.test(message);
-    const atEnd = /<eof>|Unexpected eof/.test(message) || !/^\s*:\s.*\^/m.test(message);
+    const atEnd = /got '<eof>'|Unexpected eof/.test(message) || !/^\s*:\s.*\^/m.test(message);
     return openText || atEnd ? { status: 'incomplete', indent: indentAfter(code) } : { status: 'invalid' };
   }
 }

@@ -27,6 +27,7 @@ export async function createCellGlobals(host) {
       return undefined;
     },
     explain: (error) => (error?.code && error?.remedy ? [`code: ${error.code}`, `remedy: ${error.remedy}`] : []),
+    internals: [import.meta.dirname],
     async dispose() {},
   };
 }
