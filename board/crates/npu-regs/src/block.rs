@@ -129,7 +129,7 @@ impl Block {
         Self::ALL.into_iter().find(|block| block.target() == Some(target))
     }
 
-    /// Its known registers by rising offset; empty for the pooling blocks and SDMA, which no program here uses.
+    /// Its known registers by rising offset; empty for SDMA.
     pub const fn registers(self) -> &'static [&'static RegisterInfo] {
         match self {
             Self::Pc => crate::pc::REGISTERS,
@@ -140,7 +140,9 @@ impl Block {
             Self::DpuRdma => crate::dpu_rdma::REGISTERS,
             Self::Ddma => crate::ddma::REGISTERS,
             Self::Global => crate::global::REGISTERS,
-            Self::Ppu | Self::PpuRdma | Self::Sdma => &[],
+            Self::Ppu => crate::ppu::REGISTERS,
+            Self::PpuRdma => crate::ppu_rdma::REGISTERS,
+            Self::Sdma => &[],
         }
     }
 }

@@ -21,6 +21,8 @@ pub mod dpu;
 pub mod dpu_rdma;
 pub mod global;
 pub mod pc;
+pub mod ppu;
+pub mod ppu_rdma;
 pub mod task;
 
 pub use block::{Block, register_at};
