@@ -83,6 +83,65 @@ fn a_full_task_has_the_word_counts_of_the_vendors_programs() {
     );
     assert_eq!(57 + 2 + 5 + 49 + task::TAIL_WORDS, task::CONVOLUTION_WORDS);
     assert_eq!(task::CONVOLUTION_WORDS + 20, task::CONVOLUTION_RDMA_WORDS);
+    assert_eq!(words(Block::Ppu) + words(Block::PpuRdma), 29); // §2.9
+    for (mix, expected) in task::Mix::ALL.into_iter().zip([117, 137, 73, 33]) {
+        assert_eq!(mix.writes().count() + task::TAIL_WORDS, expected, "{mix:?}");
+        assert_eq!(mix.words(), expected);
+        assert_eq!(task::Mix::of_mask(mix.mask()), Some(mix));
+    }
+    assert_eq!(task::Mix::of_mask(0x1D), None); // that is RK3588's convolution
+}
+
+#[test]
+fn a_full_task_writes_pointers_first_and_the_banks_between_core_and_dpu() {
+    let first = |mix: task::Mix| mix.writes().take(7).map(|register| register.offset).collect::<Vec<_>>();
+    assert_eq!(
+        first(task::Mix::ConvolutionRdma),
+        [0x1004, 0x2004, 0x3004, 0x1040, 0x4004, 0x5004, 0x100C]
+    );
+    assert_eq!(
+        first(task::Mix::Pooling),
+        [0x6004, 0x7004, 0x600C, 0x6010, 0x6014, 0x6018, 0x601C]
+    );
+    assert_eq!(first(task::Mix::Dpu)[..3], [0x4004, 0x5004, 0x400C]);
+}
+
+/// The vendor's 3x3 stride-1 maximum over 20x20x128 of §2.9 (appendix B.6): the listed registers.
+#[test]
+fn worked_example_b6_has_the_fields_that_the_sheet_reads_from_it() {
+    let text = |offset: u32, value: u32| {
+        let register = register_at(offset).unwrap();
+        disassemble(Command::Write { register, value }.encode())
+    };
+    assert_eq!(
+        text(0x6024, 0x11),
+        "PPU.OPERATION_MODE_CFG 0x00000011 ; FLYING_MODE=1 POOLING_METHOD=1"
+    );
+    assert_eq!(
+        text(0x6034, 0x202),
+        "PPU.POOLING_KERNEL_CFG 0x00000202 ; KERNEL_HEIGHT=2 KERNEL_WIDTH=2"
+    );
+    assert_eq!(
+        text(0x6040, 0x1111),
+        "PPU.POOLING_PADDING_CFG 0x00001111 ; PAD_BOTTOM=1 PAD_RIGHT=1 PAD_TOP=1 PAD_LEFT=1"
+    );
+    for offset in [0x6044, 0x6048, 0x604C, 0x6050] {
+        let register = register_at(offset).unwrap();
+        assert_eq!(0x7FF80 & !register.known_bits(), 0, "{register}");
+    }
+    assert_eq!(
+        text(0x607C, 400 * 8),
+        "PPU.DST_SURF_STRIDE 0x00000C80 ; DST_SURF_STRIDE=200"
+    );
+    assert_eq!(text(0x6084, 0xC80), "PPU.DATA_FORMAT 0x00000C80 ; INDEX_ADD=200");
+    assert_eq!(
+        text(0x7024, 0xA0),
+        "PPU_RDMA.SRC_LINE_STRIDE 0x000000A0 ; SRC_LINE_STRIDE=20"
+    );
+    assert_eq!(
+        text(0x7028, 0xC80),
+        "PPU_RDMA.SRC_SURF_STRIDE 0x00000C80 ; SRC_SURF_STRIDE=400"
+    );
 }
 
 #[test]

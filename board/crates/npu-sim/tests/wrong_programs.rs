@@ -303,7 +303,7 @@ fn chains_streams_and_starts_that_end_wrongly_are_named() {
     let after = [full.clone(), vec![0]].concat();
     let without = full[..full.len() - 1].to_vec();
     let foreign = [vec![word(0x0201, 0x4010, 0)], full.clone()].concat();
-    let pooling = [vec![word(0x4001, 0x600C, 0)], full.clone()].concat();
+    let pooling = [vec![word(0x4001, 0x6030, 0)], full.clone()].concat();
     let task_count = [vec![word(0x0101, 0x30, 1)], full.clone()].concat();
     assert!(
         run(core::slice::from_ref(&full), 2)
@@ -312,7 +312,7 @@ fn chains_streams_and_starts_that_end_wrongly_are_named() {
     assert!(run(&[after], 1).contains("the start word must be the last word of a stream (§12.22)"));
     assert!(run(&[without], 1).contains("the stream has no start word"));
     assert!(run(&[foreign], 1).contains("command word 0: target of CNA cannot reach register 0x4010"));
-    assert!(run(&[pooling], 1).contains("command word 0: block PPU has no known register 0x600C"));
+    assert!(run(&[pooling], 1).contains("command word 0: block PPU has no known register 0x6030"));
     assert!(run(&[task_count], 1).contains("command words may write BASE_ADDRESS and REGISTER_AMOUNTS"));
     assert!(run(&[full], 0).contains("TASK_NUMBER is 0"));
 }
