@@ -1,4 +1,5 @@
-//! Causal attention with grouped key/value heads. Knows one row of queries at a time; memory is one row of scores.
+//! Causal attention with grouped key/value heads. Memory is one head's keys and four rows of scores. Surprise: keys are
+//! scored sixteen at a time and values weighed for four queries at a time, yet each result has the bytes of one by one.
 //!
 //! Order: score = dot(q, k) · (1/√head_dim); e = exp(score − max); out = (Σ_t e_t · v_t) / Σ e, keys ascending.
 
@@ -47,8 +48,10 @@ dispatch! {
         first_position: usize, out: &mut [f32]) = body
 }
 
-/// Elements of the output accumulated together in registers.
-const LANES: usize = 32;
+/// Keys scored together, and elements of the output accumulated together: two vectors of eight floats.
+const LANES: usize = 16;
+/// Queries that share one pass over the values.
+const QUERIES: usize = 4;
 
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
@@ -66,38 +69,140 @@ fn body(
     if width == 0 {
         return;
     }
-    let kv_width = kv_heads * head_dim;
+    let (rows, group, kv_width) = (q.len() / width, heads / kv_heads, kv_heads * head_dim);
+    let keys = first_position + rows;
+    let pitch = keys.next_multiple_of(LANES);
     let scale = 1.0 / (head_dim as f32).sqrt();
-    let mut scores = vec![0.0f32; first_position + q.len() / width];
-    for (row, (q, out)) in q.chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate() {
-        let scores = &mut scores[..=first_position + row];
-        for (head, (q, out)) in q.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim)).enumerate() {
-            let at = head / (heads / kv_heads) * head_dim;
-            for (score, k) in scores.iter_mut().zip(k.chunks_exact(kv_width)) {
-                *score = dot(q, &k[at..at + head_dim]) * scale;
-            }
-            let sum = exp_minus_max(scores);
-            for (part, out) in out.chunks_mut(LANES).enumerate() {
-                let at = at + part * LANES;
-                let mut lanes = [0.0f32; LANES];
-                if out.len() == LANES {
-                    for (score, v) in scores.iter().zip(v.chunks_exact(kv_width)) {
-                        let v = &v[at..at + LANES];
-                        for i in 0..LANES {
-                            lanes[i] = score.mul_add(v[i], lanes[i]);
-                        }
-                    }
-                } else {
-                    for (score, v) in scores.iter().zip(v.chunks_exact(kv_width)) {
-                        for (lane, v) in lanes.iter_mut().zip(&v[at..at + out.len()]) {
-                            *lane = score.mul_add(*v, *lane);
-                        }
-                    }
-                }
-                for (out, lane) in out.iter_mut().zip(lanes) {
-                    *out = lane / sum;
+    let mut scores = vec![0.0f32; QUERIES * pitch];
+    // Scoring sixteen keys at once wants them transposed, [head_dim, pitch]; that pays from a few queries on.
+    let mut transposed = vec![0.0f32; if rows * group >= QUERIES { head_dim * pitch } else { 0 }];
+    for kv_head in 0..kv_heads {
+        let at = kv_head * head_dim;
+        if !transposed.is_empty() {
+            for (t, k) in k.chunks_exact(kv_width).take(keys).enumerate() {
+                for (d, k) in k[at..at + head_dim].iter().enumerate() {
+                    transposed[d * pitch + t] = *k;
                 }
             }
         }
+        let mut first = 0;
+        while first < rows * group {
+            let count = (rows * group - first).min(QUERIES);
+            let mut lengths = [0; QUERIES];
+            let mut starts = [0; QUERIES];
+            let mut sums = [1.0f32; QUERIES];
+            for (i, scores) in scores.chunks_exact_mut(pitch).take(count).enumerate() {
+                let (row, head) = ((first + i) / group, kv_head * group + (first + i) % group);
+                starts[i] = row * width + head * head_dim;
+                lengths[i] = first_position + row + 1;
+                let q = &q[starts[i]..starts[i] + head_dim];
+                if transposed.is_empty() {
+                    for (score, k) in scores[..lengths[i]].iter_mut().zip(k.chunks_exact(kv_width)) {
+                        *score = dot(q, &k[at..at + head_dim]) * scale;
+                    }
+                } else {
+                    let (blocks, _) = scores.as_chunks_mut::<LANES>();
+                    for (block, scores) in blocks[..lengths[i].div_ceil(LANES)].iter_mut().enumerate() {
+                        *scores = dots(q, &transposed[block * LANES..], pitch, scale);
+                    }
+                }
+                sums[i] = exp_minus_max(&mut scores[..lengths[i]]);
+            }
+            for part in (0..head_dim).step_by(LANES) {
+                let lanes = head_dim.min(part + LANES) - part;
+                let values = Values {
+                    v,
+                    kv_width,
+                    at: at + part,
+                    lanes,
+                };
+                let mut sum = [[0.0f32; LANES]; QUERIES];
+                // Later rows see further keys; queries that are no full block go one by one.
+                let common = if count == QUERIES { lengths[0] } else { 0 };
+                if common > 0 {
+                    values.weigh(&scores, pitch, 0..common, &mut sum);
+                }
+                for i in 0..count {
+                    let own = core::array::from_mut(&mut sum[i]);
+                    values.weigh(&scores[i * pitch..], pitch, common..lengths[i], own);
+                    let out = &mut out[starts[i] + part..][..lanes];
+                    for (out, lane) in out.iter_mut().zip(sum[i]) {
+                        *out = lane / sums[i];
+                    }
+                }
+            }
+            first += count;
+        }
+    }
+}
+
+/// Sixteen times [`dot`], in its very order, with sixteen keys of `k [head_dim, pitch]`; each times `scale`.
+#[inline(always)]
+fn dots(q: &[f32], k: &[f32], pitch: usize, scale: f32) -> [f32; LANES] {
+    let add = |mut a: [f32; LANES], b: [f32; LANES]| {
+        for i in 0..LANES {
+            a[i] += b[i];
+        }
+        a
+    };
+    // What `dot` keeps in one of its lanes.
+    let lane = |first: usize| {
+        let mut lane = [0.0f32; LANES];
+        let mut d = first;
+        while d < q.len() {
+            let k = &k[d * pitch..][..LANES];
+            for i in 0..LANES {
+                lane[i] = q[d].mul_add(k[i], lane[i]);
+            }
+            d += 16;
+        }
+        lane
+    };
+    let two = |first: usize| add(lane(first), lane(first + 8));
+    let four = |first: usize| add(two(first), two(first + 4));
+    let eight = |first: usize| add(four(first), four(first + 2));
+    let mut all = add(eight(0), eight(1));
+    all.iter_mut().for_each(|dot| *dot *= scale);
+    all
+}
+
+/// A few elements of every value of one head.
+struct Values<'a> {
+    v: &'a [f32],
+    kv_width: usize,
+    at: usize,
+    lanes: usize,
+}
+
+impl Values<'_> {
+    /// Adds score times value of `keys`, ascending, to the sum of each of `N` queries, whose scores are `pitch` apart.
+    #[inline(always)]
+    fn weigh<const N: usize>(
+        &self,
+        scores: &[f32],
+        pitch: usize,
+        keys: core::ops::Range<usize>,
+        sums: &mut [[f32; LANES]; N],
+    ) {
+        let mut lanes = *sums;
+        for t in keys {
+            let v = &self.v[t * self.kv_width + self.at..][..self.lanes];
+            if let Ok(v) = <&[f32; LANES]>::try_from(v) {
+                for (query, lanes) in lanes.iter_mut().enumerate() {
+                    let score = scores[query * pitch + t];
+                    for i in 0..LANES {
+                        lanes[i] = score.mul_add(v[i], lanes[i]);
+                    }
+                }
+            } else {
+                for (query, lanes) in lanes.iter_mut().enumerate() {
+                    let score = scores[query * pitch + t];
+                    for (lane, v) in lanes.iter_mut().zip(v) {
+                        *lane = score.mul_add(*v, *lane);
+                    }
+                }
+            }
+        }
+        *sums = lanes;
     }
 }

@@ -110,6 +110,46 @@ fn attention_is_causal_and_groups_its_key_heads() {
     }
 }
 
+#[test]
+fn attention_of_many_rows_has_the_bytes_of_row_by_row_and_head_by_head() {
+    for (m, heads, kv, hd, first) in [
+        (9, 4, 2, 32, 0),
+        (7, 3, 1, 20, 13),
+        (33, 2, 2, 64, 5),
+        (2, 8, 2, 100, 30),
+    ] {
+        let t = first + m;
+        let [q, k, v] = [(1, m * heads * hd), (2, t * kv * hd), (3, t * kv * hd)].map(|(seed, n)| floats(seed, n));
+        let mut all = vec![0.0; q.len()];
+        super::attention(&q, &k, &v, m, heads, kv, hd, first, &mut all);
+        let one_head = |x: &[f32], head: usize| -> Vec<f32> {
+            x.chunks_exact(kv * hd)
+                .flat_map(|row| row[head * hd..][..hd].to_vec())
+                .collect()
+        };
+        for (at, (q, want)) in q.chunks_exact(hd).zip(all.chunks_exact(hd)).enumerate() {
+            let (row, head) = (at / heads, at % heads / (heads / kv));
+            let mut out = vec![0.0; hd];
+            super::attention(
+                q,
+                &one_head(&k, head),
+                &one_head(&v, head),
+                1,
+                1,
+                1,
+                hd,
+                first + row,
+                &mut out,
+            );
+            assert_eq!(
+                bits(out),
+                bits(want.to_vec()),
+                "{m} {heads} {kv} {hd} {first}: row {row}, head {head}"
+            );
+        }
+    }
+}
+
 /// Runs `kernel` on every available instruction set and requires the scalar bytes.
 fn same_everywhere<T: PartialEq + core::fmt::Debug>(what: &str, kernel: impl Fn(Isa) -> T) {
     let want = kernel(Isa::Scalar);
