@@ -29,6 +29,14 @@ pub(crate) struct Scratch {
     weights: Vec<u8>,
 }
 
+/// What the registers of the task say, checked in every block. Touches no memory.
+pub(crate) fn decode(view: &View<'_>, dma_base: u32) -> Result<(Convolution, Output), FaultKind> {
+    let task = Convolution::decode(view, dma_base)?;
+    array::check(view, &task)?;
+    let output = Output::decode(view, &task, dma_base)?;
+    Ok((task, output))
+}
+
 /// Runs the task and says what it moved. `command_bytes` are the words it was fetched with.
 pub(crate) fn run(
     view: &View<'_>,
@@ -38,9 +46,7 @@ pub(crate) fn run(
     scratch: &mut Scratch,
     command_bytes: u64,
 ) -> Result<TaskShape, FaultKind> {
-    let task = Convolution::decode(view, dma_base)?;
-    array::check(view, &task)?;
-    let output = Output::decode(view, &task, dma_base)?;
+    let (task, output) = decode(view, dma_base)?;
     let weight_bytes = (task.kernels * task.channels) as u64;
     refuse_overlap(&task, &output, weight_bytes)?;
     if task.data_reuse && !cbuf.holds_features(&task) {

@@ -161,6 +161,21 @@ impl RegisterFile {
         }
     }
 
+    /// For tasks that are judged and not run: whatever group was written is the one that executes.
+    pub(crate) fn follow_pointers(&mut self) {
+        self.blocks
+            .iter_mut()
+            .for_each(|block| block.executer = block.write_group());
+    }
+
+    /// A register of the group that the block executes.
+    pub(crate) fn executed(&self, register: &RegisterInfo) -> u32 {
+        slot(register).map_or(0, |(block, word)| {
+            let file = &self.blocks[block];
+            file.groups[file.executer][word]
+        })
+    }
+
     /// The executing group of a block.
     pub(crate) fn executer(&self, block: Block) -> usize {
         block.enable_bit().map_or(0, |bit| self.blocks[bit as usize].executer)

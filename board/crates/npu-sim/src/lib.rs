@@ -18,6 +18,7 @@ extern crate alloc;
 mod array;
 mod board;
 mod cbuf;
+mod check;
 mod clock;
 mod cna;
 mod conv;
@@ -37,6 +38,7 @@ mod rules;
 pub mod timing;
 
 pub use board::{SimBoard, SimConfig, Stepping};
+pub use check::{CheckedTask, Checker, Reject};
 pub use clock::VirtualClock;
 pub use fault::{Fault, FaultKind, Rule};
 pub use memory::{BASE as MEMORY_BASE, HostMemory};

@@ -10,7 +10,7 @@ use npu_regs::{Block, Command, MAX_STREAM_WORDS, Register, global, pc, task};
 use crate::cbuf::Cbuf;
 use crate::conv::{self, Scratch};
 use crate::fault::{Fault, FaultKind, Rule};
-use crate::file::{RegisterFile, broken, not_modelled};
+use crate::file::{RegisterFile, View, broken, not_modelled};
 use crate::params::TimingParameters;
 use crate::rules;
 use crate::timing;
@@ -248,7 +248,7 @@ impl Engine {
     }
 }
 
-fn check_mask(mask: u32) -> Result<(), FaultKind> {
+pub(crate) fn check_mask(mask: u32) -> Result<(), FaultKind> {
     let register = global::OPERATION_ENABLE::INFO;
     match mask {
         task::MASK_CONVOLUTION => Ok(()),
@@ -260,4 +260,9 @@ fn check_mask(mask: u32) -> Result<(), FaultKind> {
         )),
         _ => Err(broken(register, "mask", mask, rules::ENABLE_MASK)),
     }
+}
+
+/// What the stages of a task make of its registers, without memory.
+pub(crate) fn check_stages(view: &View<'_>, _mask: u32) -> Result<(), FaultKind> {
+    conv::decode(view, 0).map(drop)
 }
