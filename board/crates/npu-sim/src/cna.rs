@@ -6,6 +6,7 @@ use crate::cbuf::{self, Banks};
 use crate::fault::FaultKind;
 use crate::file::{View, broken};
 use crate::rules;
+use crate::tile::{Cube, Precision};
 
 /// The loader's side of a convolution task.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Convolution {
     pub(crate) weight_reuse: bool,
     /// Rows that must be resident before the array starts.
     pub(crate) grains: usize,
+    /// What comes out.
+    pub(crate) cube: Cube,
 }
 
 impl Convolution {
@@ -57,6 +60,15 @@ impl Convolution {
             data_reuse: view.get(cna::CBUF_CON0::DATA_REUSE) == 1,
             weight_reuse: view.get(cna::CBUF_CON0::WEIGHT_REUSE) == 1,
             grains,
+            cube: Cube {
+                width,
+                height,
+                channels: kernels,
+                real_channels: kernels,
+                precision: Precision::Int8,
+                depthwise: false,
+                sums: view.get(npu_regs::cmac::MISC_CFG::QD_EN) == 1,
+            },
         })
     }
 }

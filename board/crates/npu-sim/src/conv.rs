@@ -1,7 +1,8 @@
-//! One convolution task from decoded registers to memory: load features, stream weights through the array, write.
+//! One convolution task from decoded registers to accumulators: load features, stream weights through the array, hand
+//! tiles to the DPU.
 //!
 //! Weights are pinned and read in place, a range of kernel groups at a time, and every pin is dropped before its
-//! results are written. Memory that lends no views is read one group at a time.
+//! results are handed on. Memory that lends no views is read one group at a time.
 
 use alloc::vec::Vec;
 
@@ -11,14 +12,15 @@ use npu_regs::Block;
 use crate::array;
 use crate::cbuf::{self, Cbuf};
 use crate::cna::Convolution;
-use crate::dpu::Output;
+use crate::dpu::{Output, OutputWriter};
 use crate::fault::FaultKind;
 use crate::file::View;
 use crate::mac::matmul_native;
 use crate::rules;
+use crate::tile::{Tile, TileSink, Values};
 use crate::timing::TaskShape;
 
-/// Results are computed at most this many bytes ahead of their write.
+/// Results are computed at most this many bytes ahead of the DPU.
 const RESULT_BYTES: usize = 4 << 20;
 
 /// Buffers that outlive a task, so that running one allocates nothing in the steady state.
@@ -66,11 +68,18 @@ pub(crate) fn run(
         load_features(&task, memory, cbuf).map_err(dma(Block::Cna, "feature"))?;
         feature_bytes = (task.pixels() * task.channels) as u64;
     }
-    stream(&task, &output, memory, &cbuf.features, scratch)?;
+    let Scratch {
+        results,
+        bytes,
+        weights,
+    } = scratch;
+    let mut sink = OutputWriter { output, memory, bytes };
+    stream(&task, memory, &cbuf.features, results, weights, &mut sink)?;
+    sink.finish(memory)?;
     cbuf.remember(&task);
     let resident = task.grains.min(task.height) * task.width * task.channels;
     Ok(TaskShape {
-        outputs: task.pixels() as u64,
+        outputs: task.cube.pixels() as u64,
         taps: 1,
         channels: task.channels as u64,
         kernels: task.kernels as u64,
@@ -137,23 +146,50 @@ fn load_features(task: &Convolution, memory: &dyn DmaMem, cbuf: &mut Cbuf) -> Re
 
 fn stream(
     task: &Convolution,
-    output: &Output,
     memory: &dyn DmaMem,
     features: &[u8],
-    scratch: &mut Scratch,
+    results: &mut Vec<i32>,
+    weights: &mut Vec<u8>,
+    sink: &mut dyn TileSink,
 ) -> Result<(), FaultKind> {
+    let pixels = task.pixels();
+    let sums = if sink.needs_sums() {
+        feature_sums(features, pixels)
+    } else {
+        Vec::new()
+    };
     let group_bytes = 16 * task.channels;
-    let most_groups = (RESULT_BYTES / (64 * task.pixels())).max(1);
+    let most_groups = (RESULT_BYTES / (64 * pixels)).max(1);
     let groups = task.kernels / 16;
     let mut group = 0;
     while group < groups {
         let wanted = most_groups.min(groups - group);
         let address = offset(task.weight_address, group * group_bytes, false).map_err(dma(Block::Cna, "weight"))?;
-        let done = multiply(task, memory, address, wanted, features, scratch).map_err(dma(Block::Cna, "weight"))?;
-        write(task, output, memory, group, done, scratch).map_err(dma(Block::Dpu, "output"))?;
+        let done =
+            multiply(task, memory, address, wanted, features, results, weights).map_err(dma(Block::Cna, "weight"))?;
+        sink.take(&Tile {
+            first_channel: group * 16,
+            channels: done * 16,
+            first_pixel: 0,
+            pixels,
+            values: Values::Int(results),
+            feature_sums: &sums,
+        })?;
         group += done;
     }
     Ok(())
+}
+
+/// Sum of each pixel's channels.
+fn feature_sums(features: &[u8], pixels: usize) -> Vec<i32> {
+    let pitch = pixels.div_ceil(4) * 4;
+    let mut sums = alloc::vec![0; pixels];
+    for surface in features.chunks_exact(pitch * 8) {
+        for (sum, atom) in sums.iter_mut().zip(surface.chunks_exact(8)) {
+            *sum += atom.iter().map(|&value| i32::from(value as i8)).sum::<i32>();
+        }
+    }
+    sums
 }
 
 /// Multiplies as many of `wanted` kernel groups as lie in one run of memory and says how many those were.
@@ -163,11 +199,11 @@ fn multiply(
     address: u32,
     wanted: usize,
     features: &[u8],
-    scratch: &mut Scratch,
+    results: &mut Vec<i32>,
+    weights: &mut Vec<u8>,
 ) -> Result<usize, DmaFault> {
     let group_bytes = 16 * task.channels;
     let (m, k) = (task.pixels(), task.channels);
-    let Scratch { results, weights, .. } = scratch;
     results.resize(wanted * 16 * m, 0);
     if let Some(view) = memory.pin(address, wanted * group_bytes)? {
         let groups = view.bytes().len() / group_bytes;
@@ -183,31 +219,4 @@ fn multiply(
     results.truncate(16 * m);
     matmul_native(features, weights, m, k, 16, results);
     Ok(1)
-}
-
-fn write(
-    task: &Convolution,
-    output: &Output,
-    memory: &dyn DmaMem,
-    first_group: usize,
-    groups: usize,
-    scratch: &mut Scratch,
-) -> Result<(), DmaFault> {
-    let surface_values = 4 * task.pixels();
-    let first_surface = first_group * 4;
-    let together = output.surface_bytes == surface_values * 4;
-    let run = if together { groups * 4 } else { 1 };
-    for (index, values) in scratch.results.chunks_exact(surface_values * run).enumerate() {
-        scratch.bytes.clear();
-        scratch
-            .bytes
-            .extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        let address = offset(
-            output.address,
-            (first_surface + index * run) * output.surface_bytes,
-            true,
-        )?;
-        memory.write(address, &scratch.bytes)?;
-    }
-    Ok(())
 }

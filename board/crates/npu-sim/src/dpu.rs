@@ -1,12 +1,16 @@
 //! The DPU of a task: pipeline stages and output writer, checked. Knows the bypassed pipeline with int32 results in
 //! 16-byte surfaces (sheet §2.7, §4.4); every active stage is refused by name.
 
+use alloc::vec::Vec;
+
+use npu_device::{DmaFault, DmaMem};
 use npu_regs::{Block, Register, dpu};
 
 use crate::cna::Convolution;
 use crate::fault::FaultKind;
 use crate::file::{View, broken};
 use crate::rules;
+use crate::tile::{Tile, TileSink, Values};
 
 /// Where results go: surfaces of four int32 channels.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +18,66 @@ pub(crate) struct Output {
     pub(crate) address: u32,
     /// Bytes between surfaces.
     pub(crate) surface_bytes: usize,
+    /// Pixels of a surface.
+    pixels: usize,
+}
+
+/// Copies int32 results to their surfaces.
+pub(crate) struct OutputWriter<'a> {
+    pub(crate) output: Output,
+    pub(crate) memory: &'a dyn DmaMem,
+    /// Reused between tasks.
+    pub(crate) bytes: &'a mut Vec<u8>,
+}
+
+impl OutputWriter<'_> {
+    fn write(&mut self, at: usize, values: &[i32]) -> Result<(), DmaFault> {
+        let base = self.output.address;
+        let address = u32::try_from(at)
+            .ok()
+            .and_then(|at| base.checked_add(at))
+            .ok_or(DmaFault {
+                address: base,
+                write: true,
+            })?;
+        self.bytes.clear();
+        self.bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        self.memory.write(address, self.bytes)
+    }
+}
+
+impl TileSink for OutputWriter<'_> {
+    fn needs_sums(&self) -> bool {
+        false
+    }
+
+    fn take(&mut self, tile: &Tile<'_>) -> Result<(), FaultKind> {
+        // Results without a stage before them are integers: `decode` checked the precision.
+        #[allow(irrefutable_let_patterns)]
+        let Values::Int(values) = tile.values else {
+            return Ok(());
+        };
+        let Output {
+            surface_bytes, pixels, ..
+        } = self.output;
+        let first = tile.first_channel / 4 * surface_bytes + tile.first_pixel * 16;
+        // Whole surfaces without a gap are one run of memory.
+        let together = tile.pixels == pixels && surface_bytes == 16 * pixels;
+        let run = if together { values.len() } else { 4 * tile.pixels };
+        for (surface, values) in values.chunks_exact(run.max(1)).enumerate() {
+            self.write(first + surface * surface_bytes, values)
+                .map_err(|fault| FaultKind::Dma {
+                    block: Block::Dpu,
+                    what: "output",
+                    fault,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _memory: &dyn DmaMem) -> Result<(), FaultKind> {
+        Ok(())
+    }
 }
 
 impl Output {
@@ -22,27 +86,27 @@ impl Output {
         use dpu::{DATA_CUBE_CHANNEL, DATA_CUBE_HEIGHT, DATA_CUBE_WIDTH};
         view.held(
             DATA_CUBE_WIDTH::WIDTH,
-            |v| v as usize + 1 == task.width,
+            |v| v as usize + 1 == task.cube.width,
             rules::OUTPUT_SIZE,
         )?;
         view.held(
             DATA_CUBE_HEIGHT::HEIGHT,
-            |v| v as usize + 1 == task.height,
+            |v| v as usize + 1 == task.cube.height,
             rules::OUTPUT_SIZE,
         )?;
         view.only(DATA_CUBE_HEIGHT::MINMAX_CTL, 0, "no minimum or maximum search (0)")?;
         view.held(
             DATA_CUBE_CHANNEL::CHANNEL,
-            |v| v as usize + 1 == task.kernels,
+            |v| v as usize + 1 == task.cube.channels,
             rules::OUTPUT_CHANNELS,
         )?;
         view.held(
             DATA_CUBE_CHANNEL::ORIG_CHANNEL,
-            |v| v as usize + 1 == task.kernels,
+            |v| v as usize + 1 == task.cube.channels,
             rules::OUTPUT_CHANNELS,
         )?;
         let stride = view.raw::<dpu::DST_SURF_STRIDE>();
-        if (stride as usize) < 16 * task.pixels() {
+        if (stride as usize) < 16 * task.cube.pixels() {
             return Err(broken(
                 dpu::DST_SURF_STRIDE::INFO,
                 "DST_SURF_STRIDE",
@@ -58,12 +122,13 @@ impl Output {
         Ok(Self {
             address,
             surface_bytes: stride as usize,
+            pixels: task.cube.pixels(),
         })
     }
 
     /// Bytes from the first to the last written one.
     pub(crate) fn span(&self, task: &Convolution) -> u64 {
-        ((task.kernels / 4 - 1) * self.surface_bytes + 16 * task.pixels()) as u64
+        ((task.cube.channels / 4 - 1) * self.surface_bytes + 16 * task.cube.pixels()) as u64
     }
 }
 

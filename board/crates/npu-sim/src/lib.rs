@@ -35,6 +35,7 @@ mod params;
 mod pc;
 mod pmu;
 mod rules;
+mod tile;
 pub mod timing;
 
 pub use board::{SimBoard, SimConfig, Stepping};
