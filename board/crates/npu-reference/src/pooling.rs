@@ -1,0 +1,108 @@
+//! Pooling (§2.9, §12.18).
+
+use crate::{Map, Ties, shift_right};
+
+/// What a window becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// The largest value, padding included.
+    Max,
+    /// The smallest value, padding included.
+    Min,
+    /// The sum times both reciprocals, each product rounded `>> 16`: divided by the full window, padding included.
+    Average {
+        /// 65536 / window width, as programmed.
+        reciprocal_width: i64,
+        /// 65536 / window height, as programmed.
+        reciprocal_height: i64,
+    },
+}
+
+/// How windows move. Windows must cover the padded input exactly: `(size + pads − window) mod stride = 0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Rows and columns of a window.
+    pub size: (usize, usize),
+    /// Rows and columns between windows.
+    pub stride: (usize, usize),
+    /// Padding above and to the left.
+    pub before: (usize, usize),
+    /// Padding below and to the right.
+    pub after: (usize, usize),
+}
+
+impl Window {
+    /// Output rows and columns, or `None` when windows do not cover the padded input exactly.
+    pub fn output(&self, height: usize, width: usize) -> Option<(usize, usize)> {
+        let along = |size: usize, pads: usize, window: usize, stride: usize| {
+            let travel = (size + pads).checked_sub(window)?;
+            (travel % stride == 0).then_some(travel / stride + 1)
+        };
+        let rows = along(height, self.before.0 + self.after.0, self.size.0, self.stride.0)?;
+        let columns = along(width, self.before.1 + self.after.1, self.size.1, self.stride.1)?;
+        Some((rows, columns))
+    }
+}
+
+/// Pools every channel of an int8 map. `pad` is the programmed pad value, 19 bits signed.
+///
+/// # Panics
+/// When the windows do not cover the input exactly.
+pub fn pool(input: &Map<i8>, window: Window, pool: Pool, pad: i32) -> Map<i8> {
+    let (rows, columns) = window
+        .output(input.height, input.width)
+        .expect("windows cover the input");
+    let wide = input.map(i32::from);
+    Map::from_fn(input.channels, rows, columns, |channel, row, column| {
+        let values = (0..window.size.0 * window.size.1).map(|tap| {
+            let y = (row * window.stride.0 + tap / window.size.1) as i64 - window.before.0 as i64;
+            let x = (column * window.stride.1 + tap % window.size.1) as i64 - window.before.1 as i64;
+            i64::from(wide.padded(channel, y, x, pad))
+        });
+        let result = match pool {
+            Pool::Max => values.max().unwrap_or(0),
+            Pool::Min => values.min().unwrap_or(0),
+            Pool::Average {
+                reciprocal_width,
+                reciprocal_height,
+            } => {
+                let narrow = shift_right(values.sum::<i64>() * reciprocal_width, 16, Ties::Away);
+                shift_right(narrow * reciprocal_height, 16, Ties::Away)
+            }
+        };
+        result.clamp(-128, 127) as i8
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: Window = Window {
+        size: (2, 2),
+        stride: (1, 2),
+        before: (0, 1),
+        after: (1, 1),
+    };
+
+    #[test]
+    fn windows_see_the_pad_value_on_every_side() {
+        let input = Map::from_fn(1, 2, 2, |_, y, x| [[-7, 3], [4, -2]][y][x]);
+        let pooled = |what, pad| pool(&input, TWO, what, pad).values;
+        assert_eq!(pooled(Pool::Max, -128), [4, 3, 4, -2]);
+        assert_eq!(pooled(Pool::Min, 127), [-7, -2, 4, -2]);
+        let average = Pool::Average {
+            reciprocal_width: 32768,
+            reciprocal_height: 32768,
+        };
+        // (-7 + 4) / 2 = -1.5 away to -2, then / 2 = -1; (3 - 2) / 2 away to 1, then 0.5 away to 1.
+        assert_eq!(pooled(average, 0), [-1, 1, 1, -1]);
+    }
+
+    #[test]
+    fn windows_that_leave_a_rest_have_no_output() {
+        assert_eq!(TWO.output(2, 2), Some((2, 2)));
+        assert_eq!(TWO.output(2, 3), None);
+        assert_eq!(TWO.output(0, 2), None);
+    }
+}
