@@ -11,9 +11,12 @@ export interface CellRecord {
   executionCount: number | null;
   /** ISO times by message, as JupyterLab stores them in `metadata.execution`. */
   readonly execution: Record<string, string>;
+  /** Settles when the kernel has begun the cell: an interrupt sent earlier could overtake the request and hit nothing. */
+  readonly begun: Promise<void>;
 }
 
 interface Running extends CellRecord {
+  readonly begin: () => void;
   /** `clear_output` with `wait`: the next output replaces what is there. */
   clearNext: boolean;
 }
@@ -25,7 +28,11 @@ export class Recorder {
 
   /** Starts a record for the cell that the message executes. */
   begin(messageId: string): CellRecord {
-    const record: Running = { outputs: [], executionCount: null, execution: {}, clearNext: false };
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const record: Running = { outputs: [], executionCount: null, execution: {}, begun, begin, clearNext: false };
     this.#cells.set(messageId, record);
     return record;
   }
@@ -43,6 +50,7 @@ export class Recorder {
       case 'execute_input':
         cell.execution['iopub.execute_input'] = header.date;
         cell.executionCount = content.execution_count as number;
+        cell.begin();
         break;
       case 'clear_output':
         if (content.wait === true) cell.clearNext = true;

@@ -150,7 +150,7 @@ async function runCell(
   let interrupt = (): void => {};
   const stuck = new Promise<never>((_, reject) => {
     interrupt = () => {
-      void client.interrupt().catch(() => {});
+      void record.begun.then(() => client.interrupt()).catch(() => {});
       const error = new RunnerError('runner.cell-stuck', `the cell did not stop within ${graceMs} ms`);
       timer = setTimeout(() => reject(error), graceMs);
     };
