@@ -44,5 +44,5 @@ pub use clock::VirtualClock;
 pub use fault::{Fault, FaultKind, Rule};
 pub use memory::{BASE as MEMORY_BASE, HostMemory};
 pub use npu::{Kick, Npu, Progress};
-pub use params::{Parameter, TimingParameters};
+pub use params::{Basis, Parameter, TimingParameters};
 pub use pmu::Pmu;

@@ -2,7 +2,7 @@
 //!
 //! The interrupt handler is the driver's own, called by the simulator as a kernel would call it.
 
-use npu_sim::{SimBoard, SimConfig};
+use npu_sim::{Basis, Parameter as Row, SimBoard, SimConfig};
 use rknpu_driver::{Options, RK3568, RknpuDriver};
 
 use link::message::sys::Parameter;
@@ -17,11 +17,7 @@ pub fn backend() -> Result<Backend, Failure> {
         name: row.name.into(),
         value: row.value,
         unit: row.unit.into(),
-        source: if row.fitted {
-            row.source.into()
-        } else {
-            format!("unfitted; {}", row.source)
-        },
+        source: source(&row),
     });
     let parameters = parameters.collect();
     let board = SimBoard::new(config)?;
@@ -32,4 +28,20 @@ pub fn backend() -> Result<Backend, Failure> {
         driver_version: format!("rknpu-driver {}", env!("CARGO_PKG_VERSION")),
         parameters,
     })
+}
+
+/// What stands behind a row, in words: "unfitted" where nothing was measured, and the range the value may lie in.
+fn source(row: &Row) -> String {
+    let basis = match row.basis {
+        Basis::Published => "",
+        Basis::Fitted => "fitted; ",
+        Basis::Assumed => "unfitted; ",
+    };
+    let range = if row.fast == row.slow {
+        String::new()
+    } else {
+        let (least, most) = (row.fast.min(row.slow), row.fast.max(row.slow));
+        format!(" ({least} to {most} {})", row.unit)
+    };
+    format!("{basis}{}{range}", row.source)
 }
