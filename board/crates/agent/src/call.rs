@@ -122,6 +122,7 @@ impl Call {
         }
         let meta = to_vec(&Reply {
             result: Encoded(to_vec(result)),
+            inflated_bytes: None,
         });
         match Frame::build(self.head(FrameType::Reply), &meta, body) {
             Some(frame) => self.answer(frame),

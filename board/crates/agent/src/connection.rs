@@ -318,6 +318,7 @@ impl Reader {
             ticks_hz: agent.ticks_hz,
             capabilities: CAPABILITIES.iter().map(|name| (*name).into()).collect(),
             grace_ms: agent.grace_ms,
+            read_only: None,
         };
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for position in streams {

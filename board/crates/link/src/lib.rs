@@ -12,15 +12,18 @@
 extern crate alloc;
 
 pub mod cbor;
+pub mod deflate;
 pub mod deframe;
 pub mod frame;
 pub mod limits;
 pub mod message;
 pub mod method;
+pub mod secure;
 pub mod session;
 pub mod trace;
+pub mod uart;
 
 pub use deframe::{DeframeError, Deframer};
 pub use frame::{Flags, Frame, FrameError, FrameType, FrameView, HEADER_BYTES};
 pub use message::call::{ErrorCode, FieldValue};
-pub use method::{Method, Retry};
+pub use method::{Access, Method, Retry};

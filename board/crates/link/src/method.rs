@@ -11,6 +11,20 @@ pub enum Retry {
     Once,
 }
 
+/// What a method does to the board: a read-only key may call what reads, a session without the lease that another one
+/// holds all but what changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Changes nothing.
+    Reads,
+    /// Gives back what the session has.
+    GivesBack,
+    /// Asks for the lease.
+    Leases,
+    /// Changes the board's state.
+    Changes,
+}
+
 macro_rules! methods {
     ($($variant:ident = $number:literal, $name:literal, $retry:ident, $doc:literal;)+) => {
         /// Every method of protocol 1.
@@ -43,6 +57,12 @@ macro_rules! methods {
 methods! {
     SysInfo = 0x0001, "sys.info", Pure, "What the board is.";
     SysDevices = 0x0002, "sys.devices", Pure, "Devices the agent knows.";
+    SysEcho = 0x0003, "sys.echo", Pure, "Tests the line: takes a pattern, sends one.";
+    SysLink = 0x0004, "sys.link", Pure, "Counts of the connection.";
+    LeaseAcquire = 0x0008, "lease.acquire", Once, "Waits for the lease.";
+    LeaseRelease = 0x0009, "lease.release", Idempotent, "Gives it back.";
+    LeaseTake = 0x000a, "lease.take", Once, "Takes it by force.";
+    LeaseState = 0x000b, "lease.state", Pure, "Who holds it.";
     MemAlloc = 0x0010, "mem.alloc", Once, "Allocates device memory.";
     MemFree = 0x0011, "mem.free", Once, "Frees it.";
     MemWrite = 0x0012, "mem.write", Idempotent, "Host bytes into a buffer.";
@@ -57,6 +77,11 @@ methods! {
     BlobPut = 0x0032, "blob.put", Idempotent, "One verified chunk.";
     BlobCommit = 0x0033, "blob.commit", Idempotent, "Closes an upload.";
     BlobList = 0x0034, "blob.list", Pure, "What the store holds.";
+    BlobPin = 0x0035, "blob.pin", Idempotent, "Keeps a blob from being collected.";
+    BlobRemove = 0x0036, "blob.remove", Idempotent, "Removes a blob.";
+    BlobGc = 0x0037, "blob.gc", Idempotent, "Removes what was longest unused.";
+    BlobImport = 0x0038, "blob.import", Idempotent, "Takes a file of the board into the store.";
+    BlobImportable = 0x0039, "blob.importable", Pure, "Files that can be imported.";
     ModelLoad = 0x0040, "model.load", Once, "Maps and loads a model.";
     ModelUnload = 0x0041, "model.unload", Once, "Gives it back.";
     ModelOperators = 0x0042, "model.operators", Pure, "Operators of a model, in order.";
@@ -74,6 +99,21 @@ methods! {
 impl Method {
     /// True where ITEMs and END come before the answer.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ModelLoad | Self::ModelOperators | Self::InferGenerate)
+        matches!(
+            self,
+            Self::ModelLoad | Self::ModelOperators | Self::InferGenerate | Self::BlobImport
+        )
+    }
+
+    /// What the method does to the board.
+    pub const fn access(self) -> Access {
+        match self {
+            Self::MemFree | Self::ModelUnload | Self::InferClose | Self::LeaseRelease => Access::GivesBack,
+            Self::LeaseAcquire | Self::LeaseTake => Access::Leases,
+            _ => match self.retry() {
+                Retry::Pure => Access::Reads,
+                Retry::Idempotent | Retry::Once => Access::Changes,
+            },
+        }
     }
 }

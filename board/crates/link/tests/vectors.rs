@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use link::frame::{FrameType, FrameView};
-use link::message::{blob, call, hello, infer, mem, model, stream, sys, task};
+use link::message::{blob, call, hello, infer, lease, mem, model, stream, sys, task};
 use link::{Frame, Method, cbor};
 use serde_json::Value;
 use support::{Case, as_json, cases, unhex};
@@ -75,20 +75,24 @@ fn recode(view: &FrameView) -> Vec<u8> {
             cbor::to_vec(&call::Call {
                 args,
                 deadline_ms: parsed.deadline_ms,
+                inflated_bytes: parsed.inflated_bytes,
             })
         }
         FrameType::Reply => recode_reply(method.unwrap(), view.meta),
         FrameType::Fail => again::<call::Fail>(view.meta),
         FrameType::Item => match method.unwrap() {
-            Method::ModelLoad => again::<stream::Item<model::LoadProgress>>(view.meta),
+            Method::ModelLoad | Method::BlobImport => again::<stream::Item<model::LoadProgress>>(view.meta),
             Method::ModelOperators => again::<stream::Item<Vec<model::Operator>>>(view.meta),
             _ => again::<stream::Item<infer::GeneratedToken>>(view.meta),
         },
         FrameType::End => again::<stream::End>(view.meta),
-        FrameType::Event if view.head.method == stream::TOPIC_LOG => {
-            again::<stream::Event<stream::LogEvent>>(view.meta)
-        }
-        FrameType::Event => again::<stream::Event<stream::DeviceStateEvent>>(view.meta),
+        FrameType::Event => match view.head.method {
+            stream::TOPIC_LOG => again::<stream::Event<stream::LogEvent>>(view.meta),
+            stream::TOPIC_LEASE => again::<stream::Event<lease::LeaseEvent>>(view.meta),
+            stream::TOPIC_CONSOLE => again::<stream::Event<stream::ConsoleEvent>>(view.meta),
+            stream::TOPIC_PROGRESS => again::<stream::Event<stream::ProgressEvent>>(view.meta),
+            _ => again::<stream::Event<stream::DeviceStateEvent>>(view.meta),
+        },
         FrameType::Cancel => again::<cbor::Nothing>(view.meta),
         FrameType::Credit => again::<stream::Credit>(view.meta),
         FrameType::Ping => again::<hello::Ping>(view.meta),
@@ -99,7 +103,18 @@ fn recode(view: &FrameView) -> Vec<u8> {
 
 fn recode_args(method: Method, args: &[u8]) -> Vec<u8> {
     match method {
-        Method::SysInfo | Method::SysDevices | Method::BlobList => again::<cbor::Nothing>(args),
+        Method::SysInfo
+        | Method::SysDevices
+        | Method::SysLink
+        | Method::LeaseRelease
+        | Method::LeaseState
+        | Method::BlobList
+        | Method::BlobImportable => again::<cbor::Nothing>(args),
+        Method::SysEcho => again::<sys::EchoArgs>(args),
+        Method::LeaseAcquire | Method::LeaseTake => again::<lease::LeaseArgs>(args),
+        Method::BlobPin => again::<blob::PinArgs>(args),
+        Method::BlobGc => again::<blob::GcArgs>(args),
+        Method::BlobImport => again::<blob::ImportArgs>(args),
         Method::MemAlloc => again::<mem::Alloc>(args),
         Method::MemWrite => again::<mem::WriteArgs>(args),
         Method::MemRead | Method::MemDigest => again::<mem::RangeArgs>(args),
@@ -109,7 +124,7 @@ fn recode_args(method: Method, args: &[u8]) -> Vec<u8> {
         Method::BlobHas => again::<blob::HasArgs>(args),
         Method::BlobBegin => again::<blob::BeginArgs>(args),
         Method::BlobPut => again::<blob::PutArgs>(args),
-        Method::BlobCommit | Method::ModelLoad => again::<mem::OneDigest>(args),
+        Method::BlobCommit | Method::BlobRemove | Method::ModelLoad => again::<mem::OneDigest>(args),
         Method::InferOpen => again::<infer::OpenArgs>(args),
         Method::InferStep => again::<infer::StepArgs>(args),
         Method::InferGenerate => again::<infer::GenerateArgs>(args),
@@ -127,7 +142,12 @@ fn recode_reply(method: Method, meta: &[u8]) -> Vec<u8> {
         Method::SysDevices => again::<call::Reply<Vec<sys::Device>>>(meta),
         Method::MemAlloc | Method::TaskSubmit => again::<call::Reply<call::OneHandle>>(meta),
         Method::MemSummary => again::<call::Reply<mem::Summary>>(meta),
-        Method::MemDigest => again::<call::Reply<mem::OneDigest>>(meta),
+        Method::MemDigest | Method::SysEcho => again::<call::Reply<mem::OneDigest>>(meta),
+        Method::SysLink => again::<call::Reply<sys::LinkCounts>>(meta),
+        Method::LeaseAcquire | Method::LeaseTake | Method::LeaseState => again::<call::Reply<lease::LeaseState>>(meta),
+        Method::BlobGc => again::<call::Reply<blob::GcResult>>(meta),
+        Method::BlobImport => again::<call::Reply<blob::ImportResult>>(meta),
+        Method::BlobImportable => again::<call::Reply<blob::ImportableResult>>(meta),
         Method::TaskWait => again::<call::Reply<task::JobReport>>(meta),
         Method::BlobHas => again::<call::Reply<blob::HasResult>>(meta),
         Method::BlobBegin => again::<call::Reply<blob::BeginResult>>(meta),

@@ -83,6 +83,7 @@ pub fn list(request: Request) -> Result<(), Failure> {
             digest: blob.id.into(),
             size_bytes: blob.size_bytes,
             pins: blob.pins,
+            pinned: None,
         };
         let blobs = blobs.iter().map(entry).collect();
         call.reply(

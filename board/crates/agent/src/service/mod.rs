@@ -130,5 +130,19 @@ fn serve(method: Method, request: Request) -> Result<(), Failure> {
         Method::InferSnapshot => infer::snapshot(request),
         Method::InferRewind => infer::rewind(request),
         Method::InferClose => infer::close(request),
+        Method::SysEcho
+        | Method::SysLink
+        | Method::LeaseAcquire
+        | Method::LeaseRelease
+        | Method::LeaseTake
+        | Method::LeaseState
+        | Method::BlobPin
+        | Method::BlobRemove
+        | Method::BlobGc
+        | Method::BlobImport
+        | Method::BlobImportable => Err(Failure::new(
+            ErrorCode::Unsupported,
+            format!("this agent has no {}", method.name()),
+        )),
     }
 }

@@ -161,6 +161,7 @@ impl Peer {
             ticks_hz: 0,
             capabilities: Vec::new(),
             grace_ms: 0,
+            read_only: None,
         };
         Self {
             stream,
@@ -180,6 +181,7 @@ impl Peer {
             wall_us: 0,
             token: token.map(Into::into),
             streams: (!streams.is_empty()).then(|| streams.to_vec()),
+            capabilities: None,
         };
         peer.send(&frame(FrameType::Hello, 0, 0, &to_vec(&hello), &[]));
         peer.hello = from_slice(peer.receive().unwrap().view().meta).unwrap();
@@ -224,6 +226,7 @@ impl Peer {
         let meta = to_vec(&Call {
             args: Encoded(to_vec(args)),
             deadline_ms,
+            inflated_bytes: None,
         });
         self.send(&frame(FrameType::Call, method as u16, id, &meta, body));
     }

@@ -1,5 +1,6 @@
 //! blob.*: content-addressed files in chunks.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -91,4 +92,82 @@ pub struct BlobEntry {
     /// Loaded models that use it.
     #[n(2)]
     pub pins: u32,
+    /// True where blob.pin keeps it.
+    #[n(3)]
+    pub pinned: Option<bool>,
+}
+
+/// blob.pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PinArgs {
+    /// The blob.
+    #[n(0)]
+    pub digest: Digest,
+    /// Keep it, or let it go.
+    #[n(1)]
+    pub pinned: bool,
+}
+
+/// blob.gc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GcArgs {
+    /// Bytes of the quota that shall be free.
+    #[n(0)]
+    pub free_bytes: u64,
+}
+
+/// Answer of blob.gc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GcResult {
+    /// Bytes of the blobs removed, those longest unused first.
+    #[n(0)]
+    pub freed_bytes: u64,
+    /// What the store holds now.
+    #[n(1)]
+    pub used_bytes: u64,
+}
+
+/// blob.import.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ImportArgs {
+    /// Name of a file of the agent's import folder; no path.
+    #[n(0)]
+    pub name: String,
+}
+
+/// Answer of blob.import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ImportResult {
+    /// The blob it became.
+    #[n(0)]
+    pub digest: Digest,
+    /// Its size.
+    #[n(1)]
+    pub size_bytes: u64,
+}
+
+/// Answer of blob.importable.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ImportableResult {
+    /// Files of the import folder by name.
+    #[n(0)]
+    pub files: Vec<ImportableFile>,
+}
+
+/// One file that blob.import would take.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ImportableFile {
+    /// Its name.
+    #[n(0)]
+    pub name: String,
+    /// Its size.
+    #[n(1)]
+    pub size_bytes: u64,
 }

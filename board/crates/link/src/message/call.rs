@@ -18,6 +18,9 @@ pub struct Call<A> {
     /// Deadline in ms.
     #[n(1)]
     pub deadline_ms: Option<u64>,
+    /// Size of the body before it was deflated; where the frame has the flag `compressed`.
+    #[n(2)]
+    pub inflated_bytes: Option<u64>,
 }
 
 /// CALL as its receiver takes it apart: the arguments stay encoded until the method is known.
@@ -27,6 +30,8 @@ pub struct CallView<'a> {
     pub args: &'a [u8],
     /// Deadline in ms.
     pub deadline_ms: Option<u64>,
+    /// Size of the body before it was deflated.
+    pub inflated_bytes: Option<u64>,
 }
 
 impl<'a> CallView<'a> {
@@ -34,17 +39,17 @@ impl<'a> CallView<'a> {
     pub fn parse(meta: &'a [u8]) -> Result<Self, decode::Error> {
         let mut d = Decoder::new(meta);
         let pairs = d.map()?.ok_or(decode::Error::message("a map of unknown length"))?;
-        let (mut args, mut deadline_ms) = (None, None);
+        let (mut args, mut deadline_ms, mut inflated_bytes) = (None, None, None);
         for _ in 0..pairs {
             let key = d.u64()?;
             let at = d.position();
-            if key == 1 {
-                deadline_ms = Some(d.u64()?);
-            } else {
-                d.skip()?;
-                if key == 0 {
-                    args = meta.get(at..d.position());
-                }
+            match key {
+                1 => deadline_ms = Some(d.u64()?),
+                2 => inflated_bytes = Some(d.u64()?),
+                _ => d.skip()?,
+            }
+            if key == 0 {
+                args = meta.get(at..d.position());
             }
         }
         if d.position() != meta.len() {
@@ -53,6 +58,7 @@ impl<'a> CallView<'a> {
         Ok(Self {
             args: args.ok_or(decode::Error::message("a call without arguments"))?,
             deadline_ms,
+            inflated_bytes,
         })
     }
 }
@@ -64,6 +70,18 @@ pub struct Reply<R> {
     /// Result of the method.
     #[n(0)]
     pub result: R,
+    /// Size of the body before it was deflated; where the frame has the flag `compressed`.
+    #[n(1)]
+    pub inflated_bytes: Option<u64>,
+}
+
+/// What of a REPLY says how large its body is, whatever its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
+#[cbor(map)]
+pub struct ReplySize {
+    /// Size of the body before it was deflated.
+    #[n(1)]
+    pub inflated_bytes: Option<u64>,
 }
 
 /// FAIL.

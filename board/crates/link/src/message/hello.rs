@@ -27,6 +27,9 @@ pub struct HelloHost {
     /// Streams to go on with.
     #[n(5)]
     pub streams: Option<Vec<StreamPosition>>,
+    /// Capabilities of the host, for example "body.deflate".
+    #[n(6)]
+    pub capabilities: Option<Vec<String>>,
 }
 
 /// Where a resumed stream goes on.
@@ -75,6 +78,9 @@ pub struct HelloBoard {
     /// Grace time in ms.
     #[n(9)]
     pub grace_ms: u64,
+    /// True where the key in use only reads; absent where it may do all.
+    #[n(10)]
+    pub read_only: Option<bool>,
 }
 
 /// What one session may do at most.

@@ -4,6 +4,7 @@ pub mod blob;
 pub mod call;
 pub mod hello;
 pub mod infer;
+pub mod lease;
 pub mod mem;
 pub mod model;
 pub mod stream;

@@ -53,6 +53,37 @@ pub const TOPIC_LOG: u16 = 0x8001;
 /// Topic of [`DeviceStateEvent`].
 pub const TOPIC_DEVICE_STATE: u16 = 0x8002;
 
+/// Topic of [`super::lease::LeaseEvent`].
+pub const TOPIC_LEASE: u16 = 0x8003;
+/// Topic of [`ConsoleEvent`].
+pub const TOPIC_CONSOLE: u16 = 0x8004;
+/// Topic of [`ProgressEvent`].
+pub const TOPIC_PROGRESS: u16 = 0x8005;
+
+/// Text that something else wrote on the serial line.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ConsoleEvent {
+    /// The text.
+    #[n(0)]
+    pub text: String,
+}
+
+/// How far a long call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ProgressEvent {
+    /// The call.
+    #[n(0)]
+    pub call_id: u32,
+    /// Bytes done.
+    #[n(1)]
+    pub done_bytes: u64,
+    /// Bytes in all.
+    #[n(2)]
+    pub total_bytes: u64,
+}
+
 /// A line of the agent's log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -86,3 +86,52 @@ pub struct Device {
     #[n(2)]
     pub irq: Nullable<u32>,
 }
+
+/// sys.echo: the body is the pattern that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct EchoArgs {
+    /// Size of the pattern wanted back: its byte i is (7·i + ⌊i / 256⌋) mod 256.
+    #[n(0)]
+    pub reply_bytes: u32,
+}
+
+/// The pattern of sys.echo.
+pub fn echo_pattern(size_bytes: usize) -> Vec<u8> {
+    (0..size_bytes)
+        .map(|i| (i.wrapping_mul(7).wrapping_add(i / 256)) as u8)
+        .collect()
+}
+
+/// link-counts: the answer of sys.link, as this end of the connection sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct LinkCounts {
+    /// "tcp" or "serial".
+    #[n(0)]
+    pub transport: String,
+    /// Noise is in use.
+    #[n(1)]
+    pub secured: bool,
+    /// PDUs sent, repeats included (0 on TCP, as all further numbers).
+    #[n(2)]
+    pub sent_pdus: u64,
+    /// PDUs sent again.
+    #[n(3)]
+    pub repeated_pdus: u64,
+    /// PDUs whose sum was right.
+    #[n(4)]
+    pub received_pdus: u64,
+    /// Segments that were neither a PDU nor text.
+    #[n(5)]
+    pub damaged_segments: u64,
+    /// Payload of the next PDU, bytes.
+    #[n(6)]
+    pub payload_bytes: u32,
+    /// Payload bytes that may be in flight.
+    #[n(7)]
+    pub window_bytes: u32,
+    /// Smoothed round trip, µs.
+    #[n(8)]
+    pub round_trip_us: Nullable<u64>,
+}

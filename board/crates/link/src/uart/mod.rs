@@ -1,0 +1,13 @@
+//! The serial line: PDUs on the wire and the machine that makes a reliable line of an unreliable one.
+//!
+//! ```text
+//!   frames ⇄ Line (epochs, ARQ) ⇄ Pdu ⇄ mask · COBS · zeros ⇄ bytes
+//! ```
+//!
+//! All of it is `(event, now) → actions`; nothing here owns a port, a timer or a random number.
+
+pub mod cobs;
+pub mod crc;
+pub mod mask;
+pub mod pdu;
+pub mod split;
