@@ -354,6 +354,11 @@ registers! { Cna:
         /// Amount.
         AMOUNT = 31:0,
     }
+    /// Converter per channel on RK3588. On RK3568 S-mesa's tasks write it (§11), the vendor's never.
+    CVT_CON5 = 0x1180, "§2.3, §11 [HW68]" {
+        /// Channels to convert.
+        PER_CHANNEL_CVT_EN = 31:0,
+    }
     /// Unnamed register that the vendor writes 0.
     REG_1210 = 0x1210, "§2.3 [V]" {
         /// Unknown; 0.

@@ -86,6 +86,8 @@ registers! { Dpu:
     DST_SURF_STRIDE = 0x4024, "§2.7 [V]" {
         /// Stride in 16-byte units.
         DST_SURF_STRIDE = 31:4,
+        /// Half a unit more: surfaces of one 8-byte pixel, as in fully-connected tasks [HW68].
+        DST_SURF_STRIDE_HALF = 3:3,
     }
     /// Output width minus one.
     DATA_CUBE_WIDTH = 0x4030, "§2.7 [V]" {
@@ -174,6 +176,22 @@ registers! { Dpu:
     BS_OW_OP = 0x4054, "§2.6, §12.14" {
         /// Factor, signed.
         OW_OP = 15:0,
+    }
+    /// Writer's channels; needed on RK3588. On RK3568 only S-mesa's tasks write it (§11), the vendor's never.
+    WDMA_SIZE_0 = 0x4058, "§2.3, §11 [HW68]" {
+        /// Format of the transpose unit.
+        TP_PRECISION = 27:27,
+        /// Size of a transposed block.
+        SIZE_C_WDMA = 26:16,
+        /// Aligned channels minus one.
+        CHANNEL_WDMA = 12:0,
+    }
+    /// Writer's size; as `WDMA_SIZE_0`.
+    WDMA_SIZE_1 = 0x405C, "§2.3, §11 [HW68]" {
+        /// Rows minus one.
+        HEIGHT_WDMA = 28:16,
+        /// Columns minus one.
+        WIDTH_WDMA = 12:0,
     }
     /// Second scale stage; 0x53 bypasses all of it.
     BN_CFG = 0x4060, "§2.3, §2.6 [V]" {
@@ -336,6 +354,8 @@ registers! { Dpu:
     SURFACE_ADD = 0x40C0, "§2.7 [V]" {
         /// Stride in 16-byte units.
         SURF_ADD = 31:4,
+        /// Half a unit more: one surface of one 8-byte pixel.
+        SURF_ADD_HALF = 3:3,
     }
     /// Unnamed register that the vendor writes 0.
     REG_40C4 = 0x40C4, "§2.3 [V]" {

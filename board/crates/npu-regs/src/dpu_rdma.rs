@@ -119,6 +119,8 @@ registers! { DpuRdma:
     EW_SURF_STRIDE = 0x5040, "§2.8" {
         /// Stride in 16-byte units.
         EW_SURF_STRIDE = 31:4,
+        /// Half a unit more: surfaces of one 8-byte pixel.
+        EW_SURF_STRIDE_HALF = 3:3,
     }
     /// Mode of the readers; burst 7 hangs the bus (erratum 5).
     FEATURE_MODE_CFG = 0x5044, "§2.3, §12.1" {
@@ -160,6 +162,8 @@ registers! { DpuRdma:
     SURF_NOTCH = 0x504C, "§2.8 [V]" {
         /// Gap in 16-byte units.
         SURF_NOTCH_ADDR = 31:4,
+        /// Half a unit more: a 7x7 map leaves 3 pixels, 24 bytes [HW68].
+        SURF_NOTCH_HALF = 3:3,
     }
     /// Padding of the main input.
     PAD_CFG = 0x5064, "appendix A" {
@@ -180,5 +184,10 @@ registers! { DpuRdma:
         B_WEIGHT = 15:8,
         /// Main.
         M_WEIGHT = 7:0,
+    }
+    /// Gap between surfaces of the element-wise operand on RK3588. On RK3568 S-mesa's tasks write 0 (§11).
+    EW_SURF_NOTCH = 0x506C, "§11 [HW68]" {
+        /// Gap in 16-byte units; 0.
+        EW_SURF_NOTCH = 31:4,
     }
 }

@@ -138,6 +138,8 @@ registers! { Ppu:
     DST_SURF_STRIDE = 0x607C, "§2.9 [V]" {
         /// Stride in 16-byte units: output pixels rounded up to 4, by 8 bytes.
         DST_SURF_STRIDE = 31:4,
+        /// Half a unit more: surfaces of one 8-byte pixel.
+        DST_SURF_STRIDE_HALF = 3:3,
     }
     /// Format, and the gap to the index surfaces: equal to the surface stride in every known task.
     DATA_FORMAT = 0x6084, "§2.9 [V]" {

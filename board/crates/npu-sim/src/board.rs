@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use npu_device::{Clock, DeviceError, DmaRange, Hardware, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait};
+use npu_device::{Clock, DeviceError, DmaMem, DmaRange, Hardware, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait};
 
 use crate::clock::VirtualClock;
 use crate::lock::Lock;
@@ -84,7 +84,8 @@ impl Kick for NextWait {
 
 struct Parts {
     npu: Arc<Npu>,
-    memory: Arc<HostMemory>,
+    memory: Arc<dyn DmaMem>,
+    range: DmaRange,
     clock: Arc<VirtualClock>,
     line: Arc<Line>,
     pmu: Pmu,
@@ -100,7 +101,14 @@ pub struct SimBoard {
 impl SimBoard {
     /// Builds a board whose NPU is powered off, as after a cold start.
     pub fn new(config: SimConfig) -> Result<Self, DeviceError> {
-        let memory = Arc::new(HostMemory::new(config.memory_bytes)?);
+        let memory = HostMemory::new(config.memory_bytes)?;
+        let range = memory.range();
+        Ok(Self::on(Arc::new(memory), range, config))
+    }
+
+    /// Builds a board on memory of the caller's, which decides what every device address means; `config.memory_bytes` is
+    /// not looked at. `range` is the part that a driver may hand out, and empty where no driver runs (a captured job).
+    pub fn on(memory: Arc<dyn DmaMem>, range: DmaRange, config: SimConfig) -> Self {
         let clock = Arc::new(VirtualClock::default());
         let line = Arc::new(Line::default());
         let kick: Option<Arc<dyn Kick>> = match config.stepping {
@@ -118,12 +126,13 @@ impl SimBoard {
         let parts = Parts {
             npu,
             memory,
+            range,
             clock,
             line,
             pmu,
             parameters: config.parameters,
         };
-        Ok(Self { parts: Arc::new(parts) })
+        Self { parts: Arc::new(parts) }
     }
 
     /// What a driver needs to run on this board.
@@ -141,7 +150,7 @@ impl SimBoard {
 
     /// The device addresses that have memory.
     pub fn memory_range(&self) -> DmaRange {
-        self.parts.memory.range()
+        self.parts.range
     }
 
     /// The model itself, for stepping it by hand.

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use npu_regs::{Block, Command, MAX_STREAM_WORDS, Register, RegisterInfo, pc};
 
-use crate::fault::FaultKind;
+use crate::fault::{FaultKind, Origin};
 use crate::file::{RegisterFile, broken};
-use crate::{pc as controller, rules};
+use crate::{rules, task};
 
 /// Something outside the sheet, and the word that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,14 @@ impl Checker {
                     }
                     _ => Err(program(rules::TAIL_ONLY)),
                 },
-                Ok(Command::Write { register, value }) => self.file.write(register, value),
+                Ok(Command::Write { register, value }) => {
+                    let origin = Origin::Word {
+                        start: 0,
+                        task: 0,
+                        index: index as u16,
+                    };
+                    self.file.write(register, value, origin)
+                }
                 Ok(Command::Enable { mask: start }) => {
                     mask = Some(start);
                     Ok(())
@@ -100,8 +107,7 @@ impl Checker {
         };
         // The file's groups follow its pointers here: a chain that is only read has no executer of its own.
         self.file.follow_pointers();
-        let stages = controller::check_mask(mask).and_then(|()| controller::check_stages(&self.file.view(), mask));
-        if let Err(kind) = stages {
+        if let Err(kind) = task::check(&self.file.view(), mask) {
             let written = |register: &RegisterInfo| {
                 let here = |&word: &u64| matches!(Command::decode(word), Ok(Command::Write { register: r, .. }) if r == register);
                 words.iter().rposition(here)

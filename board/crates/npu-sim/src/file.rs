@@ -1,13 +1,15 @@
 //! The register file: two shadow groups per executing block, a pointer that says which one is written and an executer
-//! that says which one runs (sheet §2.1, §12.2). Knows no meaning beyond that; the stages read it through [`View`].
+//! that says which one runs (sheet §2.1, §12.2). Remembers who wrote each value, so that a refusal can name the word.
+//! Knows no meaning beyond that; the stages read it through [`View`].
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 use npu_regs::{Block, Field, Register, RegisterInfo, cna, dpu};
 
-use crate::fault::FaultKind;
+use crate::fault::{FaultKind, Origin};
 use crate::rules;
+use crate::table::Tables;
+pub(crate) use crate::view::{View, broken, not_modelled};
 
 const WORDS: usize = 256;
 const S_POINTER: u32 = 0x04;
@@ -15,6 +17,7 @@ const OPERATION_ENABLE: u32 = 0x08;
 
 struct BlockFile {
     groups: [[u32; WORDS]; 2],
+    origins: [[Origin; WORDS]; 2],
     control: u32,
     pointer: usize,
     executer: usize,
@@ -34,10 +37,10 @@ impl BlockFile {
     }
 }
 
-/// All executing blocks.
+/// All executing blocks, and the activation tables, which have no shadow.
 pub(crate) struct RegisterFile {
     blocks: Box<[BlockFile; 7]>,
-    lut_access: u32,
+    tables: Tables,
 }
 
 fn slot(register: &RegisterInfo) -> Option<(usize, usize)> {
@@ -51,18 +54,24 @@ impl RegisterFile {
     pub(crate) fn new() -> Self {
         let empty = || BlockFile {
             groups: [[0; WORDS]; 2],
+            origins: [[Origin::Reset; WORDS]; 2],
             control: 0,
             pointer: 0,
             executer: 0,
         };
         Self {
             blocks: Box::new([(); 7].map(|()| empty())),
-            lut_access: 0,
+            tables: Tables::default(),
         }
     }
 
     /// Writes a register of an executing block into the pointer's group.
-    pub(crate) fn write(&mut self, register: &'static RegisterInfo, value: u32) -> Result<(), FaultKind> {
+    pub(crate) fn write(
+        &mut self,
+        register: &'static RegisterInfo,
+        value: u32,
+        origin: Origin,
+    ) -> Result<(), FaultKind> {
         let reserved = value & !register.known_bits();
         if reserved != 0 {
             return Err(not_modelled(register, "reserved bits", reserved, "reserved bits are 0"));
@@ -76,7 +85,8 @@ impl RegisterFile {
             ));
         };
         if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset || register.offset == dpu::LUT_ACCESS_DATA::INFO.offset {
-            return self.write_lut(register, value);
+            self.tables.write(register.offset, value);
+            return Ok(());
         }
         let file = &mut self.blocks[block];
         match register.offset - register.block.base() {
@@ -100,20 +110,10 @@ impl RegisterFile {
             _ => {
                 let group = file.write_group();
                 file.groups[group][word] = value;
+                file.origins[group][word] = origin;
                 Ok(())
             }
         }
-    }
-
-    /// Table access is not shadowed; with the write bit clear the data register changes nothing (§11, §12.6).
-    fn write_lut(&mut self, register: &'static RegisterInfo, value: u32) -> Result<(), FaultKind> {
-        if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset {
-            if dpu::LUT_ACCESS_CFG::LUT_ACCESS_TYPE.get(value) == 1 {
-                return Err(not_modelled(register, "LUT_ACCESS_TYPE", 1, "tables are not loaded"));
-            }
-            self.lut_access = value;
-        }
-        Ok(())
     }
 
     /// Reads back what the pointer's group holds.
@@ -124,7 +124,9 @@ impl RegisterFile {
             // Tasks run whole, so no block is ever seen running.
             0 | OPERATION_ENABLE => 0,
             S_POINTER => file.control & 0x0E | file.write_group() as u32 | (file.executer as u32) << 16,
-            _ if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset => self.lut_access,
+            _ if register.offset == dpu::LUT_ACCESS_CFG::INFO.offset => self.tables.access(),
+            // Reading a table back through the data register does not return its contents on silicon either.
+            _ if register.offset == dpu::LUT_ACCESS_DATA::INFO.offset => 0,
             _ => file.groups[file.write_group()][word],
         }
     }
@@ -170,10 +172,7 @@ impl RegisterFile {
 
     /// A register of the group that the block executes.
     pub(crate) fn executed(&self, register: &RegisterInfo) -> u32 {
-        slot(register).map_or(0, |(block, word)| {
-            let file = &self.blocks[block];
-            file.groups[file.executer][word]
-        })
+        self.executing(register).0
     }
 
     /// The executing group of a block.
@@ -181,114 +180,26 @@ impl RegisterFile {
         block.enable_bit().map_or(0, |bit| self.blocks[bit as usize].executer)
     }
 
+    /// A register's value in the executing group of its block, and who wrote it.
+    pub(crate) fn executing(&self, register: &RegisterInfo) -> (u32, Origin) {
+        let Some((block, word)) = slot(register) else {
+            return (0, Origin::Reset);
+        };
+        let file = &self.blocks[block];
+        (file.groups[file.executer][word], file.origins[file.executer][word])
+    }
+
+    /// The activation tables.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// What the stages see: the executing groups.
     pub(crate) fn view(&self) -> View<'_> {
-        View { file: self }
+        View::of(self)
     }
 }
 
 fn listed(block: Block, mask: u32) -> bool {
     block.enable_bit().is_some_and(|bit| mask >> bit & 1 == 1)
-}
-
-/// Names a register value that the model does not do.
-pub(crate) fn not_modelled(
-    register: &'static RegisterInfo,
-    field: &'static str,
-    value: u32,
-    modelled: impl Into<String>,
-) -> FaultKind {
-    FaultKind::NotModelled {
-        register,
-        field,
-        value,
-        modelled: modelled.into(),
-    }
-}
-
-/// Names a register value that breaks a rule.
-pub(crate) fn broken(
-    register: &'static RegisterInfo,
-    field: &'static str,
-    value: u32,
-    rule: crate::fault::Rule,
-) -> FaultKind {
-    FaultKind::Rule {
-        register,
-        field,
-        value,
-        rule,
-    }
-}
-
-/// Typed, read-only access to the executing groups.
-pub(crate) struct View<'a> {
-    file: &'a RegisterFile,
-}
-
-impl View<'_> {
-    /// A whole register.
-    pub(crate) fn raw<R: Register>(&self) -> u32 {
-        let Some((block, word)) = slot(R::INFO) else { return 0 };
-        let file = &self.file.blocks[block];
-        file.groups[file.executer][word]
-    }
-
-    /// One field.
-    pub(crate) fn get<R: Register>(&self, field: Field<R>) -> u32 {
-        field.get(self.raw::<R>())
-    }
-
-    /// A field that must satisfy a rule.
-    pub(crate) fn held<R: Register>(
-        &self,
-        field: Field<R>,
-        holds: impl FnOnce(u32) -> bool,
-        rule: crate::fault::Rule,
-    ) -> Result<u32, FaultKind> {
-        let value = self.get(field);
-        if holds(value) {
-            Ok(value)
-        } else {
-            Err(broken(R::INFO, field.name, value, rule))
-        }
-    }
-
-    /// A field of which the model knows one value only.
-    pub(crate) fn only<R: Register>(&self, field: Field<R>, known: u32, meaning: &str) -> Result<(), FaultKind> {
-        let value = self.get(field);
-        if value == known {
-            Ok(())
-        } else {
-            Err(not_modelled(R::INFO, field.name, value, meaning))
-        }
-    }
-
-    /// A register of which the model knows one value only.
-    pub(crate) fn whole<R: Register>(&self, known: u32, meaning: &str) -> Result<(), FaultKind> {
-        let value = self.raw::<R>();
-        if value == known {
-            Ok(())
-        } else {
-            Err(not_modelled(R::INFO, "", value, meaning))
-        }
-    }
-
-    /// Registers by offset that must be 0.
-    pub(crate) fn zero(&self, block: Block, offsets: &[u32]) -> Result<(), FaultKind> {
-        for register in block
-            .registers()
-            .iter()
-            .copied()
-            .filter(|register| offsets.contains(&register.offset))
-        {
-            let Some((block, word)) = slot(register) else { continue };
-            let file = &self.file.blocks[block];
-            let value = file.groups[file.executer][word];
-            if value != 0 {
-                return Err(not_modelled(register, "", value, "only 0"));
-            }
-        }
-        Ok(())
-    }
 }

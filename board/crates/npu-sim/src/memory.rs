@@ -33,6 +33,7 @@ struct Claims {
 
 /// The region.
 pub struct HostMemory {
+    base: u32,
     bytes: Box<[UnsafeCell<u8>]>,
     claims: Lock<Claims>,
 }
@@ -46,7 +47,12 @@ unsafe impl Send for HostMemory {}
 impl HostMemory {
     /// A zeroed region of `size_bytes` at [`BASE`]. `Invalid` when it is empty or leaves the 32-bit address space.
     pub fn new(size_bytes: u64) -> Result<Self, DeviceError> {
-        let room = (1u64 << 32) - u64::from(BASE);
+        Self::at(BASE, size_bytes)
+    }
+
+    /// A zeroed region of `size_bytes` at `base`. `Invalid` when it is empty or leaves the 32-bit address space.
+    pub fn at(base: u32, size_bytes: u64) -> Result<Self, DeviceError> {
+        let room = (1u64 << 32) - u64::from(base);
         let size = usize::try_from(size_bytes)
             .ok()
             .filter(|&size| size > 0 && size_bytes <= room);
@@ -63,6 +69,7 @@ impl HostMemory {
             written: vec![false; size.div_ceil(PAGE_BYTES)],
         };
         Ok(Self {
+            base,
             bytes,
             claims: Lock::new(claims),
         })
@@ -71,19 +78,19 @@ impl HostMemory {
     /// The device addresses that exist.
     pub fn range(&self) -> DmaRange {
         DmaRange {
-            base: BASE,
+            base: self.base,
             size_bytes: self.bytes.len() as u64,
         }
     }
 
     fn span(&self, address: u32, length: usize, write: bool) -> Result<(usize, usize), DmaFault> {
-        let start = address.checked_sub(BASE).ok_or(DmaFault { address, write })? as usize;
+        let start = address.checked_sub(self.base).ok_or(DmaFault { address, write })? as usize;
         if start >= self.bytes.len() {
             return Err(DmaFault { address, write });
         }
         if length > self.bytes.len() - start {
             // The first address past the end; past the last address of all there is none, so name the start.
-            let end = u32::try_from(BASE as usize + self.bytes.len()).unwrap_or(address);
+            let end = u32::try_from(self.base as usize + self.bytes.len()).unwrap_or(address);
             return Err(DmaFault { address: end, write });
         }
         Ok((start, start + length))
@@ -96,7 +103,7 @@ impl HostMemory {
             |other: &Claim| (exclusive || other.exclusive) && other.start < claim.end && claim.start < other.end;
         if claims.active.iter().any(clash) {
             return Err(DmaFault {
-                address: BASE + start as u32,
+                address: self.base + start as u32,
                 write: exclusive,
             });
         }

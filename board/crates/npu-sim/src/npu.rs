@@ -9,11 +9,11 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use npu_device::{DmaMem, IrqLine, Mmio, TaskCost};
-use npu_regs::{Block, Register, ddma, pc, register_at, task};
+use npu_regs::{Block, Register, RegisterInfo, ddma, pc, register_at, task};
 
 use crate::clock::VirtualClock;
 use crate::counters::Counters;
-use crate::fault::{Fault, FaultKind, Rule};
+use crate::fault::{Culprit, Fault, FaultKind, Origin, Rule};
 use crate::irq::Irq;
 use crate::lock::Lock;
 use crate::params::TimingParameters;
@@ -43,6 +43,8 @@ pub struct Npu {
     costs: Lock<Vec<TaskCost>>,
     irq: Irq,
     tasks_done: AtomicU32,
+    /// The last finished start raised no interrupt.
+    silent: AtomicBool,
     powered: AtomicBool,
     counters: Counters,
     memory: Arc<dyn DmaMem>,
@@ -65,6 +67,7 @@ impl Npu {
             costs: Lock::new(Vec::new()),
             irq: Irq::new(line),
             tasks_done: AtomicU32::new(0),
+            silent: AtomicBool::new(false),
             powered: AtomicBool::new(false),
             counters: Counters::default(),
             memory,
@@ -91,8 +94,9 @@ impl Npu {
                     }
                     costs.push(cost);
                     drop(costs);
-                    if let Some(bit) = last {
-                        self.irq.raise(bit);
+                    if let Some(last) = last {
+                        self.silent.store(last.is_silent(), Ordering::Release);
+                        self.irq.complete(last);
                     }
                 }
                 Step::Hung { dma_error } => {
@@ -113,6 +117,7 @@ impl Npu {
         *self.engine.lock() = Engine::new();
         self.costs.lock().clear();
         self.tasks_done.store(0, Ordering::Release);
+        self.silent.store(false, Ordering::Release);
         self.counters.clear();
         self.irq.reset();
     }
@@ -134,28 +139,37 @@ impl Npu {
         self.fault().map(|fault| fault.to_string())
     }
 
+    /// Why the end of the last finished start raised no interrupt: `no PC interrupt (erratum 10)` after a pooling task.
+    /// Such a job is over when the task counter equals the task count.
+    pub fn silent_end(&self) -> Option<&'static str> {
+        let silent = self.silent.load(Ordering::Acquire);
+        silent.then_some("no PC interrupt (erratum 10)")
+    }
+
     /// Hands out and forgets the costs of finished tasks.
     pub fn drain_costs(&self, each: &mut dyn FnMut(TaskCost)) {
         let costs = core::mem::take(&mut *self.costs.lock());
         costs.into_iter().for_each(each);
     }
 
-    fn hang(&self, kind: FaultKind) {
-        self.engine.lock().hang(kind);
-    }
-
-    fn refuse(&self, block: Block, rule: Rule) {
-        self.hang(FaultKind::Program { block, rule });
+    fn refuse(&self, block: Block, rule: Rule, write: Option<(&'static RegisterInfo, u32)>) {
+        let culprit = write.map(|(register, value)| Culprit {
+            register: Some(register),
+            value,
+            origin: Origin::Cpu,
+        });
+        self.engine.lock().hang(FaultKind::Program { block, rule }, culprit);
     }
 
     fn start(&self) {
         let outcome = self.engine.lock().start();
         match outcome {
-            Err(kind) => self.hang(kind),
+            Err(kind) => self.engine.lock().hang(kind, None),
             Ok(clear_count) => {
                 if clear_count {
                     self.tasks_done.store(0, Ordering::Release);
                 }
+                self.silent.store(false, Ordering::Release);
                 self.clock.advance(self.parameters.start_overhead_ns);
                 self.irq.started();
                 match &self.kick {
@@ -165,30 +179,12 @@ impl Npu {
             }
         }
     }
-
-    fn write_block(&self, offset: u32, value: u32) {
-        let Some(register) = register_at(offset) else {
-            return self.refuse(Block::at(offset).unwrap_or(Block::Pc), rules::UNKNOWN_REGISTER);
-        };
-        let mut engine = self.engine.lock();
-        let outcome = if engine.slave {
-            engine.file.write(register, value)
-        } else {
-            Err(FaultKind::Program {
-                block: register.block,
-                rule: rules::SLAVE_WRITE,
-            })
-        };
-        if let Err(kind) = outcome {
-            engine.hang(kind);
-        }
-    }
 }
 
 impl Mmio for Npu {
     fn read32(&self, offset: u32) -> u32 {
         if !self.powered.load(Ordering::Acquire) {
-            self.refuse(Block::Pc, rules::POWER_OFF);
+            self.refuse(Block::Pc, rules::POWER_OFF, None);
             return u32::MAX;
         }
         match offset {
@@ -207,7 +203,7 @@ impl Mmio for Npu {
 
     fn write32(&self, offset: u32, value: u32) {
         if !self.powered.load(Ordering::Acquire) {
-            return self.refuse(Block::Pc, rules::POWER_OFF);
+            return self.refuse(Block::Pc, rules::POWER_OFF, None);
         }
         match offset {
             o if o == pc::OPERATION_ENABLE::INFO.offset => {
@@ -217,18 +213,19 @@ impl Mmio for Npu {
             }
             o if o == pc::INTERRUPT_MASK::INFO.offset => self.irq.set_mask(value),
             o if o == pc::INTERRUPT_CLEAR::INFO.offset => self.irq.clear(value),
-            o if Block::at(o) == Some(Block::Pc) => {
-                let outcome = self.engine.lock().write_pc(o, value);
-                outcome.err().into_iter().for_each(|kind| self.hang(kind));
-            }
+            o if Block::at(o) == Some(Block::Pc) => self.engine.lock().write_pc(o, value),
             o if o == ddma::COUNTER_CONTROL::INFO.offset => {
                 if !self.engine.lock().slave {
-                    self.refuse(Block::Ddma, rules::SLAVE_WRITE);
+                    let register = ddma::COUNTER_CONTROL::INFO;
+                    self.refuse(Block::Ddma, rules::SLAVE_WRITE, Some((register, value)));
                 } else if ddma::COUNTER_CONTROL::CLEAR.get(value) == 1 {
                     self.counters.clear();
                 }
             }
-            o => self.write_block(o, value),
+            o => match register_at(o) {
+                Some(register) => self.engine.lock().write_block(register, value),
+                None => self.refuse(Block::at(o).unwrap_or(Block::Pc), rules::UNKNOWN_REGISTER, None),
+            },
         }
     }
 }

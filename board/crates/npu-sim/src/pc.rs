@@ -1,34 +1,39 @@
-//! The program controller: fetches streams, writes registers, starts tasks, follows the chain (sheet §3, §12.22).
+//! The program controller: fetches streams, starts tasks, follows the chain (sheet §3, §12.22), and says which word a
+//! refusal comes from.
 //!
 //! One call of [`Engine::step`] is one whole task, which is what makes stepping and cancelling at task boundaries exact.
 
 use alloc::vec::Vec;
 
 use npu_device::{DmaMem, TaskCost};
-use npu_regs::{Block, Command, MAX_STREAM_WORDS, Register, global, pc, task};
+use npu_regs::{Block, MAX_STREAM_WORDS, Register, RegisterInfo, pc};
 
-use crate::cbuf::Cbuf;
-use crate::conv::{self, Scratch};
-use crate::fault::{Fault, FaultKind, Rule};
-use crate::file::{RegisterFile, View, broken, not_modelled};
+use crate::fault::{Culprit, Fault, FaultKind, Origin, Rule};
+use crate::fetch::{self, Place, Tail};
+use crate::file::{RegisterFile, broken};
+use crate::irq::Completion;
 use crate::params::TimingParameters;
 use crate::rules;
+use crate::task::{Machine, Operands};
 use crate::timing;
 
 /// A start in progress.
+#[derive(Clone, Copy)]
 struct Run {
+    place: Place,
+    total: u32,
     address: u32,
     amount: u32,
-    index: u32,
-    total: u32,
+    /// Who wrote address and amount of this stream.
+    written: (Origin, Origin),
 }
 
 /// What one step did.
 pub(crate) enum Step {
     /// Nothing to do.
     Idle,
-    /// A task ran. Holds the raw interrupt bit to raise if it was the last.
-    Ran { cost: TaskCost, last: Option<u32> },
+    /// A task ran. Holds what to latch if it was the last.
+    Ran { cost: TaskCost, last: Option<Completion> },
     /// The device hangs; DMA errors also raise their interrupt bit.
     Hung { dma_error: Option<u32> },
 }
@@ -42,9 +47,9 @@ pub(crate) struct Engine {
     amount: u32,
     task_con: u32,
     dma_base: u32,
+    starts: u32,
     run: Option<Run>,
-    cbuf: Cbuf,
-    scratch: Scratch,
+    machine: Machine,
     stream: Vec<u8>,
 }
 
@@ -58,9 +63,9 @@ impl Engine {
             amount: 0,
             task_con: 0,
             dma_base: 0,
+            starts: 0,
             run: None,
-            cbuf: Cbuf::default(),
-            scratch: Scratch::default(),
+            machine: Machine::default(),
             stream: Vec::new(),
         }
     }
@@ -70,13 +75,35 @@ impl Engine {
         self.run.is_some() && self.fault.is_none()
     }
 
-    pub(crate) fn hang(&mut self, kind: FaultKind) {
-        let task = self.run.as_ref().map_or(0, |run| run.index);
-        self.fault.get_or_insert(Fault { task, kind });
+    /// Stops for good. The first fault stays.
+    pub(crate) fn hang(&mut self, kind: FaultKind, culprit: Option<Culprit>) {
+        let task = self.run.as_ref().map_or(0, |run| run.place.task);
+        let start = self.starts;
+        self.fault.get_or_insert(Fault {
+            start,
+            task,
+            kind,
+            culprit,
+        });
+    }
+
+    /// A CPU write to a register of a block, in slave mode.
+    pub(crate) fn write_block(&mut self, register: &'static RegisterInfo, value: u32) {
+        let outcome = if self.slave {
+            self.file.write(register, value, Origin::Cpu)
+        } else {
+            Err(FaultKind::Program {
+                block: register.block,
+                rule: rules::SLAVE_WRITE,
+            })
+        };
+        if let Err(kind) = outcome {
+            self.hang(kind, Some(cpu(register, value)));
+        }
     }
 
     /// A CPU write to a PC register other than start and interrupts.
-    pub(crate) fn write_pc(&mut self, offset: u32, value: u32) -> Result<(), FaultKind> {
+    pub(crate) fn write_pc(&mut self, offset: u32, value: u32) {
         match offset {
             o if o == pc::BASE_ADDRESS::INFO.offset => {
                 self.slave = pc::BASE_ADDRESS::PC_SEL.get(value) == 1;
@@ -87,20 +114,22 @@ impl Engine {
             o if o == pc::REGISTER_AMOUNTS::INFO.offset => self.amount = value & 0xFFFF,
             o if o == pc::TASK_CON::INFO.offset => self.task_con = value,
             o if o == pc::TASK_DMA_BASE_ADDR::INFO.offset => {
-                if value & 0xF != 0 {
+                if value & 0xF == 0 {
+                    self.dma_base = value;
+                } else {
                     let (register, rule) = (pc::TASK_DMA_BASE_ADDR::INFO, rules::DMA_BASE_SHIFTED);
-                    return Err(broken(register, "DMA_BASE_ADDR", value, rule));
+                    let kind = broken(register, "DMA_BASE_ADDR", value, rule);
+                    self.hang(kind, Some(cpu(register, value)));
                 }
-                self.dma_base = value;
             }
             _ => {
-                return Err(FaultKind::Program {
+                let kind = FaultKind::Program {
                     block: Block::Pc,
                     rule: rules::UNKNOWN_REGISTER,
-                });
+                };
+                self.hang(kind, None);
             }
         }
-        Ok(())
     }
 
     pub(crate) fn read_pc(&self, offset: u32) -> u32 {
@@ -127,12 +156,17 @@ impl Engine {
             return Err(program(rules::NO_TASKS));
         }
         self.file.reset_pointers();
-        self.cbuf.forget();
+        self.machine.forget();
+        self.starts = self.starts.wrapping_add(1);
         self.run = Some(Run {
+            place: Place {
+                start: self.starts,
+                task: 0,
+            },
+            total,
             address: self.address,
             amount: self.amount,
-            index: 0,
-            total,
+            written: (Origin::Cpu, Origin::Cpu),
         });
         Ok(pc::TASK_CON::TASK_COUNT_CLEAR.get(self.task_con) == 1)
     }
@@ -142,39 +176,31 @@ impl Engine {
         if self.fault.is_some() {
             return Step::Hung { dma_error: None };
         }
-        let Some(run) = self.run.take() else { return Step::Idle };
-        let outcome = self.run_task(&run, memory, parameters);
-        match outcome {
-            Ok((cost, next, group)) => {
-                let last = run.index + 1 == run.total;
-                if !last && next.0 == 0 {
-                    self.run = Some(run);
-                    self.hang(FaultKind::Program {
-                        block: Block::Pc,
-                        rule: rules::CHAIN_END,
-                    });
-                    return Step::Hung { dma_error: None };
-                }
-                if !last {
-                    self.run = Some(Run {
-                        address: next.0,
-                        amount: next.1,
-                        index: run.index + 1,
-                        total: run.total,
-                    });
-                }
+        let Some(run) = self.run else { return Step::Idle };
+        match self.run_task(&run, memory, parameters) {
+            Ok((cost, completion, tail)) => {
+                let last = run.place.task + 1 == run.total;
+                self.run = (!last).then_some(Run {
+                    place: Place {
+                        task: run.place.task + 1,
+                        ..run.place
+                    },
+                    address: tail.address,
+                    amount: tail.amount,
+                    written: tail.written,
+                    ..run
+                });
                 Step::Ran {
                     cost,
-                    last: last.then_some(1 << (8 + group)),
+                    last: last.then_some(completion),
                 }
             }
-            Err(kind) => {
+            Err((kind, culprit)) => {
                 let dma_error = match &kind {
                     FaultKind::Dma { fault, .. } => Some(if fault.write { 1 << 13 } else { 1 << 12 }),
                     _ => None,
                 };
-                self.run = Some(run);
-                self.hang(kind);
+                self.hang(kind, Some(culprit));
                 Step::Hung { dma_error }
             }
         }
@@ -185,84 +211,96 @@ impl Engine {
         run: &Run,
         memory: &dyn DmaMem,
         parameters: &TimingParameters,
-    ) -> Result<(TaskCost, (u32, u32), u32), FaultKind> {
+    ) -> Result<(TaskCost, Completion, Tail), fetch::Refused> {
+        let tail = self.fetch(run, memory)?;
+        let command_bytes = self.stream.len() as u64;
+        self.execute(run, &tail, memory, command_bytes)
+            .map(|(shape, completion)| (timing::cost(&shape, parameters), completion, tail))
+            .map_err(|kind| {
+                let culprit = self.culprit(&kind, run, &tail);
+                (kind, culprit)
+            })
+    }
+
+    fn execute(
+        &mut self,
+        run: &Run,
+        tail: &Tail,
+        memory: &dyn DmaMem,
+        command_bytes: u64,
+    ) -> Result<(timing::TaskShape, Completion), FaultKind> {
+        self.file.enable(tail.mask)?;
+        let operands = Operands {
+            view: self.file.view(),
+            dma_base: self.dma_base,
+            memory,
+            command_bytes,
+        };
+        let done = self.machine.run(tail.mask, &operands)?;
+        self.file.finish(tail.mask);
+        // The chain ends at the task count; a tail without a successor before that stalls the fetch (§12.22).
+        if tail.address == 0 && run.place.task + 1 < run.total {
+            let (register, rule) = (pc::BASE_ADDRESS::INFO, rules::CHAIN_END);
+            return Err(broken(register, "PC_SOURCE_ADDR", 0, rule));
+        }
+        Ok(done)
+    }
+
+    /// Reads a stream and writes its registers.
+    fn fetch(&mut self, run: &Run, memory: &dyn DmaMem) -> Result<Tail, fetch::Refused> {
+        let blame = |register: &'static RegisterInfo, value, origin| Culprit {
+            register: Some(register),
+            value,
+            origin,
+        };
         let words = run.amount as usize + 1;
         if words > MAX_STREAM_WORDS {
             let (register, rule) = (pc::REGISTER_AMOUNTS::INFO, rules::STREAM_TOO_LONG);
-            return Err(broken(register, "PC_DATA_AMOUNT", run.amount, rule));
+            let kind = broken(register, "PC_DATA_AMOUNT", run.amount, rule);
+            return Err((kind, blame(register, run.amount, run.written.1)));
         }
-        let (next, mask) = self.fetch(run.address, words, memory)?;
-        check_mask(mask)?;
-        self.file.enable(mask)?;
-        let command_bytes = (words * 8) as u64;
-        let Self {
-            file,
-            cbuf,
-            scratch,
-            dma_base,
-            ..
-        } = self;
-        let shape = conv::run(&file.view(), *dma_base, memory, cbuf, scratch, command_bytes)?;
-        let group = self.file.executer(Block::Dpu) as u32;
-        self.file.finish(mask);
-        Ok((timing::cost(&shape, parameters), next, group))
-    }
-
-    /// Reads a stream and writes its registers. Returns what the tail says about the next stream, and the start mask.
-    fn fetch(&mut self, address: u32, words: usize, memory: &dyn DmaMem) -> Result<((u32, u32), u32), FaultKind> {
-        let mut stream = core::mem::take(&mut self.stream);
-        stream.resize(words * 8, 0);
-        let read = memory.read(address, &mut stream);
-        let outcome = match read {
-            Ok(()) => self.execute(&stream),
-            Err(fault) => Err(FaultKind::Dma {
+        self.stream.resize(words * 8, 0);
+        memory.read(run.address, &mut self.stream).map_err(|fault| {
+            let kind = FaultKind::Dma {
                 block: Block::Pc,
                 what: "command",
                 fault,
-            }),
-        };
-        self.stream = stream;
-        outcome
+            };
+            (kind, blame(pc::BASE_ADDRESS::INFO, run.address, run.written.0))
+        })?;
+        fetch::execute(&self.stream, run.place, &mut self.file)
     }
 
-    fn execute(&mut self, stream: &[u8]) -> Result<((u32, u32), u32), FaultKind> {
-        let program = |rule: Rule| FaultKind::Program { block: Block::Pc, rule };
-        let mut next = (0, 0);
-        let mut words = stream.chunks_exact(8).enumerate();
-        while let Some((index, bytes)) = words.next() {
-            let mut word = [0; 8];
-            word.copy_from_slice(bytes);
-            match Command::decode(u64::from_le_bytes(word)).map_err(|why| FaultKind::Word { index, why })? {
-                Command::Nop(_) | Command::Barrier => {}
-                Command::Write { register, value } if register.block == Block::Pc => match register.offset {
-                    o if o == pc::BASE_ADDRESS::INFO.offset => next.0 = value & !0xF,
-                    o if o == pc::REGISTER_AMOUNTS::INFO.offset => next.1 = value & 0xFFFF,
-                    _ => return Err(program(rules::TAIL_ONLY)),
-                },
-                Command::Write { register, value } => self.file.write(register, value)?,
-                Command::Enable { .. } if words.next().is_some() => return Err(program(rules::WORDS_AFTER_ENABLE)),
-                Command::Enable { mask } => return Ok((next, mask)),
+    /// The write a failed task can be reproduced from: that of the register named, else the start word.
+    fn culprit(&self, kind: &FaultKind, run: &Run, tail: &Tail) -> Culprit {
+        let start_word = run.place.word(tail.word);
+        match kind.register() {
+            Some(register) if register.block.enable_bit().is_some() => {
+                let (value, origin) = self.file.executing(register);
+                Culprit {
+                    register: Some(register),
+                    value,
+                    origin,
+                }
             }
+            Some(register) if register.block == Block::Pc && tail.written.0 != Origin::Reset => Culprit {
+                register: Some(register),
+                value: tail.address,
+                origin: tail.written.0,
+            },
+            _ => Culprit {
+                register: None,
+                value: tail.mask,
+                origin: start_word,
+            },
         }
-        Err(program(rules::NO_ENABLE))
     }
 }
 
-pub(crate) fn check_mask(mask: u32) -> Result<(), FaultKind> {
-    let register = global::OPERATION_ENABLE::INFO;
-    match mask {
-        task::MASK_CONVOLUTION => Ok(()),
-        task::MASK_CONVOLUTION_RDMA | 0x18 | 0x60 => Err(not_modelled(
-            register,
-            "mask",
-            mask,
-            "convolution without DPU_RDMA (0x0F)",
-        )),
-        _ => Err(broken(register, "mask", mask, rules::ENABLE_MASK)),
+fn cpu(register: &'static RegisterInfo, value: u32) -> Culprit {
+    Culprit {
+        register: Some(register),
+        value,
+        origin: Origin::Cpu,
     }
-}
-
-/// What the stages of a task make of its registers, without memory.
-pub(crate) fn check_stages(view: &View<'_>, _mask: u32) -> Result<(), FaultKind> {
-    conv::decode(view, 0).map(drop)
 }

@@ -105,9 +105,21 @@ fn tampered(register: u32, value: u32) -> (Rknpu, Arc<Tamper>) {
 #[test]
 fn a_foreign_address_is_a_fault_that_names_task_block_and_address_and_the_next_job_runs() {
     let cases = [
-        (0x1070, 200, "task 1: CNA feature read at 0xF0000000: no memory there"),
-        (0x1110, 1, "task 1: CNA weight read at 0xF0000000: no memory there"),
-        (0x4020, 200, "task 1: DPU output write at 0xF0000000: no memory there"),
+        (
+            0x1070,
+            200,
+            "task 1: CNA feature read at 0xF0000000: no memory there [word 26: 0x1070 = 0xF0000000]",
+        ),
+        (
+            0x1110,
+            1,
+            "task 1: CNA weight read at 0xF0000000: no memory there [word 35: 0x1110 = 0xF0000000]",
+        ),
+        (
+            0x4020,
+            200,
+            "task 1: DPU output write at 0xF0000000: no memory there [word 68: 0x4020 = 0xF0000000]",
+        ),
     ];
     for (register, m, text) in cases {
         let (mut npu, tamper) = tampered(register, 0xF000_0000);

@@ -1,0 +1,137 @@
+//! Typed, read-only access to the executing groups: how the stages read their registers, and how they refuse a value.
+
+use alloc::string::String;
+
+use npu_regs::{Block, Field, Register, RegisterInfo};
+
+use crate::fault::{FaultKind, Rule};
+use crate::file::RegisterFile;
+use crate::table::Tables;
+
+/// The executing groups of all blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    file: &'a RegisterFile,
+}
+
+impl<'a> View<'a> {
+    /// Looks at a register file.
+    pub(crate) fn of(file: &'a RegisterFile) -> Self {
+        Self { file }
+    }
+
+    /// The activation tables.
+    pub(crate) fn tables(&self) -> &'a Tables {
+        self.file.tables()
+    }
+
+    /// The executing group of a block.
+    pub(crate) fn executer(&self, block: Block) -> usize {
+        self.file.executer(block)
+    }
+
+    /// A whole register.
+    pub(crate) fn raw<R: Register>(&self) -> u32 {
+        self.file.executing(R::INFO).0
+    }
+
+    /// One field.
+    pub(crate) fn get<R: Register>(&self, field: Field<R>) -> u32 {
+        field.get(self.raw::<R>())
+    }
+
+    /// One field that is a switch.
+    pub(crate) fn set<R: Register>(&self, field: Field<R>) -> bool {
+        self.get(field) != 0
+    }
+
+    /// A field that must satisfy a rule.
+    pub(crate) fn held<R: Register>(
+        &self,
+        field: Field<R>,
+        holds: impl FnOnce(u32) -> bool,
+        rule: Rule,
+    ) -> Result<u32, FaultKind> {
+        let value = self.get(field);
+        if holds(value) {
+            Ok(value)
+        } else {
+            Err(broken(R::INFO, field.name, value, rule))
+        }
+    }
+
+    /// A whole register that must satisfy a rule.
+    pub(crate) fn held_whole<R: Register>(
+        &self,
+        holds: impl FnOnce(u32) -> bool,
+        rule: Rule,
+    ) -> Result<u32, FaultKind> {
+        let value = self.raw::<R>();
+        if holds(value) {
+            Ok(value)
+        } else {
+            Err(broken(R::INFO, R::INFO.fields[0].name, value, rule))
+        }
+    }
+
+    /// A field of which the model knows one value only.
+    pub(crate) fn only<R: Register>(&self, field: Field<R>, known: u32, meaning: &str) -> Result<(), FaultKind> {
+        let value = self.get(field);
+        if value == known {
+            Ok(())
+        } else {
+            Err(not_modelled(R::INFO, field.name, value, meaning))
+        }
+    }
+
+    /// A register of which the model knows one value only.
+    pub(crate) fn whole<R: Register>(&self, known: u32, meaning: &str) -> Result<(), FaultKind> {
+        let value = self.raw::<R>();
+        if value == known {
+            Ok(())
+        } else {
+            Err(not_modelled(R::INFO, "", value, meaning))
+        }
+    }
+
+    /// Registers by offset that must be 0.
+    pub(crate) fn zero(&self, block: Block, offsets: &[u32]) -> Result<(), FaultKind> {
+        for register in block
+            .registers()
+            .iter()
+            .copied()
+            .filter(|register| offsets.contains(&register.offset))
+        {
+            let (value, _) = self.file.executing(register);
+            if value != 0 {
+                return Err(not_modelled(register, "", value, "only 0"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names a register value that the model does not do.
+pub(crate) fn not_modelled(
+    register: &'static RegisterInfo,
+    field: &'static str,
+    value: u32,
+    modelled: impl Into<String>,
+) -> FaultKind {
+    FaultKind::NotModelled {
+        register,
+        field,
+        value,
+        modelled: modelled.into(),
+    }
+}
+
+/// Names a register value that breaks a rule.
+pub(crate) fn broken(register: &'static RegisterInfo, field: &'static str, value: u32, rule: Rule) -> FaultKind {
+    FaultKind::Rule {
+        register,
+        field,
+        value,
+        rule,
+    }
+}
