@@ -15,5 +15,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     retry: 0,
+    env: { NPULAB_HISTORY: 'off' },
   },
 });

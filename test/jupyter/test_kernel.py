@@ -24,6 +24,8 @@ class NpulabKernelTests(jupyter_kernel_test.KernelTests):
         {"code": "display(svg`<svg xmlns='http://www.w3.org/2000/svg'/>`)", "mime": "image/svg+xml"},
     ]
     code_clear_output = "kernel.clearOutput()"
+    supported_history_operations = ("tail", "range", "search")
+    code_history_pattern = "1?2*"
 
 
 if __name__ == "__main__":

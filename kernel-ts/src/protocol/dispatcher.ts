@@ -5,6 +5,7 @@
  * Surprising: after an error twice as many requests are read as otherwise, in order to refuse them (`executor.ts`).
  */
 import { Executor } from './executor.js';
+import type { History } from './history/history.js';
 import type { Language } from './language.js';
 import type { Json } from './message.js';
 import { handlers } from './messages/table.js';
@@ -28,6 +29,7 @@ export interface Channels {
 /** What a dispatcher needs. */
 export interface DispatcherHost {
   readonly language: Language;
+  readonly history: History;
   /** Bound by the time the first request is received. */
   channels(): Channels;
   readonly log: (line: string) => void;
@@ -48,16 +50,17 @@ export class Dispatcher {
   #shutdownAsked: { restart: boolean } | undefined;
 
   constructor(host: DispatcherHost) {
-    const { language } = host;
+    const { language, history } = host;
     const publish = (type: string, content: Json, parent: Json): void =>
       void host.channels().iopub.publish({ type, content, parent });
     const outputs = new Outputs(publish);
     language.onOutput = (requestId, output) => outputs.emit(requestId, output);
     const bracket = (request: Request, work: () => Promise<Reply | undefined>) => this.#bracket(request, work);
     this.#host = host;
-    this.#executor = new Executor({ language, outputs, publish, bracket, drain: () => this.#drain() });
+    this.#executor = new Executor({ language, outputs, history, publish, bracket, drain: () => this.#drain() });
     this.#scope = {
       language,
+      history,
       publish,
       interrupt: () => host.interrupt(),
       requestShutdown: (restart) => {

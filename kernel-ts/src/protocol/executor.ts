@@ -5,6 +5,7 @@
  * Surprising: after an error the shell socket is drained *before* the failing cell's reply goes out. So everything the
  * client sent before it could know of the error is refused, and nothing that it sends afterwards.
  */
+import type { History } from './history/history.js';
 import type { ExecuteOutcome, Language } from './language.js';
 import type { Json } from './message.js';
 import { type ExecuteContent, executeReply, parseExecute } from './messages/execute.js';
@@ -15,6 +16,7 @@ import { errorContent, errorReply, type Reply, type Request } from './request.js
 export interface ExecutorHost {
   readonly language: Language;
   readonly outputs: Outputs;
+  readonly history: History;
   publish(type: string, content: Json, parent: Json): void;
   /** Publishes busy, runs `work`, sends its reply after all outputs, publishes idle. */
   bracket(request: Request, work: () => Promise<Reply | undefined>): Promise<void>;
@@ -80,7 +82,10 @@ export class Executor {
     }
     const { code, silent, userExpressions, cellId } = content;
     const executionCount = this.#stored + 1;
-    if (content.storeHistory) this.#stored = executionCount;
+    if (content.storeHistory) {
+      this.#stored = executionCount;
+      this.#host.history.input(executionCount, code);
+    }
     this.#started += 1;
     const requestId = `${this.#started}`;
     this.#host.outputs.register(requestId, message.header, executionCount, silent);
@@ -90,6 +95,8 @@ export class Executor {
       const { ename, evalue, traceback } = outcome;
       this.#host.publish('error', { ename, evalue, traceback }, message.header);
     }
+    const result = content.storeHistory ? this.#host.outputs.resultText(requestId) : undefined;
+    if (result !== undefined) this.#host.history.output(executionCount, result);
     const stop = outcome.status === 'error' && content.stopOnError && !silent;
     return { reply: { type: 'execute_reply', content: executeReply(outcome, executionCount) }, stop };
   }

@@ -8,6 +8,8 @@ export {
 } from './connection-file.js';
 export { maxOpenRequests, maxQueuedBytes } from './dispatcher.js';
 export { ProtocolError, type ProtocolErrorCode, protocolRemedies } from './errors.js';
+export { type History, memoryHistory } from './history/history.js';
+export { fileHistory } from './history/history-file.js';
 export type * from './language.js';
 export { decode, type Message, protocolVersion, toFrames } from './message.js';
 export { maxOutputBytes } from './outputs.js';

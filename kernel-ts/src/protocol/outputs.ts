@@ -5,6 +5,7 @@
  * Bounds: a cell may publish {@link maxOutputBytes}; what comes after is dropped and the cell says so once. Requests are
  * remembered for late outputs up to {@link rememberedRequests}; output of an older one goes out without a parent.
  */
+import { maxOutputLength } from './history/history.js';
 import type { LanguageOutput } from './language.js';
 import type { Header, Json } from './message.js';
 
@@ -19,6 +20,7 @@ interface Origin {
   readonly executionCount: number;
   readonly silent: boolean;
   sizeBytes: number;
+  resultText: string | undefined;
 }
 
 /** Routes outputs to the request that caused them. */
@@ -34,7 +36,7 @@ export class Outputs {
 
   /** Makes a request known before its code runs. */
   register(requestId: string, parent: Header, executionCount: number, silent: boolean): void {
-    this.#origins.set(requestId, { parent, executionCount, silent, sizeBytes: 0 });
+    this.#origins.set(requestId, { parent, executionCount, silent, sizeBytes: 0, resultText: undefined });
     if (this.#origins.size <= rememberedRequests) return;
     for (const oldest of this.#origins.keys()) {
       this.#origins.delete(oldest);
@@ -47,8 +49,18 @@ export class Outputs {
     const origin = this.#origins.get(requestId);
     if (output.kind === 'result' && origin?.silent) return;
     if (origin && !this.#fits(origin, output)) return;
+    const plain = output.kind === 'result' ? output.data['text/plain'] : undefined;
+    if (origin && typeof plain === 'string') origin.resultText = plain.slice(0, maxOutputLength);
     const { type, content } = toMessage(output, origin?.executionCount ?? 0);
     this.#publish(type, content, origin?.parent ?? {});
+  }
+
+  /** `text/plain` of the request's result, for the history; forgotten when it has been asked for. */
+  resultText(requestId: string): string | undefined {
+    const origin = this.#origins.get(requestId);
+    const text = origin?.resultText;
+    if (origin) origin.resultText = undefined;
+    return text;
   }
 
   #fits(origin: Origin, output: LanguageOutput): boolean {

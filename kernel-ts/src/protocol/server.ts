@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Connection } from './connection-file.js';
 import { type Channels, Dispatcher, maxOpenRequests } from './dispatcher.js';
+import { type History, memoryHistory } from './history/history.js';
 import type { Language } from './language.js';
 import { Writer } from './message.js';
 import { Signer } from './signature.js';
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly log: (line: string) => void;
   /** Unanswered shell requests after which reading pauses; 10 000 by default. */
   readonly maxOpenRequests?: number;
+  /** Where cells are remembered; without one they are until the kernel ends. */
+  readonly history?: History;
   /** Name in the headers; the user's by default. */
   readonly username?: string;
 }
@@ -53,11 +56,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { endpoints } = connection;
   const signer = new Signer(connection.hash, connection.key);
   const writer = new Writer(signer, { session: randomUUID(), username: options.username ?? userName() });
-  const life = new Life(language, log);
+  const history = options.history ?? memoryHistory();
+  const life = new Life(language, history, log);
   const interrupt = once(() => language.interrupt());
   let channels: Channels | undefined;
   const dispatcher = new Dispatcher({
     language,
+    history,
     channels: () => channels!,
     log,
     maxOpenRequests: options.maxOpenRequests ?? maxOpenRequests,
@@ -101,13 +106,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 class Life {
   readonly ended: Promise<{ readonly restart: boolean }>;
   readonly #language: Language;
+  readonly #history: History;
   readonly #log: (line: string) => void;
   readonly #sockets: { close(): void }[] = [];
   #settle: (value: { restart: boolean }) => void = () => {};
   #ending = false;
 
-  constructor(language: Language, log: (line: string) => void) {
+  constructor(language: Language, history: History, log: (line: string) => void) {
     this.#language = language;
+    this.#history = history;
     this.#log = log;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
@@ -134,7 +141,7 @@ class Life {
       }, shutdownGraceMs);
     });
     const gone = this.#language.shutdown().catch((error: Error) => this.#log(`shutdown: ${error.message}`));
-    await Promise.race([gone, late]);
+    await Promise.race([Promise.all([gone, this.#history.flushed()]), late]);
     clearTimeout(timer);
     this.#language.onOutput = () => {};
     this.closeSockets();

@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dealer, Request, Subscriber } from 'zeromq';
-import { parseConnection, type Server, startServer } from '../../src/protocol/index.js';
+import { type History, parseConnection, type Server, startServer } from '../../src/protocol/index.js';
 import { EchoLanguage } from './echo-language.js';
 
 export interface Received {
@@ -160,7 +160,7 @@ export interface TestKernel {
 
 /** An echo kernel over ipc, or over tcp. */
 export async function startEcho(
-  options: { transport?: 'tcp' | 'ipc'; key?: string; maxOpenRequests?: number } = {},
+  options: { transport?: 'tcp' | 'ipc'; key?: string; maxOpenRequests?: number; history?: History } = {},
 ): Promise<TestKernel> {
   const folder = await mkdtemp(join(tmpdir(), 'npulab-'));
   const transport = options.transport ?? 'ipc';
@@ -181,6 +181,7 @@ export async function startEcho(
     language,
     log: (line) => log.push(line),
     username: 'kernel',
+    ...(options.history === undefined ? {} : { history: options.history }),
     ...(options.maxOpenRequests === undefined ? {} : { maxOpenRequests: options.maxOpenRequests }),
   });
   const ends: { close(): void }[] = [];

@@ -88,11 +88,6 @@ test('completion and kernel_info are answered while a cell runs', async () => {
   expect((await front.receive('control')).header.msg_type).toBe('kernel_info_reply');
 });
 
-test('history is empty', async () => {
-  const { type, content } = await ask('shell', 'history_request', { hist_access_type: 'tail', n: 5 });
-  expect([type, content]).toEqual(['history_reply', { status: 'ok', history: [] }]);
-});
-
 test('comm_open of any target is closed on iopub with the comm as named', async () => {
   const id = await front.send('shell', 'comm_open', { comm_id: 'c1', target_name: 'quarto_kernel_setup', data: {} });
   const iopub = await front.until(id);

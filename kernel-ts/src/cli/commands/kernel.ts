@@ -2,11 +2,13 @@
  * npulab kernel CONNECTION_FILE: composes the Jupyter side and the engine. This process is the front: it never runs user
  * code. It ends by shutdown_request, by SIGTERM, or when its parent dies.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createEngine } from '../../engine/index.js';
-import { readConnectionFile, startServer, watchParent } from '../../protocol/index.js';
+import { fileHistory, memoryHistory, readConnectionFile, startServer, watchParent } from '../../protocol/index.js';
 import { type Command, checkMode, exit, parse } from '../command.js';
+import { historyFile } from '../history-file.js';
 import { openLog } from '../log-file.js';
 
 export const kernel: Command = {
@@ -15,6 +17,8 @@ export const kernel: Command = {
 The kernel. Jupyter calls it with the connection file that it has written.
 
   --check MODE  what a type error does: stop the cell (error, the default), warn, nothing (off)
+
+Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_HISTORY names another file, or off.
 `,
   async run(argv) {
     const { values, words } = parse(
@@ -30,11 +34,15 @@ The kernel. Jupyter calls it with the connection file that it has written.
       check: checkMode(values.check),
       log,
     });
-    const server = await startServer({ connection, language: engine, log: log.write }).catch(async (error: Error) => {
-      log.write(`not started: ${error.message}`);
-      await engine.shutdown();
-      throw error;
-    });
+    const file = historyFile();
+    const history = file === undefined ? memoryHistory() : fileHistory(file, randomUUID(), log.write);
+    const server = await startServer({ connection, language: engine, history, log: log.write }).catch(
+      async (error: Error) => {
+        log.write(`not started: ${error.message}`);
+        await engine.shutdown();
+        throw error;
+      },
+    );
     const end = (why: string): void => {
       log.write(`ending: ${why}`);
       void server.close();

@@ -55,7 +55,9 @@ export async function startKernel(
   const path = join(home, 'connection.json');
   await writeFile(path, JSON.stringify(file), { mode: 0o600 });
   const [program, ...args] = command.map((word) => (word === '{connection_file}' ? path : word)) as [string];
-  const child = spawn(program, args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  // What a notebook's cells are is in the notebook; the history is for what somebody typed.
+  const env = { ...process.env, NPULAB_HISTORY: 'off' };
+  const child = spawn(program, args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', 'pipe'], env });
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-keptStderr);
