@@ -1,0 +1,417 @@
+//! The second generator against the worked examples of appendix B and the invariants of §9 and §11: word for word where
+//! an example is complete, field by field elsewhere.
+
+mod support;
+
+use npu_reference::{
+    Algorithm, Converter, Element, Geometry, Map, Multiplier, Operand, Pool, Post, Rectifier, Stage, Window,
+};
+use npu_regs::task::Mix;
+use support::conv::{Addresses, Kind, Layer, Output};
+use support::element::Join;
+use support::pooling::Pooling;
+use support::post;
+use support::program::Program;
+use support::style::{Style, tail, write};
+
+const VENDOR: Style = Style::Vendor { zeros_in_front: false };
+
+fn layer(
+    kind: Kind,
+    input: (usize, usize, usize),
+    kernels: usize,
+    kernel: usize,
+    stride: usize,
+    output: usize,
+) -> Layer {
+    let geometry = Geometry {
+        stride: (stride, stride),
+        step: (1, 1),
+        pad: (0, 0),
+        output: (output, output),
+    };
+    Layer {
+        kind,
+        half: false,
+        input,
+        announced: input.0,
+        kernel: (kernel, kernel),
+        kernels,
+        geometry,
+        pad_value: -128,
+        convert: kind == Kind::First,
+        output: Output::Int8,
+        addresses: Addresses {
+            input: 0x10_0000,
+            weights: 0x20_0000,
+            output: 0x30_0000,
+            stream: 0x40_0000,
+            operand: 0,
+        },
+        most_rows: input.1,
+        kernels_per_task: kernels.next_multiple_of(16),
+        post: Vec::new(),
+        data_format: 0,
+        ow: 0,
+        stream_bytes: 0,
+    }
+}
+
+/// Bias, factor and multiplier per channel, ReLU in BN, then 0x5BEC >> 22 − 128 (appendix B.1).
+fn vendor_post(channels: usize) -> Post {
+    let each = |value| Operand::PerChannel(vec![value; channels]);
+    Post {
+        compensation: Some((each(0), Map::from_fn(1, 1, 1, |_, _, _| 0))),
+        bs: Stage {
+            alu: Some((Algorithm::Add, each(0))),
+            multiplier: Some(Multiplier {
+                operand: each(1 << 14),
+                shift: 14,
+                negative_shift: 14,
+                leaky: false,
+            }),
+            rectifier: Rectifier::Off,
+        },
+        bn: Stage {
+            rectifier: Rectifier::Relu,
+            ..Stage::BYPASS
+        },
+        element: Element::Bypass,
+        out: Converter {
+            offset: -128,
+            scale: 0x5BEC,
+            shift: 22,
+            ..Converter::IDENTITY
+        },
+    }
+}
+
+fn with_post(mut layer: Layer, post: &Post) -> Layer {
+    let programmed = post::program(post, layer.aligned(), 0);
+    layer.stream_bytes = programmed.stream.map_or(0, |bytes| bytes.len() / layer.aligned());
+    layer.post = programmed.registers;
+    layer.data_format = programmed.data_format;
+    layer.ow = programmed.ow;
+    layer
+}
+
+fn b1() -> Vec<Program> {
+    with_post(layer(Kind::Dense, (64, 96, 96), 64, 3, 2, 48), &vendor_post(64)).programs(VENDOR)
+}
+
+fn expect(program: &Program, values: &[(u32, u32)]) {
+    for &(offset, value) in values {
+        let got = program.get(offset);
+        assert_eq!(got, value, "0x{offset:04X}: 0x{got:X} instead of 0x{value:X}");
+    }
+}
+
+#[test]
+fn appendix_b1_comes_out_word_for_word() {
+    let programs = b1();
+    let values = [
+        (0x1004, 0x0E),
+        (0x2004, 0x0E),
+        (0x3004, 0x0E),
+        (0x4004, 0x0E),
+        (0x5004, 0x0E),
+        (0x1010, 0x50),
+        (0x1014, 0x12),
+        (0x1020, 0x0060_0025),
+        (0x1024, 0x003F_0040),
+        (0x1028, 0x30),
+        (0x102C, 0x360),
+        (0x1030, 0x9000),
+        (0x1034, 0x240),
+        (0x1038, 0x0303_0040),
+        (0x1040, 0x17),
+        (0x1044, 0x0060_00C0),
+        (0x104C, 0x0A),
+        (0x1050, 0x1_0000),
+        (0x1054, 0x1_0000),
+        (0x1058, 0x1_0000),
+        (0x105C, 0x1_0000),
+        (0x1068, 0xFF80_0000),
+        (0x1070, 0x10_0000),
+        (0x1078, 0x0017_1C07),
+        (0x107C, 0x60),
+        (0x1080, 0x2400),
+        (0x1084, 0x0060_0025),
+        (0x1088, 0x40),
+        (0x1110, 0x20_0000),
+        (0x200C, 1),
+        (0x3010, 0x0011_002F),
+        (0x3014, 0x3F),
+        (0x400C, 0x108),
+        (0x4010, 0xE0),
+        (0x4020, 0x30_0000),
+        (0x4024, 0x4800),
+        (0x4030, 0x2F),
+        (0x4034, 0x11),
+        (0x403C, 0x003F_003F),
+        (0x4040, 0x148),
+        (0x4048, 0xE01),
+        (0x4050, 0x125),
+        (0x4060, 0x12),
+        (0x4070, 0x383),
+        (0x4078, 1),
+        (0x4080, 0xFFFF_FF80),
+        (0x4084, 0x5BEC),
+        (0x4088, 0x16),
+        (0x40C0, 0x9000),
+        (0x500C, 0x2F),
+        (0x5010, 0x11),
+        (0x5014, 0x3F),
+        (0x501C, 0xE),
+        (0x5020, 0x40_0000),
+        (0x5024, 0x3F),
+        (0x5028, 1),
+        (0x5034, 1),
+        (0x5044, 0x4000),
+        (0x5068, 0x0101_0101),
+    ];
+    let value = |offset: u32| {
+        values
+            .iter()
+            .find(|(at, _)| *at == offset)
+            .map_or(0, |(_, value)| *value)
+    };
+    let mut expected: Vec<u64> = Mix::ConvolutionRdma
+        .writes()
+        .map(|register| write(register.offset, value(register.offset)))
+        .collect();
+    let mut words = VENDOR.bodies(&programs)[0].clone();
+    expected.extend(tail(0x480, 0x88, 0x1F));
+    words.extend(tail(0x480, 0x88, 0x1F));
+    assert_eq!(words.len(), 137);
+    assert_eq!(words, expected);
+    // Weights of 36 864 bytes exceed one bank, so the following bands load them again.
+    assert!(programs.iter().all(|band| band.get(0x1040) & 0x2000 == 0));
+}
+
+#[test]
+fn row_bands_follow_invariant_10_of_section_9() {
+    let programs = b1();
+    assert_eq!(programs.len(), 3);
+    for pair in programs.windows(2) {
+        let rows = (pair[0].get(0x4034) + 1) * 2;
+        assert_eq!(pair[1].get(0x1070), pair[0].get(0x1070) + rows * 96 * 8);
+        assert_eq!(
+            pair[1].get(0x4020),
+            pair[0].get(0x4020) + (pair[0].get(0x4034) + 1) * 48 * 8
+        );
+    }
+    assert_eq!(programs.iter().map(|band| band.get(0x4034) + 1).sum::<u32>(), 48);
+}
+
+#[test]
+fn appendix_b2_first_layer_has_every_listed_field() {
+    let first = Layer {
+        geometry: Geometry {
+            stride: (2, 2),
+            step: (1, 1),
+            pad: (0, 0),
+            output: (96, 96),
+        },
+        ..layer(Kind::First, (3, 192, 192), 64, 3, 2, 96)
+    };
+    let programs = with_post(first, &vendor_post(64)).programs(VENDOR);
+    assert_eq!(programs.len(), 2);
+    expect(
+        &programs[0],
+        &[
+            (0x100C, 0xA000),
+            (0x1018, 0x3_EDC0),
+            (0x1020, 0x00C0_0095),
+            (0x1024, 0x0002_0008),
+            (0x1034, 72),
+            (0x1030, 0x1200),
+            (0x1044, 0x00C0_0030),
+            (0x104C, 0xE_38E1),
+            (0x1050, 0x4000_FF80),
+            (0x1054, 0x4000_FF80),
+            (0x1058, 0x4000_FF80),
+            (0x105C, 0x1_0000),
+            (0x107C, 0x48),
+            (0x1080, 0x9000),
+            (0x3010, 0x0049_005F),
+        ],
+    );
+    expect(
+        &programs[1],
+        &[
+            (0x1040, 0x2017),
+            (0x1070, 0x10_0000 + 0x1_4D00),
+            (0x1020, 0x00C0_002C),
+            (0x1018, 0x1_2900),
+        ],
+    );
+}
+
+#[test]
+fn appendix_b3_fp16_first_layer_has_the_listed_fields() {
+    let half = Layer {
+        half: true,
+        convert: false,
+        output: Output::Half,
+        pad_value: 0,
+        ..layer(Kind::First, (3, 10, 10), 3, 1, 1, 10)
+    };
+    let programs = with_post(half, &Post::BYPASS).programs(VENDOR);
+    expect(
+        &programs[0],
+        &[
+            (0x100C, 0xA220),
+            (0x1018, 0x384),
+            (0x1024, 0x0002_0004),
+            (0x1030, 24),
+            (0x1034, 8),
+            (0x1040, 0x71),
+            (0x104C, 0x0A),
+            (0x107C, 8),
+            (0x1080, 100),
+            (0x200C, 0x2001),
+            (0x300C, 0x2000),
+            (0x3014, 7),
+            (0x400C, 0x108),
+            (0x4010, 0x4800_0002),
+            (0x403C, 0x0002_0007),
+            (0x4040, 0x53),
+            (0x4060, 0x53),
+            (0x4050, 0x126),
+            (0x4070, 0x383),
+            (0x4084, 1),
+            (0x4088, 0),
+            (0x4024, 800),
+            (0x40C0, 1600),
+        ],
+    );
+    // The vendor rounds the width field up to 12; entries are what counts (§12.8).
+    assert_eq!(programs[0].get(0x1044) & 0xFFFF, 3);
+    assert_eq!(programs[0].mix, Mix::Convolution);
+}
+
+#[test]
+fn appendix_b4_residual_add_has_every_listed_field() {
+    let post = Post {
+        bs: Stage {
+            alu: Some((Algorithm::Add, Operand::Common(0x80))),
+            multiplier: Some(Multiplier {
+                operand: Operand::Common(1 << 14),
+                shift: 0,
+                negative_shift: 0,
+                leaky: false,
+            }),
+            rectifier: Rectifier::Off,
+        },
+        element: Element::Operand {
+            tensor: Map::from_fn(16, 48, 48, |_, _, _| 0),
+            converter: Converter {
+                offset_first: true,
+                ..Converter::IDENTITY
+            },
+            algorithm: Algorithm::Add,
+            rectifier: Rectifier::Relu,
+        },
+        out: Converter {
+            offset: -128,
+            scale: 0x7BCF,
+            shift: 0x1D,
+            ..Converter::IDENTITY
+        },
+        ..Post::BYPASS
+    };
+    let join = Join {
+        shape: (16, 48, 48),
+        left: 0x10_0000,
+        right: 0x20_0000,
+        output: 0x30_0000,
+        rows: (0, 48),
+    };
+    expect(
+        &join.program(&post, VENDOR),
+        &[
+            (0x400C, 0x109),
+            (0x4010, 0),
+            (0x4024, 0x4800),
+            (0x40C0, 0x4800),
+            (0x4030, 0x2F),
+            (0x4034, 0x2F),
+            (0x403C, 0xF_000F),
+            (0x4040, 0x48),
+            (0x4044, 0x80),
+            (0x4048, 0x4000_0000),
+            (0x4050, 2),
+            (0x4060, 0x53),
+            (0x4070, 0x9000_00D0),
+            (0x4080, 0xFFFF_FF80),
+            (0x4084, 0x7BCF),
+            (0x4088, 0x1D),
+            (0x501C, 1),
+            (0x5034, 0x4000_0000),
+            (0x5044, 0x4001),
+            (0x504C, 0),
+        ],
+    );
+}
+
+#[test]
+fn appendix_b6_maximum_has_every_listed_field_in_33_words() {
+    let pooling = Pooling {
+        input: (128, 20, 20),
+        window: Window {
+            size: (3, 3),
+            stride: (1, 1),
+            before: (1, 1),
+            after: (1, 1),
+        },
+        pool: Pool::Max,
+        pad: -128,
+        from: 0x10_0000,
+        to: 0x20_0000,
+    };
+    let program = pooling.program();
+    expect(
+        &program,
+        &[
+            (0x6040, 0x1111),
+            (0x6034, 0x202),
+            (0x6024, 0x11),
+            (0x6044, 0x7_FF80),
+            (0x6048, 0x7_FF80),
+            (0x604C, 0x7_FF80),
+            (0x6050, 0x7_FF80),
+            (0x607C, 0xC80),
+            (0x6084, 0xC80),
+            (0x7024, 0xA0),
+            (0x7028, 0xC80),
+        ],
+    );
+    assert_eq!(Style::Open.bodies(&[program])[0].len() + 4, 33);
+}
+
+#[test]
+fn the_open_style_is_134_full_words_with_three_times_cbuf_con0() {
+    let programs = with_post(layer(Kind::Dense, (64, 96, 96), 64, 3, 2, 48), &vendor_post(64)).programs(Style::Open);
+    let bodies = Style::Open.bodies(&programs);
+    for (body, program) in bodies.iter().zip(&programs) {
+        let count = |offset: u32| body.iter().filter(|&&word| word as u16 == offset as u16).count();
+        assert_eq!(count(0x1040), 3);
+        assert_eq!((count(0x4100), count(0x4104), program.get(0x5044)), (1, 1, 0x7810));
+    }
+    let extra = [0x1180, 0x4058, 0x405C, 0x506C]
+        .into_iter()
+        .filter(|&at| npu_regs::register_at(at).is_some())
+        .count();
+    assert!(bodies.iter().all(|body| body.len() + 4 == 130 + extra));
+}
+
+#[test]
+fn the_vendor_style_shortens_from_the_third_task_on() {
+    let bodies = VENDOR.bodies(&b1());
+    assert_eq!((bodies[0].len() + 4, bodies[1].len() + 4), (137, 137));
+    assert!(bodies[2].len() + 4 <= 31, "{} words", bodies[2].len() + 4);
+    let padded = Style::Vendor { zeros_in_front: true }.bodies(&b1());
+    assert_eq!(padded[0].len() + 4, 144);
+    assert!(padded.iter().all(|body| (body.len() + 4) % 8 == 0));
+}

@@ -1,0 +1,353 @@
+//! Random convolution layers: tensors, registers and the expected result of each, printed whole when one fails.
+
+use npu_reference::{
+    Algorithm, Converter, Element, Geometry, Kernels, Map, Multiplier, Operand, Post, Rectifier, Stage, Ties, convolve,
+    depthwise, native, post_process, saturate_i8, window_sums,
+};
+
+use super::conv::{Addresses, Kind, Layer, Output};
+use super::machine::Machine;
+use super::post;
+use super::program::Program;
+use super::random::Random;
+use super::style::Style;
+
+/// A layer in memory with what it must give.
+pub struct Case {
+    pub layer: Layer,
+    pub programs: Vec<Program>,
+    pub expected: Expected,
+}
+
+pub enum Expected {
+    Int8(Map<i8>),
+    Int32(Map<i32>),
+}
+
+/// What the caller wants to be random.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    pub kind: Kind,
+    pub output: Output,
+    pub post: bool,
+    pub style: Style,
+}
+
+/// A byte that must survive around every output.
+const GUARD: u8 = 0xA5;
+const GUARD_BYTES: usize = 64;
+
+/// Geometry whose every window touches the input.
+pub fn geometry(random: &mut Random, kernel: (usize, usize), input: (usize, usize)) -> Geometry {
+    let mut along = |kernel: usize, size: usize| {
+        let step = if random.chance(25) { random.size(1, 3) } else { 1 };
+        let reach = (kernel - 1) * step + 1;
+        let stride = if random.chance(60) { 1 } else { random.size(1, 4) };
+        let (before, after) = (random.size(0, (reach - 1).min(15)), random.size(0, reach - 1));
+        let after = after.max(reach.saturating_sub(size + before));
+        (stride, step, before, (size + before + after - reach) / stride + 1)
+    };
+    let (rows, columns) = (along(kernel.0, input.0), along(kernel.1, input.1));
+    Geometry {
+        stride: (rows.0, columns.0),
+        step: (rows.1, columns.1),
+        pad: (rows.2, columns.2),
+        output: (rows.3, columns.3),
+    }
+}
+
+fn converter(random: &mut Random, largest: i64) -> Converter {
+    // Results of up to ±200, so that some saturate and most do not.
+    let scale = random.within(0x4000, 0x7FFF);
+    let shift = (0..40).find(|&shift| (largest * scale) >> shift <= 200).unwrap_or(40);
+    Converter {
+        offset: random.within(-128, 127) as i32,
+        scale: scale as i32,
+        shift,
+        offset_first: random.chance(20),
+        ties: if random.chance(50) { Ties::Even } else { Ties::Up },
+    }
+}
+
+fn rectifier(random: &mut Random, bound: i64) -> Rectifier {
+    match random.size(0, 2) {
+        0 => Rectifier::Off,
+        1 => Rectifier::Relu,
+        _ => Rectifier::ReluX(random.within(1, bound.max(1)) as i32),
+    }
+}
+
+/// Random stages for `count` channels, with the window sums the compensation needs and the operand's shape.
+fn post(random: &mut Random, accumulators: &Map<i32>, sums: Map<i64>) -> Post {
+    let count = accumulators.channels;
+    let largest = accumulators
+        .values
+        .iter()
+        .map(|x| i64::from(x.unsigned_abs()))
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let bound = largest.min(1 << 30);
+    let each = |random: &mut Random, low: i64, high: i64| {
+        Operand::PerChannel((0..count).map(|_| random.within(low, high) as i32).collect())
+    };
+    let full = random.chance(50);
+    let bias = full || random.chance(60);
+    let alu = if bias {
+        Some((Algorithm::Add, each(random, -bound, bound)))
+    } else if random.chance(50) {
+        let what = random.pick(&[Algorithm::Max, Algorithm::Min, Algorithm::Add]);
+        Some((what, Operand::Common(random.within(-bound, bound) as i32)))
+    } else {
+        None
+    };
+    let shift = random.size(0, 20) as u32;
+    let multiplier = |operand| Multiplier {
+        operand,
+        shift: 14,
+        negative_shift: 14,
+        leaky: false,
+    };
+    let multiplier = if full {
+        Some(multiplier(each(random, 0, 65535)))
+    } else if random.chance(40) {
+        Some(Multiplier {
+            shift,
+            negative_shift: if random.chance(50) {
+                shift
+            } else {
+                random.size(0, 20) as u32
+            },
+            ..multiplier(Operand::Common(random.within(-32768, 32767) as i32))
+        })
+    } else {
+        None
+    };
+    let factor = if full {
+        Some(each(random, -255, 255))
+    } else if random.chance(40) {
+        Some(Operand::Common(random.within(-255, 255) as i32))
+    } else {
+        None
+    };
+    let bn = if random.chance(50) {
+        Stage {
+            rectifier: rectifier(random, bound),
+            ..Stage::BYPASS
+        }
+    } else {
+        Stage::BYPASS
+    };
+    let mut post = Post {
+        compensation: factor.map(|factor| (factor, sums)),
+        bs: Stage {
+            alu,
+            multiplier,
+            rectifier: if random.chance(20) {
+                rectifier(random, bound)
+            } else {
+                Rectifier::Off
+            },
+        },
+        bn,
+        element: Element::Bypass,
+        out: Converter::IDENTITY,
+    };
+    if random.chance(40) {
+        let (height, width) = (accumulators.height, accumulators.width);
+        post.element = Element::Operand {
+            tensor: Map::from_fn(count, height, width, |_, _, _| random.i8()),
+            converter: Converter {
+                offset: random.within(-128, 128) as i32,
+                scale: random.within(1, 32767) as i32,
+                shift: random.size(0, 16) as u32,
+                offset_first: true,
+                ties: if random.chance(70) { Ties::Even } else { Ties::Up },
+            },
+            algorithm: Algorithm::Add,
+            rectifier: if random.chance(50) {
+                Rectifier::Off
+            } else {
+                Rectifier::Relu
+            },
+        };
+    }
+    let before = post_process(accumulators, &post);
+    let largest = before
+        .values
+        .iter()
+        .map(|x| i64::from(x.unsigned_abs()))
+        .max()
+        .unwrap_or(1);
+    post.out = converter(random, largest);
+    post
+}
+
+/// Builds a random layer in `machine`'s memory.
+pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
+    let Wish {
+        kind, output, style, ..
+    } = wish;
+    let channels = match kind {
+        Kind::First => random.size(1, 4),
+        Kind::Depthwise => random.size(1, 70),
+        Kind::Dense => random.size(1, 100),
+    };
+    let announced = match (kind, style) {
+        (Kind::Depthwise, _) => channels.next_multiple_of(32),
+        (Kind::First, _) => channels,
+        (_, Style::Open) => channels.next_multiple_of(16),
+        (_, Style::Vendor { .. }) => channels.next_multiple_of(8),
+    };
+    let (height, width) = (random.size(1, 14), random.size(1, 14));
+    let kernel = (random.size(1, 4), random.size(1, 4));
+    let kernels = if kind == Kind::Depthwise {
+        channels
+    } else {
+        random.size(1, 50)
+    };
+    let geometry = geometry(random, kernel, (height, width));
+    let convert = kind == Kind::First && random.chance(70);
+    // Raw bytes of an image are unsigned; the converter takes 128 off.
+    let input = Map::from_fn(channels, height, width, |_, _, _| random.i8());
+    let stored = if convert {
+        input.map(|x| x ^ -128)
+    } else {
+        input.clone()
+    };
+    let pad = random.i8();
+    let per_kernel = if kind == Kind::Depthwise { 1 } else { channels };
+    let weights = Kernels::from_fn((kernels, per_kernel), kernel, || random.i8());
+    let sums = window_sums(&input, kernel, geometry, pad);
+    let (accumulators, sums) = if kind == Kind::Depthwise {
+        (depthwise(&input, &weights, geometry, pad), sums)
+    } else {
+        let (rows, columns) = geometry.output;
+        let all = Map::from_fn(1, rows, columns, |_, row, column| {
+            (0..channels).map(|channel| sums.at(channel, row, column)).sum()
+        });
+        (convolve(&input, &weights, geometry, pad), all)
+    };
+    let post = if wish.post {
+        post(random, &accumulators, sums)
+    } else {
+        Post::BYPASS
+    };
+    let reach = (kernel.0 - 1) * geometry.step.0 + 1;
+    let mut layer = Layer {
+        kind,
+        half: false,
+        input: (channels, height, width),
+        announced,
+        kernel,
+        kernels,
+        geometry,
+        pad_value: i32::from(pad),
+        convert,
+        output,
+        addresses: Addresses::default(),
+        most_rows: if random.chance(50) {
+            height
+        } else {
+            random.size(reach.min(height), height)
+        },
+        kernels_per_task: if random.chance(50) {
+            16 * random.size(1, 3)
+        } else {
+            kernels.next_multiple_of(16)
+        },
+        post: Vec::new(),
+        data_format: 0,
+        ow: 0,
+        stream_bytes: 0,
+    };
+    let programmed = post::program(&post, layer.aligned(), 0);
+    let packed = match kind {
+        Kind::Dense => native::pack_weights(&weights, announced),
+        Kind::First => native::pack_first_weights(&weights),
+        Kind::Depthwise => native::pack_depthwise(&weights, announced),
+    };
+    // Channels that do not exist hold garbage in memory: they count as 0 (§12.14).
+    let features = match kind {
+        Kind::First => native::pack_interleaved(&stored),
+        _ => native::pack_features(&stored, native::Pitch::packed(height, width), announced, 0x5A),
+    };
+    let operand = match &post.element {
+        Element::Operand { tensor, .. } => {
+            let pitch = native::Pitch::packed(tensor.height, tensor.width);
+            machine.place(&native::pack_features(tensor, pitch, layer.aligned(), 0))
+        }
+        _ => 0,
+    };
+    layer.addresses = Addresses {
+        input: machine.place(&features),
+        weights: machine.place(&packed),
+        output: guarded(machine, layer.output_bytes()),
+        stream: programmed.stream.as_ref().map_or(0, |bytes| machine.place(bytes)),
+        operand,
+    };
+    layer.stream_bytes = programmed
+        .stream
+        .as_ref()
+        .map_or(0, |bytes| bytes.len() / layer.aligned());
+    layer.data_format = programmed.data_format;
+    layer.ow = programmed.ow;
+    layer.post = programmed.registers;
+    let result = post_process(&accumulators, &post);
+    Case {
+        programs: layer.programs(style),
+        expected: match output {
+            Output::Int8 => Expected::Int8(result.map(saturate_i8)),
+            _ => Expected::Int32(result),
+        },
+        layer,
+    }
+}
+
+/// Memory for an output between two guards.
+pub fn guarded(machine: &Machine, bytes: usize) -> u32 {
+    let filled = vec![GUARD; bytes + 2 * GUARD_BYTES];
+    machine.place(&filled) + GUARD_BYTES as u32
+}
+
+/// Says what is wrong with an output, guards included.
+pub fn verify(machine: &Machine, layer: &Layer, expected: &Expected) -> Result<(), String> {
+    let (rows, columns) = layer.geometry.output;
+    let shape = (layer.kernels, rows, columns);
+    let output = layer.addresses.output;
+    let bytes = machine.read(output, layer.output_bytes());
+    let differences = match expected {
+        Expected::Int8(expected) => {
+            let got = native::unpack_features::<i8>(&bytes, shape, native::Pitch::packed(rows, columns));
+            compare(&got.map(i32::from), &expected.map(i32::from))
+        }
+        Expected::Int32(expected) => {
+            let got = native::unpack_features::<i32>(&bytes, shape, native::Pitch::exact(rows, columns));
+            compare(&got, expected)
+        }
+    };
+    for guard in [output - GUARD_BYTES as u32, output + layer.output_bytes() as u32] {
+        if machine.read(guard, GUARD_BYTES) != [GUARD; GUARD_BYTES] {
+            return Err(format!("bytes beside the output at 0x{guard:08X} were written"));
+        }
+    }
+    differences
+}
+
+/// The first differences of two maps.
+pub fn compare(got: &Map<i32>, expected: &Map<i32>) -> Result<(), String> {
+    let (height, width) = (expected.height, expected.width);
+    let pairs = got.values.iter().zip(&expected.values).enumerate();
+    let wrong: Vec<String> = pairs
+        .filter(|(_, (got, expected))| got != expected)
+        .map(|(at, (got, expected))| {
+            let (channel, row, column) = (at / (height * width), at / width % height, at % width);
+            format!("[{channel}, {row}, {column}] is {got}, not {expected}")
+        })
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let first = wrong[..wrong.len().min(6)].join("; ");
+    Err(format!("{} of {} differ: {first}", wrong.len(), got.values.len()))
+}

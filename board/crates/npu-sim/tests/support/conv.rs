@@ -1,0 +1,331 @@
+//! Convolution tasks from shapes and addresses: every register of §2.4, §2.5 and §2.7, in row bands and kernel slices.
+
+use npu_reference::Geometry;
+
+use super::bands::{Band, bands};
+use super::program::{Program, convolution};
+use super::style::Style;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Dense,
+    Depthwise,
+    /// Interleaved input of 1 to 4 channels.
+    First,
+}
+
+/// Format of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    Int8,
+    Int32,
+    Half,
+    Float,
+}
+
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub kind: Kind,
+    /// fp16 instead of int8 operands.
+    pub half: bool,
+    /// Channels, rows, columns.
+    pub input: (usize, usize, usize),
+    /// Channels announced to CNA: a multiple of one surface.
+    pub announced: usize,
+    pub kernel: (usize, usize),
+    pub kernels: usize,
+    pub geometry: Geometry,
+    pub pad_value: i32,
+    /// First layer: raw bytes through the input converter, minus 128.
+    pub convert: bool,
+    pub output: Output,
+    pub addresses: Addresses,
+    /// Most input rows of a band.
+    pub most_rows: usize,
+    /// Kernels per task, a multiple of 16; splits only where one band holds all rows.
+    pub kernels_per_task: usize,
+    /// Registers of the post-processor.
+    pub post: Vec<(u32, u32)>,
+    pub data_format: u32,
+    pub ow: u32,
+    /// Bytes per channel of the parameter stream; 0 without one.
+    pub stream_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Addresses {
+    pub input: u32,
+    pub weights: u32,
+    pub output: u32,
+    pub stream: u32,
+    /// Element-wise operand; 0 = none.
+    pub operand: u32,
+}
+
+/// Entries of one bank.
+const BANK_ENTRIES: usize = 1024;
+const BANK_BYTES: usize = 32 * 1024;
+
+impl Layer {
+    fn element(&self) -> usize {
+        if self.half { 2 } else { 1 }
+    }
+
+    /// Kernels, or channels of a depthwise layer, rounded as the writer wants them (§12.8).
+    pub fn aligned(&self) -> usize {
+        let group = match (self.kind, self.half) {
+            (Kind::Depthwise, _) => 32,
+            (_, false) => 16,
+            (_, true) => 8,
+        };
+        self.kernels.next_multiple_of(group)
+    }
+
+    pub fn output_pixels(&self) -> usize {
+        self.geometry.output.0 * self.geometry.output.1
+    }
+
+    /// Bytes between output surfaces (§2.7).
+    pub fn surface_bytes(&self) -> usize {
+        match self.output {
+            Output::Int8 | Output::Half => self.output_pixels().next_multiple_of(4) * 8,
+            Output::Int32 | Output::Float => self.output_pixels() * 16,
+        }
+    }
+
+    /// Channels of one output surface.
+    pub fn surface_channels(&self) -> usize {
+        if self.output == Output::Int8 { 8 } else { 4 }
+    }
+
+    /// Bytes the writer covers, unreal channels included (§11).
+    pub fn output_bytes(&self) -> usize {
+        self.aligned() / self.surface_channels() * self.surface_bytes()
+    }
+
+    fn surfaces_per_group(&self) -> u32 {
+        match (self.kind, self.half, self.output) {
+            (Kind::Depthwise, false, Output::Int8) => 4,
+            (_, false, Output::Int8) | (_, true, Output::Half | Output::Float) => 2,
+            (Kind::Dense | Kind::First, false, Output::Half | Output::Int32) => 4,
+            other => panic!("§2.7 has no row for {other:?}"),
+        }
+    }
+
+    /// Entries of one row (§4.2), as either generator counts them.
+    pub fn entries(&self, style: Style) -> usize {
+        let width = self.input.2;
+        if self.kind == Kind::First {
+            let entries = (width * 8).div_ceil(32);
+            return if style == Style::Open {
+                entries.next_multiple_of(2)
+            } else {
+                entries
+            };
+        }
+        let surfaces = self.announced * self.element() / 8;
+        let charged = if style == Style::Open && surfaces % 4 == 3 {
+            surfaces + 1
+        } else {
+            surfaces
+        };
+        (width * charged).div_ceil(4)
+    }
+
+    /// Bytes of one kernel (§2.4); of all channels for a depthwise layer, which is one kernel to CNA.
+    pub fn kernel_bytes(&self) -> usize {
+        let taps = self.kernel.0 * self.kernel.1;
+        taps * if self.kind == Kind::First {
+            8
+        } else {
+            self.announced * self.element()
+        }
+    }
+
+    /// The tasks in order.
+    pub fn programs(&self, style: Style) -> Vec<Program> {
+        let group_bytes = if self.kind == Kind::Depthwise {
+            self.kernel_bytes()
+        } else {
+            16 * self.kernel_bytes()
+        };
+        let weight_banks = group_bytes.div_ceil(BANK_BYTES).max(1);
+        assert!(weight_banks < 8, "one group of kernels needs {group_bytes} bytes");
+        let rows = ((8 - weight_banks) * BANK_ENTRIES / self.entries(style)).min(self.most_rows);
+        let bands = bands(self.input.1, self.kernel.0, self.geometry, rows);
+        let split = self.kind == Kind::Dense && bands.len() == 1;
+        let slice = if split { self.kernels_per_task } else { self.kernels };
+        let slices: Vec<(usize, usize)> = (0..self.kernels)
+            .step_by(slice)
+            .map(|first| (first, slice.min(self.kernels - first)))
+            .collect();
+        let mut programs = Vec::new();
+        for (band_index, &band) in bands.iter().enumerate() {
+            for (slice_index, &slice) in slices.iter().enumerate() {
+                let data_banks = (self.entries(style) * band.input.1).div_ceil(BANK_ENTRIES).max(1);
+                let most = bands.iter().map(|band| band.input.1).max().unwrap_or(0);
+                let banks = (self.entries(style) * most).div_ceil(BANK_ENTRIES).max(data_banks);
+                let weights_fit = slice.1 * self.kernel_bytes() <= (8 - banks) * BANK_BYTES;
+                let weight_reuse = band_index > 0 && slices.len() == 1 && weights_fit;
+                let data_reuse = slice_index > 0;
+                let cbuf = u32::from(weight_reuse) << 13
+                    | u32::from(data_reuse) << 12
+                    | (8 - banks as u32) << 4
+                    | banks as u32;
+                programs.push(self.task(style, band, slice, cbuf));
+            }
+        }
+        programs
+    }
+
+    fn task(&self, style: Style, band: Band, (first, count): (usize, usize), cbuf: u32) -> Program {
+        let rdma = style == Style::Open || self.stream_bytes > 0 || self.addresses.operand != 0;
+        let mut program = Program::new(convolution(rdma));
+        self.cna(&mut program, style, band, (first, count), cbuf);
+        let depthwise = u32::from(self.kind == Kind::Depthwise);
+        let aligned = if count == self.kernels {
+            self.aligned()
+        } else {
+            count.next_multiple_of(16)
+        } as u32;
+        let (width, rows) = (self.geometry.output.1 as u32, band.output.1 as u32);
+        let precision = if self.half { 0x2000 } else { 0 };
+        program.set_all(&[
+            (0x200C, precision | depthwise << 1 | 1),
+            (0x300C, precision | depthwise << 1),
+            (0x3010, (rows - 1) << 16 | (width - 1)),
+            (0x3014, aligned - 1),
+        ]);
+        let format = match (self.half, self.output) {
+            (false, Output::Int8) => 0,
+            (false, Output::Int32) => 0x8000_0000,
+            (false, Output::Half) => 0x4000_0000,
+            (true, Output::Half) => 0x4800_0002,
+            (true, Output::Float) => 0xA800_0002,
+            other => panic!("§2.7 has no row for {other:?}"),
+        };
+        let (surfaces, surface) = (self.surfaces_per_group(), self.surface_bytes() as u32);
+        let pixel_bytes = if matches!(self.output, Output::Int8 | Output::Half) {
+            8
+        } else {
+            16
+        };
+        let offset = (first / self.surface_channels()) as u32 * surface + band.output.0 as u32 * width * pixel_bytes;
+        let size_e = surfaces - 1;
+        program.set_all(&[
+            (0x400C, if depthwise == 1 { 0x138 } else { 0x108 }),
+            (0x4010, format | self.data_format),
+            (0x4020, self.addresses.output + offset),
+            (0x4024, surface),
+            (0x4030, width - 1),
+            (0x4034, rows - 1),
+            (0x403C, (count as u32 - 1) << 16 | (aligned - 1)),
+            (0x4050, size_e << 8 | size_e << 5 | size_e << 2 | self.ow),
+            (0x40C0, surfaces * surface),
+        ]);
+        program.set_all(&self.post);
+        if rdma {
+            program.set_all(&[
+                (0x500C, width - 1),
+                (0x5010, rows - 1),
+                (0x5014, aligned - 1),
+                (0x5028, 1),
+                (0x5034, 1),
+                (0x5044, style.rdma_mode(self.kind == Kind::Depthwise)),
+                (0x5068, 0x0101_0101),
+            ]);
+            if self.stream_bytes > 0 {
+                program.set(0x5020, self.addresses.stream + (first * self.stream_bytes) as u32);
+                program.set(0x5024, aligned * self.stream_bytes as u32 / 8 - 1);
+            }
+            if self.addresses.operand != 0 {
+                let line = if style == Style::Open { surface - 8 } else { 0 };
+                program.set_all(&[
+                    (0x5034, 0x4000_0000),
+                    (0x5038, self.addresses.operand + offset),
+                    (0x503C, line),
+                    (0x5040, surface),
+                ]);
+            }
+        }
+        program
+    }
+
+    fn cna(&self, program: &mut Program, style: Style, band: Band, (first, count): (usize, usize), cbuf: u32) {
+        let (channels, height, width) = self.input;
+        let (kernel_height, kernel_width) = self.kernel;
+        let Geometry {
+            stride,
+            step,
+            pad,
+            output,
+        } = self.geometry;
+        let first_layer = self.kind == Kind::First;
+        let depthwise = self.kind == Kind::Depthwise;
+        let line_bytes = if first_layer {
+            (width * channels * self.element()).div_ceil(8) * 8
+        } else {
+            width * 8
+        };
+        let surface = if first_layer {
+            width * height
+        } else {
+            (width * height).next_multiple_of(4)
+        };
+        let announced = if first_layer {
+            8 / self.element()
+        } else {
+            self.announced
+        };
+        let kernels = if depthwise { 1 } else { count };
+        let precision = if self.half { 0x220 } else { 0 };
+        let interleaved = if first_layer { 0x7000 + 0x1000 * channels } else { 0 };
+        let grains = kernel_height + stride.0 * (1 + 16 / output.1);
+        let all_channels = if first_layer && channels == 3 {
+            width * band.input.1 * 9
+        } else {
+            0
+        };
+        let u = |value: usize| value as u32;
+        program.set_all(&[
+            (0x1040, cbuf),
+            (0x100C, precision | u(interleaved) | if depthwise { 3 } else { 0 }),
+            (0x1010, u(grains) << 4),
+            (
+                0x1014,
+                u((step.0 - 1) << 21 | (step.1 - 1) << 16 | stride.0 << 3 | stride.1),
+            ),
+            (0x1018, u(all_channels)),
+            (0x1020, u(width << 16 | band.input.1)),
+            (0x1024, u((channels - 1) << 16 | announced)),
+            (0x1028, u(output.1)),
+            (0x102C, u(output.1 * band.output.1)),
+            (0x1030, u(kernels * self.kernel_bytes())),
+            (0x1034, u(self.kernel_bytes())),
+            (0x1038, u(kernel_width << 24 | kernel_height << 16 | kernels)),
+            (0x1044, u(width << 16 | self.entries(style))),
+            (0x104C, 0x0A),
+            (0x1050, 0x0001_0000),
+            (0x1054, 0x0001_0000),
+            (0x1058, 0x0001_0000),
+            (0x105C, 0x0001_0000),
+            (
+                0x1068,
+                (self.pad_value as u16 as u32) << 16 | u(pad.1 << 4 | band.pad_top),
+            ),
+            (0x1070, self.addresses.input + u(band.input.0 * line_bytes)),
+            (0x1078, 0x0017_1C07),
+            (0x107C, u(line_bytes / 8)),
+            (0x1080, u(surface)),
+            (0x1084, u(width << 16 | band.input.1)),
+            (0x1088, u(announced)),
+            (0x1110, self.addresses.weights + u(first * self.kernel_bytes())),
+        ]);
+        if self.convert {
+            program.set(0x104C, if channels == 1 { 0xE1 } else { 0xE_38E1 });
+            for channel in 0..channels.min(3) as u32 {
+                program.set(0x1050 + 4 * channel, 0x4000_FF80);
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! DPU-only tasks: the second tensor joins the first (appendix B.4).
+
+use npu_reference::Post;
+
+use super::post;
+use super::program::Program;
+use super::style::Style;
+
+/// An element-wise task over int8 maps of (channels, rows, columns); channels are a multiple of 8.
+#[derive(Clone, Debug)]
+pub struct Join {
+    pub shape: (usize, usize, usize),
+    pub left: u32,
+    pub right: u32,
+    pub output: u32,
+    /// First row and rows of this task.
+    pub rows: (usize, usize),
+}
+
+impl Join {
+    pub fn surface_bytes(&self) -> usize {
+        (self.shape.1 * self.shape.2).next_multiple_of(4) * 8
+    }
+
+    pub fn program(&self, post: &Post, style: Style) -> Program {
+        let (channels, _, width) = self.shape;
+        assert_eq!(channels % 8, 0);
+        let (width, rows, channels) = (width as u32, self.rows.1 as u32, channels as u32);
+        let surface = self.surface_bytes() as u32;
+        let offset = self.rows.0 as u32 * width * 8;
+        let programmed = post::program(post, channels as usize, 0);
+        assert!(programmed.stream.is_none());
+        let mut program = Program::new(npu_regs::task::Mix::Dpu);
+        program.set_all(&programmed.registers).set_all(&[
+            (0x400C, 0x109),
+            (0x4010, programmed.data_format),
+            (0x4020, self.output + offset),
+            (0x4024, surface),
+            (0x4030, width - 1),
+            (0x4034, rows - 1),
+            (0x403C, (channels - 1) << 16 | (channels - 1)),
+            (0x4050, 0x2),
+            (0x40C0, surface),
+            (0x500C, width - 1),
+            (0x5010, rows - 1),
+            (0x5014, channels - 1),
+            (0x5018, self.left + offset),
+            (0x5028, 1),
+            (0x5034, 0x4000_0000),
+            (0x5038, self.right + offset),
+            (0x503C, if style == Style::Open { surface - 8 } else { 0 }),
+            (0x5040, surface),
+            (0x5044, if style == Style::Open { 0x7801 } else { 0x4001 }),
+            (0x504C, surface - width * rows * 8),
+            (0x5068, 0x0101_0101),
+        ]);
+        program
+    }
+}

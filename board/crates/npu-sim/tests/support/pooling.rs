@@ -1,0 +1,80 @@
+//! Pooling tasks (§2.9).
+
+use npu_reference::{Pool, Window};
+
+use super::program::Program;
+
+#[derive(Clone, Debug)]
+pub struct Pooling {
+    /// Channels (a multiple of 8), rows, columns.
+    pub input: (usize, usize, usize),
+    pub window: Window,
+    pub pool: Pool,
+    pub pad: i32,
+    pub from: u32,
+    pub to: u32,
+}
+
+impl Pooling {
+    pub fn output(&self) -> (usize, usize) {
+        self.window
+            .output(self.input.1, self.input.2)
+            .expect("windows cover the input")
+    }
+
+    pub fn output_bytes(&self) -> usize {
+        let (rows, columns) = self.output();
+        self.input.0 / 8 * (rows * columns).next_multiple_of(4) * 8
+    }
+
+    pub fn program(&self) -> Program {
+        let (channels, height, width) = self.input;
+        let (rows, columns) = self.output();
+        let u = |value: usize| value as u32;
+        let (method, reciprocals) = match self.pool {
+            Pool::Max => (1, (0, 0)),
+            Pool::Min => (2, (0, 0)),
+            Pool::Average {
+                reciprocal_width,
+                reciprocal_height,
+            } => (0, (reciprocal_width as u32, reciprocal_height as u32)),
+        };
+        let Window {
+            size,
+            stride,
+            before,
+            after,
+        } = self.window;
+        let kernel = (stride.0 - 1) << 20 | (stride.1 - 1) << 16 | (size.0 - 1) << 8 | (size.1 - 1);
+        let surface = u((rows * columns).next_multiple_of(4) * 8);
+        let mut program = Program::new(npu_regs::task::Mix::Pooling);
+        program.set_all(&[
+            (0x600C, u(width - 1)),
+            (0x6010, u(height - 1)),
+            (0x6014, u(channels - 1)),
+            (0x6018, u(columns - 1)),
+            (0x601C, u(rows - 1)),
+            (0x6020, u(channels - 1)),
+            (0x6024, 0x10 | method),
+            (0x6034, u(kernel)),
+            (0x6038, reciprocals.0),
+            (0x603C, reciprocals.1),
+            (0x6040, u(before.1 | before.0 << 4 | after.1 << 8 | after.0 << 12)),
+            (0x6070, self.to),
+            (0x607C, surface),
+            (0x6084, surface),
+            (0x60DC, 3),
+            (0x700C, u(width - 1)),
+            (0x7010, u(height - 1)),
+            (0x7014, u(channels - 1)),
+            (0x7018, 1),
+            (0x701C, self.from),
+            (0x7024, u(width * 8)),
+            (0x7028, u((width * height).next_multiple_of(4) * 8)),
+        ]);
+        for register in (0x6044..=0x6050).step_by(4) {
+            program.set(register, self.pad as u32 & 0x7FFFF);
+        }
+        program
+    }
+}
