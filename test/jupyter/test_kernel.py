@@ -25,7 +25,7 @@ class NpulabKernelTests(jupyter_kernel_test.KernelTests):
     ]
     code_clear_output = "kernel.clearOutput()"
     supported_history_operations = ("tail", "range", "search")
-    code_history_pattern = "1?2*"
+    code_history_pattern = "6 ? *"
 
 
 if __name__ == "__main__":
