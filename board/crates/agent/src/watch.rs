@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use npu_device::{
-    Accelerator, BufferId, BufferRange, Capabilities, Device, DeviceError, DeviceManager, DeviceType, JobReport,
-    JobTicket, MatmulInt8, NpuDevice,
+    Accelerator, BufferId, BufferRange, CachePolicy, Capabilities, Device, DeviceError, DeviceManager, DeviceType,
+    JobReport, JobStatus, JobTicket, NpuDevice, Operation, Priority, SyncDirection,
 };
 
 use crate::clock::Clock;
@@ -102,6 +102,14 @@ impl Accelerator for Watched {
         Ok(buffer)
     }
 
+    fn allocate_with_policy(&mut self, size_bytes: u64, policy: CachePolicy) -> Result<BufferId, DeviceError> {
+        let buffer = self.with(CALL_ALLOWANCE_NS, |npu| {
+            NpuDevice::allocate_with_policy(npu, size_bytes, policy)
+        })?;
+        self.watch.used_bytes.fetch_add(size_bytes, Ordering::SeqCst);
+        Ok(buffer)
+    }
+
     fn free_memory(&mut self, buffer: BufferId) -> Result<(), DeviceError> {
         let size_bytes = self.buffer_bytes(buffer)?;
         self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::free_memory(npu, buffer))?;
@@ -121,8 +129,32 @@ impl Accelerator for Watched {
         self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::read_memory(npu, at, into))
     }
 
-    fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError> {
+    fn submit_task(&mut self, operations: &[Operation]) -> Result<JobTicket, DeviceError> {
         self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::submit_task(npu, operations))
+    }
+
+    fn submit_with_priority(&mut self, operations: &[Operation], priority: Priority) -> Result<JobTicket, DeviceError> {
+        self.with(CALL_ALLOWANCE_NS, |npu| {
+            NpuDevice::submit_with_priority(npu, operations, priority)
+        })
+    }
+
+    fn job_status(&mut self, job: JobTicket) -> Result<JobStatus, DeviceError> {
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::job_status(npu, job))
+    }
+
+    fn disassemble_job(&self, operations: &[Operation]) -> Result<String, DeviceError> {
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::disassemble_job(npu, operations))
+    }
+
+    fn device_address(&self, buffer: BufferId) -> Result<u32, DeviceError> {
+        self.with(CALL_ALLOWANCE_NS, |npu| NpuDevice::device_address(npu, buffer))
+    }
+
+    fn sync_memory(&mut self, at: BufferRange, size_bytes: u64, direction: SyncDirection) -> Result<(), DeviceError> {
+        self.with(CALL_ALLOWANCE_NS, |npu| {
+            NpuDevice::sync_memory(npu, at, size_bytes, direction)
+        })
     }
 
     fn wait_for_completion(&mut self, job: JobTicket, timeout_ns: u64) -> Result<JobReport, DeviceError> {

@@ -1,8 +1,9 @@
-//! What `tinyllama` and the agent ask of a device: memory, jobs of matrix products, and what each job cost.
+//! What `tinyllama` and the agent ask of a device: memory, jobs, and what each job cost.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{BufferId, BufferRange, DeviceError, JobId};
+use crate::{BufferId, BufferRange, CachePolicy, DeviceError, JobId, JobStatus, Operation, Priority, SyncDirection};
 
 /// What a back end can do and what it stands for. Asked first, cached by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,28 +22,9 @@ pub struct Capabilities {
     pub bandwidth_bound_bytes_per_s: u64,
     /// Device memory in bytes.
     pub memory_bytes: u64,
-    /// Largest K of one matrix product task; larger ones are refused.
+    /// Largest K of one matrix-product task. Drivers cut a larger K and add the parts on the CPU, which the report says;
+    /// back ends that do not cut refuse it.
     pub max_k: u32,
-}
-
-/// `C[m,n] = A[m,k] · B[n,k]ᵀ`, int8 × int8 → int32, exact.
-///
-/// All three operands lie in the device's native layout of [`crate::layout`], already padded:
-/// `k` is a multiple of 32 and `n` of 16. `layout` packs and unpacks, so nobody above knows the padding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MatmulInt8 {
-    /// Rows of A and C (tokens).
-    pub m: u32,
-    /// Inner dimension, a multiple of 32.
-    pub k: u32,
-    /// Output channels, a multiple of 16.
-    pub n: u32,
-    /// A, (K/8, M', 8) int8 with M' = align4(M).
-    pub a: BufferRange,
-    /// B, (N/16, K/32, 16, 32) int8.
-    pub b: BufferRange,
-    /// C, (N/4, M, 4) int32.
-    pub c: BufferRange,
 }
 
 /// Bytes a task moved over the bus, as the traffic counters see them (multiples of 8).
@@ -63,6 +45,8 @@ pub struct TaskReport {
     pub tasks: u32,
     /// Multiply-accumulates.
     pub macs: u64,
+    /// Parts that the CPU added up, because K exceeds one task (sheet §12.29); 0 where the device did everything.
+    pub cpu_summed_parts: u32,
     /// Modelled MAC-array cycles; 0 where the back end has no model.
     pub cycles: u64,
     /// Modelled nanoseconds on the virtual clock; `None` where the time is measured or unknown.
@@ -89,7 +73,8 @@ pub struct JobReport {
 /// Proof that a job was accepted.
 pub type JobTicket = JobId;
 
-/// A device that multiplies matrices: what `tinyllama` runs on.
+/// A device that runs jobs: what `tinyllama` and the agent work with. Back ends without a queue, caches or device
+/// addresses keep the provided methods.
 ///
 /// `&mut self` on everything: one worker owns the device, so that a hung submit never holds a lock others need.
 pub trait Accelerator: Send {
@@ -98,6 +83,12 @@ pub trait Accelerator: Send {
 
     /// Allocates zeroed device memory, aligned to 4096 bytes.
     fn allocate_memory(&mut self, size_bytes: u64) -> Result<BufferId, DeviceError>;
+
+    /// Allocates zeroed device memory that the CPU sees in a given way. Coherent back ends take every policy as one.
+    fn allocate_with_policy(&mut self, size_bytes: u64, policy: CachePolicy) -> Result<BufferId, DeviceError> {
+        let _ = policy;
+        self.allocate_memory(size_bytes)
+    }
 
     /// Frees it. A second call with the same handle is `NotFound`.
     fn free_memory(&mut self, buffer: BufferId) -> Result<(), DeviceError>;
@@ -111,8 +102,39 @@ pub trait Accelerator: Send {
     /// Copies device memory to the host after making the device's writes visible.
     fn read_memory(&mut self, at: BufferRange, into: &mut [u8]) -> Result<(), DeviceError>;
 
+    /// Makes part of a buffer visible to the other side, for memory that somebody mapped: `write_memory` and
+    /// `read_memory` do it themselves. Coherent back ends have nothing to do.
+    fn sync_memory(&mut self, at: BufferRange, size_bytes: u64, direction: SyncDirection) -> Result<(), DeviceError> {
+        let _ = (at, size_bytes, direction);
+        Ok(())
+    }
+
+    /// Address under which the device sees a buffer, for [`crate::RawCommands`].
+    fn device_address(&self, buffer: BufferId) -> Result<u32, DeviceError> {
+        let _ = buffer;
+        Err(DeviceError::Unsupported("there are no device addresses".into()))
+    }
+
     /// Queues the operations as one job, run in order. The operands are checked before anything starts.
-    fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError>;
+    fn submit_task(&mut self, operations: &[Operation]) -> Result<JobTicket, DeviceError>;
+
+    /// The same with a place in the queue. Back ends that run jobs only when they are waited for have no queue to order.
+    fn submit_with_priority(&mut self, operations: &[Operation], priority: Priority) -> Result<JobTicket, DeviceError> {
+        let _ = priority;
+        self.submit_task(operations)
+    }
+
+    /// Where a job is, without waiting for it.
+    fn job_status(&mut self, job: JobTicket) -> Result<JobStatus, DeviceError> {
+        let _ = job;
+        Err(DeviceError::Unsupported("jobs run while they are waited for".into()))
+    }
+
+    /// The command words these operations would run, one line each. Runs nothing.
+    fn disassemble_job(&self, operations: &[Operation]) -> Result<String, DeviceError> {
+        let _ = operations;
+        Err(DeviceError::Unsupported("there are no command words".into()))
+    }
 
     /// Waits for the job. After `Timeout` the device was reset and the job's outputs are undefined.
     fn wait_for_completion(&mut self, job: JobTicket, timeout_ns: u64) -> Result<JobReport, DeviceError>;

@@ -44,7 +44,7 @@ fn main() -> Result<(), DeviceError> {
         let mut modelled_ns = 0;
         let started = Instant::now();
         for _ in 0..ROUNDS {
-            let job = npu.submit_task(&[product])?;
+            let job = npu.submit_task(&[product.into()])?;
             modelled_ns = npu.wait_for_completion(job, u64::MAX)?.modelled_ns.unwrap_or(0);
         }
         let through_registers = started.elapsed() / ROUNDS;

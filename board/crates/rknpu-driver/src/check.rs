@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use npu_device::layout::pitch_m;
-use npu_device::{BufferRange, BufferTable, DeviceError, MatmulInt8};
+use npu_device::{BufferRange, BufferTable, DeviceError, MatmulInt8, Operation};
 
 use crate::plan::{self, Cut, Product, TaskPlan};
 use crate::soc::Soc;
@@ -17,13 +17,13 @@ const MAX_JOB_TASKS: usize = 1 << 16;
 const MAX_ROWS: u32 = 1 << 20;
 
 /// Plans all operations of a job, in order.
-pub(crate) fn plan(operations: &[MatmulInt8], buffers: &BufferTable, soc: &Soc) -> Result<Vec<TaskPlan>, DeviceError> {
+pub(crate) fn plan(operations: &[Operation], buffers: &BufferTable, soc: &Soc) -> Result<Vec<TaskPlan>, DeviceError> {
     if operations.is_empty() {
         return Err(DeviceError::Invalid("operations: a job has at least one".into()));
     }
     let mut tasks = Vec::new();
     for (index, operation) in operations.iter().enumerate() {
-        let product = resolve(operation, buffers, soc)?;
+        let product = resolve(&operation.matmul_int8()?, buffers, soc)?;
         let cut = Cut::best(&product, soc)
             .ok_or_else(|| DeviceError::Unsupported(format!("k = {}: nothing fits the buffer", product.k)))?;
         if tasks.len().saturating_add(cut.tasks()) > MAX_JOB_TASKS {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use npu_device::{
     BufferEntry, BufferId, BufferRange, BufferTable, Capabilities, DeviceError, Hardware, JobReport, JobTicket,
-    MatmulInt8, NpuDevice,
+    NpuDevice, Operation,
 };
 
 use crate::cancel::CancelHandle;
@@ -51,7 +51,7 @@ pub struct RknpuDriver {
     commands: Option<CommandMemory>,
     cancel: CancelHandle,
     clock_hz: u64,
-    models: Vec<Vec<Vec<MatmulInt8>>>,
+    models: Vec<Vec<Vec<Operation>>>,
 }
 
 impl RknpuDriver {
@@ -87,22 +87,8 @@ impl RknpuDriver {
         self.heap.free_bytes().min(quota)
     }
 
-    /// The command words these operations would run, one line each, with a comment before each task. Runs nothing.
-    pub fn disassemble_job(&self, operations: &[MatmulInt8]) -> Result<String, DeviceError> {
-        let commands = self.commands.ok_or(DeviceError::Lost)?;
-        let (tasks, starts) = self.plan(operations, commands)?;
-        let mut builder = Builder::new();
-        let mut text = String::new();
-        for (number, start) in starts.iter().enumerate() {
-            let tasks = &tasks[start.first..start.first + start.count];
-            let words = builder.build(tasks, commands.address)?;
-            crate::listing::append(&mut text, number, tasks, words);
-        }
-        Ok(text)
-    }
-
     /// Takes a prepared list of jobs after checking every operand.
-    pub fn load_model(&mut self, jobs: Vec<Vec<MatmulInt8>>) -> Result<ModelId, DeviceError> {
+    pub fn load_model(&mut self, jobs: Vec<Vec<Operation>>) -> Result<ModelId, DeviceError> {
         for job in &jobs {
             check::plan(job, &self.buffers, self.core.soc)?;
         }
@@ -132,7 +118,7 @@ impl RknpuDriver {
 
     fn plan(
         &self,
-        operations: &[MatmulInt8],
+        operations: &[Operation],
         commands: CommandMemory,
     ) -> Result<(Vec<plan::TaskPlan>, Vec<plan::Start>), DeviceError> {
         let tasks = check::plan(operations, &self.buffers, self.core.soc)?;
@@ -203,7 +189,24 @@ impl NpuDevice for RknpuDriver {
         self.core.hardware.dma.read(address, into).map_err(memory_fault)
     }
 
-    fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError> {
+    fn disassemble_job(&self, operations: &[Operation]) -> Result<String, DeviceError> {
+        let commands = self.commands.ok_or(DeviceError::Lost)?;
+        let (tasks, starts) = self.plan(operations, commands)?;
+        let mut builder = Builder::new();
+        let mut text = String::new();
+        for (number, start) in starts.iter().enumerate() {
+            let tasks = &tasks[start.first..start.first + start.count];
+            let words = builder.build(tasks, commands.address)?;
+            crate::listing::append(&mut text, number, tasks, words);
+        }
+        Ok(text)
+    }
+
+    fn device_address(&self, buffer: BufferId) -> Result<u32, DeviceError> {
+        self.buffers.get(buffer).map(|entry| entry.address)
+    }
+
+    fn submit_task(&mut self, operations: &[Operation]) -> Result<JobTicket, DeviceError> {
         let commands = self.commands.ok_or(DeviceError::Lost)?;
         if self.queue.is_full() {
             return Err(DeviceError::Busy);

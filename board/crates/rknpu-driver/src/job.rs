@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use npu_device::{BufferId, JobId, JobReport, MatmulInt8, TaskCost, TaskReport, Traffic};
+use npu_device::{BufferId, JobId, JobReport, Operation, TaskCost, TaskReport, Traffic};
 
 use crate::plan::{Start, TaskPlan};
 
@@ -18,13 +18,10 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn new(id: JobId, operations: &[MatmulInt8], tasks: Vec<TaskPlan>, starts: Vec<Start>) -> Self {
-        let buffers = operations
-            .iter()
-            .flat_map(|op| [op.a.buffer, op.b.buffer, op.c.buffer])
-            .collect();
-        let operation = |op: &MatmulInt8| TaskReport {
-            macs: u64::from(op.m) * u64::from(op.k) * u64::from(op.n),
+    pub(crate) fn new(id: JobId, operations: &[Operation], tasks: Vec<TaskPlan>, starts: Vec<Start>) -> Self {
+        let buffers = operations.iter().flat_map(Operation::buffers).collect();
+        let operation = |op: &Operation| TaskReport {
+            macs: op.macs(),
             ..TaskReport::default()
         };
         let report = JobReport {

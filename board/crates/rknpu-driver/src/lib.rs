@@ -29,7 +29,7 @@
 //! npu.write_memory(at_a, &layout::pack_a(&a, m, k))?;
 //! npu.write_memory(at_b, &layout::pack_b(&b, n, k))?;
 //! let product = MatmulInt8 { m: m as u32, k: k as u32, n: n as u32, a: at_a, b: at_b, c: at_c };
-//! let job = npu.submit_task(&[product])?;
+//! let job = npu.submit_task(&[product.into()])?;
 //! let report = npu.wait_for_completion(job, 1_000_000_000)?;
 //! let mut c = vec![0; layout::c_bytes(m, n)];
 //! npu.read_memory(at_c, &mut c)?;

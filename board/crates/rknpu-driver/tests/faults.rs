@@ -27,7 +27,7 @@ fn works(npu: &mut Rknpu) {
 fn a_job_past_its_deadline_is_a_timeout_and_the_next_job_runs() {
     let mut npu = driver(64 << 20);
     let placed = shape(&mut npu, 61, 10240, 16);
-    let job = npu.submit_task(&[placed.operation]).unwrap();
+    let job = npu.submit_task(&[placed.operation.into()]).unwrap();
     assert_eq!(
         npu.wait_for_completion(job, 1),
         Err(DeviceError::Timeout { tasks_done: 1 })
@@ -40,7 +40,9 @@ fn a_job_past_its_deadline_is_a_timeout_and_the_next_job_runs() {
 fn a_timeout_of_an_earlier_job_ends_the_one_waited_for_too_and_spares_those_behind() {
     let mut npu = driver(64 << 20);
     let placed = shape(&mut npu, 61, 10240, 16);
-    let jobs: Vec<_> = (0..3).map(|_| npu.submit_task(&[placed.operation]).unwrap()).collect();
+    let jobs: Vec<_> = (0..3)
+        .map(|_| npu.submit_task(&[placed.operation.into()]).unwrap())
+        .collect();
     assert_eq!(
         npu.wait_for_completion(jobs[1], 1),
         Err(DeviceError::Timeout { tasks_done: 0 })
@@ -223,7 +225,7 @@ fn a_hang_that_nobody_explains_is_a_timeout_at_the_deadline() {
         Options::default(),
     ));
     let placed = shape(&mut npu, 1, 64, 32);
-    let job = npu.submit_task(&[placed.operation]).unwrap();
+    let job = npu.submit_task(&[placed.operation.into()]).unwrap();
     let submitted = npu.now_ticks();
     assert_eq!(
         npu.wait_for_completion(job, 500_000_000),
@@ -285,7 +287,7 @@ fn a_request_to_cancel_while_nothing_runs_hits_nobody() {
     let mut npu = driver(16 << 20);
     let placed = shape(&mut npu, 1, 64, 32);
     npu.cancel_handle().cancel();
-    let jobs = [0; 2].map(|_| npu.submit_task(&[placed.operation]).unwrap());
+    let jobs = [0; 2].map(|_| npu.submit_task(&[placed.operation.into()]).unwrap());
     npu.wait_for_completion(jobs[1], LONG_NS).unwrap();
     npu.wait_for_completion(jobs[0], LONG_NS).unwrap();
 }
@@ -379,10 +381,16 @@ fn requests_that_break_a_rule_are_refused_by_argument() {
         ),
     ];
     for (operation, text) in cases {
-        assert_eq!(npu.submit_task(&[operation]), Err(DeviceError::Invalid(text.into())));
+        assert_eq!(
+            npu.submit_task(&[operation.into()]),
+            Err(DeviceError::Invalid(text.into()))
+        );
     }
     let text = "k = 10272: at most 10240; split K and add on the CPU";
-    assert_eq!(npu.submit_task(&[long]), Err(DeviceError::Unsupported(text.into())));
+    assert_eq!(
+        npu.submit_task(&[long.into()]),
+        Err(DeviceError::Unsupported(text.into()))
+    );
     assert!(matches!(npu.submit_task(&[]), Err(DeviceError::Invalid(_))));
     works(&mut npu);
 }
@@ -416,7 +424,7 @@ fn memory_is_zeroed_bounded_and_never_freed_under_a_running_job() {
         })
     );
     let placed = shape(&mut npu, 1, 64, 32);
-    let job = npu.submit_task(&[placed.operation]).unwrap();
+    let job = npu.submit_task(&[placed.operation.into()]).unwrap();
     assert_eq!(npu.free_memory(placed.operation.b.buffer), Err(DeviceError::Busy));
     npu.wait_for_completion(job, LONG_NS).unwrap();
     placed.free(&mut npu);
@@ -426,18 +434,20 @@ fn memory_is_zeroed_bounded_and_never_freed_under_a_running_job() {
 fn the_queue_is_bounded_and_a_job_is_waited_for_once() {
     let mut npu = driver(16 << 20);
     let placed = shape(&mut npu, 1, 64, 32);
-    let jobs: Vec<_> = (0..64).map(|_| npu.submit_task(&[placed.operation]).unwrap()).collect();
-    assert_eq!(npu.submit_task(&[placed.operation]), Err(DeviceError::Busy));
+    let jobs: Vec<_> = (0..64)
+        .map(|_| npu.submit_task(&[placed.operation.into()]).unwrap())
+        .collect();
+    assert_eq!(npu.submit_task(&[placed.operation.into()]), Err(DeviceError::Busy));
     npu.wait_for_completion(jobs[0], LONG_NS).unwrap();
     assert_eq!(npu.wait_for_completion(jobs[0], LONG_NS), Err(DeviceError::NotFound));
-    npu.submit_task(&[placed.operation]).unwrap();
+    npu.submit_task(&[placed.operation.into()]).unwrap();
 }
 
 #[test]
 fn a_loaded_job_list_runs_in_order() {
     let mut npu = driver(16 << 20);
     let placed = place(&mut npu, &[3; 32], &[2; 16 * 32], 1, 32, 16);
-    let model = npu.load_model(vec![vec![placed.operation]; 2]).unwrap();
+    let model = npu.load_model(vec![vec![placed.operation.into()]; 2]).unwrap();
     assert_eq!(npu.run_inference(model, LONG_NS).unwrap().len(), 2);
     assert_eq!(placed.result(&mut npu), [192; 16]);
     let broken = MatmulInt8 {
@@ -445,7 +455,7 @@ fn a_loaded_job_list_runs_in_order() {
         ..placed.operation
     };
     assert!(matches!(
-        npu.load_model(vec![vec![broken]]),
+        npu.load_model(vec![vec![broken.into()]]),
         Err(DeviceError::Invalid(_))
     ));
 }

@@ -169,7 +169,7 @@ fn jobs_are_run_in_order_and_can_be_waited_for_in_any() {
     let placed: Vec<_> = (1..=4).map(|n| shape(&mut npu, 1, 64, 16 * n)).collect();
     let tickets: Vec<_> = placed
         .iter()
-        .map(|p| Accelerator::submit_task(&mut npu, &[p.operation]).unwrap())
+        .map(|p| Accelerator::submit_task(&mut npu, &[p.operation.into()]).unwrap())
         .collect();
     let mut wait = |index: usize| Accelerator::wait_for_completion(&mut npu, tickets[index], LONG_NS).unwrap();
     let (third, first, fourth, second) = (wait(2), wait(0), wait(3), wait(1));

@@ -5,6 +5,7 @@ mod common;
 use std::collections::HashMap;
 
 use common::{driver, shape};
+use npu_device::NpuDevice;
 
 /// Words of each task of a listing.
 fn tasks(listing: &str) -> Vec<Vec<u64>> {
@@ -29,7 +30,7 @@ fn registers(words: &[u64]) -> HashMap<u32, u32> {
 fn a_task_is_word_for_word_the_table_of_the_sheet() {
     let mut npu = driver(16 << 20);
     let placed = shape(&mut npu, 6, 64, 64);
-    let tasks = tasks(&npu.disassemble_job(&[placed.operation]).unwrap());
+    let tasks = tasks(&npu.disassemble_job(&[placed.operation.into()]).unwrap());
     assert_eq!(tasks.iter().map(Vec::len).collect::<Vec<_>>(), [117, 117]);
     let first = registers(&tasks[0]);
     // §4.4 for W = 6, H = 1, K = 64, N = 32, one data bank and seven weight banks.
@@ -100,7 +101,7 @@ fn a_task_is_word_for_word_the_table_of_the_sheet() {
 fn the_words_come_in_the_vendors_order() {
     let mut npu = driver(16 << 20);
     let placed = shape(&mut npu, 1, 32, 32);
-    let listing = npu.disassemble_job(&[placed.operation]).unwrap();
+    let listing = npu.disassemble_job(&[placed.operation.into()]).unwrap();
     let names: Vec<&str> = listing
         .lines()
         .skip(1)
@@ -150,7 +151,7 @@ fn every_program_satisfies_the_invariants_of_the_sheet() {
         (5000, 64, 32),
     ] {
         let placed = shape(&mut npu, m, k, n);
-        let tasks = tasks(&npu.disassemble_job(&[placed.operation]).unwrap());
+        let tasks = tasks(&npu.disassemble_job(&[placed.operation.into()]).unwrap());
         assert_eq!(tasks.len() % 2, 0);
         for words in &tasks {
             let r = registers(words);

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, TaskReport, layout};
+use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, Operation, TaskReport, layout};
 use npu_kernels::quantize;
 
 use crate::load::result_bytes;
@@ -62,7 +62,8 @@ pub(crate) fn run(
         });
         offset += result_bytes(m, linear.n) as u64;
     }
-    let ticket = accel.submit_task(&tasks)?;
+    let operations: Vec<Operation> = tasks.iter().copied().map(Operation::from).collect();
+    let ticket = accel.submit_task(&operations)?;
     let report = accel.wait_for_completion(ticket, JOB_TIMEOUT_NS)?;
     if report.operations.len() != tasks.len() {
         return Err(internal(

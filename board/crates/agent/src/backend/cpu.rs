@@ -9,7 +9,7 @@ use std::time::Instant;
 use npu_device::layout::pitch_m;
 use npu_device::{
     BufferEntry, BufferId, BufferRange, BufferTable, Capabilities, DeviceError, JobId, JobReport, JobTicket,
-    MatmulInt8, NpuDevice, TaskReport, Traffic,
+    MatmulInt8, NpuDevice, Operation, TaskReport, Traffic,
 };
 
 use super::Backend;
@@ -111,6 +111,7 @@ impl CpuAccelerator {
         Ok(TaskReport {
             tasks: 1,
             macs: m as u64 * k as u64 * n as u64,
+            cpu_summed_parts: 0,
             cycles: 0,
             modelled_ns: None,
             traffic: Traffic {
@@ -184,16 +185,20 @@ impl NpuDevice for CpuAccelerator {
         Ok(())
     }
 
-    fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError> {
+    fn submit_task(&mut self, operations: &[Operation]) -> Result<JobTicket, DeviceError> {
         if operations.is_empty() {
             return Err(DeviceError::Invalid("a job has at least one operation".into()));
         }
         if self.queue.len() >= MAX_JOBS {
             return Err(DeviceError::Busy);
         }
-        operations.iter().try_for_each(|operation| self.check(operation))?;
+        let products: Vec<_> = operations
+            .iter()
+            .map(Operation::matmul_int8)
+            .collect::<Result<_, _>>()?;
+        products.iter().try_for_each(|operation| self.check(operation))?;
         self.next_job += 1;
-        self.queue.push_back((JobId(self.next_job), operations.to_vec()));
+        self.queue.push_back((JobId(self.next_job), products));
         Ok(JobId(self.next_job))
     }
 

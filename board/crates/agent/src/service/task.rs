@@ -10,7 +10,7 @@ use link::cbor::Nullable;
 use link::message::call::OneHandle;
 use link::message::task::{JobReport, Layout, Matmul, Operand, SubmitArgs, TaskReport};
 use npu_device::layout::{a_bytes, b_bytes, c_bytes, pack_a, pack_b, padded_k, padded_n, unpack_c};
-use npu_device::{Accelerator, BufferId, BufferRange, MatmulInt8};
+use npu_device::{Accelerator, BufferId, BufferRange, MatmulInt8, Operation};
 
 use super::Request;
 use super::mem::buffer;
@@ -132,7 +132,7 @@ fn run(room: &mut Room, call: &Arc<Call>, checked: &[Checked], scratch: &mut Vec
     let mut batches = batches.into_iter();
     let Some(first) = batches.next() else { return Ok(()) };
     let native = prepare(device, first, scratch)?;
-    let ticket = device.submit_task(&native)?;
+    let ticket = device.submit_task(&operations(&native))?;
     let job = Arc::new(Job::default());
     let handle = match call.session.insert(Object::Job(Arc::clone(&job))) {
         Ok(handle) => Some(handle),
@@ -151,13 +151,17 @@ fn run(room: &mut Room, call: &Arc<Call>, checked: &[Checked], scratch: &mut Vec
         let mut report = complete(device, ticket, first, &native)?;
         for batch in batches {
             let native = prepare(device, batch, scratch)?;
-            let ticket = device.submit_task(&native)?;
+            let ticket = device.submit_task(&operations(&native))?;
             add(&mut report, complete(device, ticket, batch, &native)?);
         }
         Ok(report)
     };
     job.end(finish());
     Ok(())
+}
+
+fn operations(native: &[MatmulInt8]) -> Vec<Operation> {
+    native.iter().copied().map(Operation::from).collect()
 }
 
 /// Native operations of a batch, packing what is row-major.

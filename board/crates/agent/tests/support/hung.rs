@@ -37,7 +37,7 @@ impl NpuDevice for Hung {
     fn read_memory(&mut self, at: BufferRange, into: &mut [u8]) -> Result<(), DeviceError> {
         NpuDevice::read_memory(self.inner.as_mut(), at, into)
     }
-    fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError> {
+    fn submit_task(&mut self, operations: &[Operation]) -> Result<JobTicket, DeviceError> {
         NpuDevice::submit_task(self.inner.as_mut(), operations)
     }
     fn wait_for_completion(&mut self, job: JobTicket, timeout_ns: u64) -> Result<JobReport, DeviceError> {

@@ -1,7 +1,7 @@
 //! A driver on a simulated board, row-major products through it, and a naive reference that shares no code.
 #![allow(dead_code)]
 
-use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, NpuDevice, layout};
+use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, NpuDevice, Operation, layout};
 use npu_sim::{SimBoard, SimConfig};
 use rknpu_driver::{Options, RK3568, Rknpu};
 
@@ -98,8 +98,9 @@ impl Placed {
     }
 }
 
-pub fn run(npu: &mut dyn Accelerator, operations: &[MatmulInt8]) -> Result<JobReport, DeviceError> {
-    let job = npu.submit_task(operations)?;
+pub fn run(npu: &mut dyn Accelerator, operations: &[impl Into<Operation> + Clone]) -> Result<JobReport, DeviceError> {
+    let operations: Vec<Operation> = operations.iter().cloned().map(Into::into).collect();
+    let job = npu.submit_task(&operations)?;
     npu.wait_for_completion(job, LONG_NS)
 }
 

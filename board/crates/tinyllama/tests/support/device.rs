@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use npu_device::{
-    Accelerator, BufferId, BufferRange, Capabilities, DeviceError, JobId, JobReport, JobTicket, MatmulInt8, TaskReport,
-    Traffic,
+    Accelerator, BufferId, BufferRange, Capabilities, DeviceError, JobId, JobReport, JobTicket, MatmulInt8, Operation,
+    TaskReport, Traffic,
 };
 
 /// Modelled nanoseconds a job costs on top of its operations.
@@ -86,6 +86,7 @@ impl TestDevice {
         Ok(TaskReport {
             tasks: 1,
             macs,
+            cpu_summed_parts: 0,
             cycles: macs / 512,
             modelled_ns: Some(macs / 512 + 100),
             traffic: Traffic {
@@ -155,15 +156,19 @@ impl Accelerator for TestDevice {
         Ok(())
     }
 
-    fn submit_task(&mut self, operations: &[MatmulInt8]) -> Result<JobTicket, DeviceError> {
+    fn submit_task(&mut self, operations: &[Operation]) -> Result<JobTicket, DeviceError> {
         let start_ticks = self.clock;
         let mut reports = Vec::new();
-        for operation in operations {
+        let operations: Vec<_> = operations
+            .iter()
+            .map(Operation::matmul_int8)
+            .collect::<Result<_, _>>()?;
+        for operation in &operations {
             reports.push(self.matmul(operation)?);
         }
         let modelled = JOB_OVERHEAD_NS + reports.iter().filter_map(|report| report.modelled_ns).sum::<u64>();
         self.clock += modelled;
-        self.jobs.push(operations.to_vec());
+        self.jobs.push(operations);
         let job = self.jobs.len() as u64;
         let report = JobReport {
             operations: reports,

@@ -6,10 +6,56 @@
 //! | B int8 | `[n, k]` (one row per output channel) | `(N/16, K/32, 16, 32)` |
 //! | C int32 | `[m, n]` | `(N/4, M, 4)` |
 //!
-//! K is padded to 32 and N to 16 with zeros, which leaves every product exact.
+//! K is padded to 32 and N to 16 with zeros, which leaves every product exact. The fp16 forms are in [`half`], feature
+//! maps in [`features`], convolution weights in [`weights`], per-channel parameters in [`parameters`].
+//!
+//! fp16 values are their bits (`u16`): the kernel's target has no floating point.
 
 use alloc::vec;
 use alloc::vec::Vec;
+
+use crate::Precision;
+
+pub mod features;
+pub mod half;
+pub mod parameters;
+pub mod weights;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for i8 {}
+    impl Sealed for u16 {}
+}
+
+/// Elements of native layouts: `i8`, and `u16` for the bits of an fp16.
+pub trait Element: sealed::Sealed + Copy {
+    /// Its format.
+    const PRECISION: Precision;
+    /// Stores it at a byte offset.
+    fn put(self, bytes: &mut [u8], at: usize);
+    /// Loads it from a byte offset.
+    fn get(bytes: &[u8], at: usize) -> Self;
+}
+
+impl Element for i8 {
+    const PRECISION: Precision = Precision::Int8;
+    fn put(self, bytes: &mut [u8], at: usize) {
+        bytes[at] = self as u8;
+    }
+    fn get(bytes: &[u8], at: usize) -> Self {
+        bytes[at] as i8
+    }
+}
+
+impl Element for u16 {
+    const PRECISION: Precision = Precision::Fp16;
+    fn put(self, bytes: &mut [u8], at: usize) {
+        bytes[at..at + 2].copy_from_slice(&self.to_le_bytes());
+    }
+    fn get(bytes: &[u8], at: usize) -> Self {
+        u16::from_le_bytes([bytes[at], bytes[at + 1]])
+    }
+}
 
 /// K after padding: the next multiple of 32.
 pub const fn padded_k(k: usize) -> usize {
