@@ -23,7 +23,6 @@ pub mod isa;
 
 #[cfg(feature = "float")]
 pub mod convert;
-#[cfg(feature = "float")]
 mod dispatch;
 #[cfg(feature = "float")]
 pub mod gemm;

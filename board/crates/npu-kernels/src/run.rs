@@ -34,6 +34,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A call on as many threads as this process may use processors.
+    pub fn all_processors() -> Run<'static> {
+        // Asking costs a system call or more: once is enough.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let mut count = COUNT.load(Ordering::Relaxed);
+        if count == 0 {
+            count = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+            COUNT.store(count, Ordering::Relaxed);
+        }
+        Self::threads(count)
+    }
+
     /// A call on up to `threads` threads that stops within a block of work after `cancel` becomes non-zero.
     pub fn cancellable(threads: usize, cancel: &'a AtomicU32) -> Run<'a> {
         Run {

@@ -4,6 +4,7 @@
 //! [`BLOCK_K`] ascending `k`, starting from 0; the chains of successive blocks are added to (or subtracted from) C in
 //! order. Tiles, panels, threads and instruction sets only choose which outputs are computed together.
 
+mod chain;
 mod driver;
 mod pack;
 mod tile;
@@ -11,6 +12,7 @@ mod tile;
 use crate::isa;
 use crate::run::{Cancelled, Run, SharedMut};
 
+pub use chain::{chain_lanes, chain_products};
 pub(crate) use driver::{Into, Matrix, Product};
 
 /// Length of one accumulation chain.

@@ -4,6 +4,7 @@
 //! tiles of 16 columns × 32 channels (512 contiguous bytes), the one shape every vector kernel here wants; row-major B is
 //! brought into that shape a column group at a time. Sums fit: K ≤ 131071 keeps |Σ| below 2^31 even at (−128)².
 
+mod lanes;
 mod scalar;
 #[cfg(feature = "simd")]
 mod tiles;
@@ -15,10 +16,12 @@ mod avx512;
 #[cfg(all(feature = "simd", target_arch = "aarch64"))]
 mod neon;
 
+pub use lanes::lane_products;
+
 /// Channels of one B tile.
-const SLICE: usize = 32;
+pub const SLICE: usize = 32;
 /// Columns of one B tile.
-const GROUP: usize = 16;
+pub const GROUP: usize = 16;
 /// Largest K for which no sum can leave i32.
 pub const MAX_K: usize = 131_071;
 
@@ -45,6 +48,61 @@ pub fn matmul_native(a: &[u8], b: &[u8], m: usize, k: usize, n: usize, c: &mut [
         return;
     }
     scalar::native(a, b, m, k, c);
+}
+
+/// C = A·Bᵀ for A as rows `[m, k]`, B `(N/16, K/32, 16, 32)` read in place, C `(N/4, M, 4)`; N follows from the length of
+/// `b`. What a convolution's windows are multiplied with.
+///
+/// # Panics
+/// When `k` is no multiple of 32 or above `MAX_K`, or a slice does not have the length its shape says.
+pub fn matmul_tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
+    check_tiles(a, b, m, k, c);
+    #[cfg(feature = "simd")]
+    if tiles::from_rows(crate::isa::active(), a, b, m, k, c, &crate::run::Run::threads(1)) == Ok(true) {
+        return;
+    }
+    scalar::tiles(a, b, m, k, c);
+}
+
+/// [`matmul_tiles`] on several threads, with a flag that stops it between column groups. Small products stay on the
+/// calling thread.
+///
+/// # Errors
+/// [`Cancelled`](crate::run::Cancelled) when the flag of `run` was raised.
+///
+/// # Panics
+/// As [`matmul_tiles`].
+#[cfg(feature = "std")]
+pub fn matmul_tiles_with(
+    a: &[i8],
+    b: &[u8],
+    m: usize,
+    k: usize,
+    c: &mut [i32],
+    run: &crate::run::Run,
+) -> Result<(), crate::run::Cancelled> {
+    check_tiles(a, b, m, k, c);
+    #[cfg(feature = "simd")]
+    if tiles::from_rows(crate::isa::active(), a, b, m, k, c, run)? {
+        return Ok(());
+    }
+    scalar::tiles(a, b, m, k, c);
+    run.check()
+}
+
+fn check_tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &[i32]) {
+    assert!(
+        k <= MAX_K && k.is_multiple_of(SLICE),
+        "K is a multiple of 32, at most {MAX_K}"
+    );
+    assert!(a.len() == m * k, "A is [m, k]");
+    let groups = if k == 0 {
+        c.len() / (GROUP * m).max(1)
+    } else {
+        b.len() / (GROUP * k)
+    };
+    assert!(b.len() == groups * GROUP * k, "B is (N/16, K/32, 16, 32)");
+    assert!(c.len() == groups * GROUP * m, "C is (N/4, M, 4)");
 }
 
 /// C `[m, n]` = A `[m, k]` · B `[n, k]`ᵀ, all row-major.

@@ -29,6 +29,30 @@ pub(super) fn native(a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
     }
 }
 
+/// C native = A `[m, k]` · B native; `k` a multiple of 32.
+pub(super) fn tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
+    if m == 0 || k == 0 {
+        c.fill(0);
+        return;
+    }
+    for (b, c) in b.chunks_exact(GROUP * k).zip(c.chunks_exact_mut(GROUP * m)) {
+        for (row, a) in a.chunks_exact(k).enumerate() {
+            for column in 0..GROUP {
+                let mut sum = 0i32;
+                for (a, tile) in a.chunks_exact(SLICE).zip(b.chunks_exact(GROUP * SLICE)) {
+                    let weights = &tile[column * SLICE..][..SLICE];
+                    sum += a
+                        .iter()
+                        .zip(weights)
+                        .map(|(x, w)| i32::from(*x) * i32::from(*w as i8))
+                        .sum::<i32>();
+                }
+                c[(column / 4 * m + row) * 4 + column % 4] = sum;
+            }
+        }
+    }
+}
+
 /// C `[m, n]` = A `[m, k]` · B `[n, k]`ᵀ.
 pub(super) fn rows(a: &[i8], b: &[i8], m: usize, k: usize, n: usize, c: &mut [i32]) {
     for row in 0..m {

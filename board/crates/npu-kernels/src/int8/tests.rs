@@ -77,18 +77,27 @@ fn every_available_instruction_set_equals_the_plain_loop() {
             let (na, nb) = to_native(&a, &b, m, k, n);
             let (mut row_major, mut native) = (vec![-1; m * n], vec![-1; m * padded(n, 16)]);
             let kp = padded(k, 32);
+            let mut wide = vec![0; m * kp];
+            for (to, from) in wide.chunks_exact_mut(kp.max(1)).zip(a.chunks_exact(k.max(1))) {
+                to[..k].copy_from_slice(from);
+            }
+            let mut tiled = vec![-1; m * padded(n, 16)];
             if isa == Isa::Scalar {
                 scalar::rows(&a, &b, m, k, n, &mut row_major);
                 scalar::native(&na, &nb, m, kp, &mut native);
+                scalar::tiles(&wide, &nb, m, kp, &mut tiled);
             } else {
                 assert_eq!(
                     tiles::rows(isa, &a, &b, m, k, &mut row_major, &Run::threads(2)),
                     Ok(true)
                 );
                 assert!(tiles::native(isa, &na, &nb, m, kp, &mut native));
+                let run = Run::threads(2);
+                assert_eq!(tiles::from_rows(isa, &wide, &nb, m, kp, &mut tiled, &run), Ok(true));
             }
             assert_eq!(row_major, want, "{} rows {m} {k} {n}", isa.name());
             assert_eq!(from_native(&native, m, n), want, "{} native {m} {k} {n}", isa.name());
+            assert_eq!(tiled, native, "{} tiles {m} {k} {n}", isa.name());
         }
     }
 }

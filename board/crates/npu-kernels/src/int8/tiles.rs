@@ -44,7 +44,9 @@ fn kernel(isa: Isa) -> Option<Kernel> {
 
 /// C native = A native · B native; false where `isa` has no vector kernel. `k` is padded, `c` holds padded N × m values.
 pub(super) fn native(isa: Isa, a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [i32]) -> bool {
-    let Some(kernel) = kernel(isa) else { return false };
+    if kernel(isa).is_none() {
+        return false;
+    }
     if m == 0 || k == 0 {
         c.fill(0);
         return true;
@@ -58,17 +60,56 @@ pub(super) fn native(isa: Isa, a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [
             }
         }
     }
-    for (b, c) in b.chunks_exact(GROUP * k).zip(c.chunks_exact_mut(GROUP * m)) {
-        // SAFETY: `rows` is [m, k], `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel` checked the processor.
-        unsafe {
-            products(&kernel, &rows, b.as_ptr().cast(), m, k, |row, sums| {
-                for (quad, sums) in sums.as_chunks::<4>().0.iter().enumerate() {
-                    c[(quad * m + row) * 4..][..4].copy_from_slice(sums);
-                }
-            });
-        }
+    // B may hold more than the groups of C.
+    let b = &b[..c.len() / m * k];
+    from_rows(isa, &rows, b, m, k, c, &Run::threads(1)) == Ok(true)
+}
+
+/// Products below this stay on the calling thread: about the time it takes to start another one.
+const SMALL: usize = 2 << 20;
+/// Bytes of B in one piece of work.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// C native = A rows · B native; `Ok(false)` where `isa` has no vector kernel. `k` is a multiple of 32.
+pub(super) fn from_rows(
+    isa: Isa,
+    rows: &[i8],
+    b: &[u8],
+    m: usize,
+    k: usize,
+    c: &mut [i32],
+    run: &Run,
+) -> Result<bool, Cancelled> {
+    let Some(kernel) = kernel(isa) else { return Ok(false) };
+    if m == 0 || k == 0 {
+        c.fill(0);
+        return Ok(true);
     }
-    true
+    let groups = c.len() / (GROUP * m);
+    let run = if groups * GROUP * m * k < SMALL {
+        run.single()
+    } else {
+        *run
+    };
+    let most = groups.div_ceil(4 * run.thread_count()).max(1);
+    let step = (PIECE_BYTES / (GROUP * k)).clamp(1, most);
+    let shared = SharedMut::new(c);
+    run.for_each(groups.div_ceil(step), |piece| {
+        for group in piece * step..groups.min((piece + 1) * step) {
+            // SAFETY: groups write disjoint parts of C.
+            let c = unsafe { shared.slice(group * GROUP * m..(group + 1) * GROUP * m) };
+            let b = &b[group * GROUP * k..][..GROUP * k];
+            // SAFETY: `rows` is [m, k], `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel` checked the processor.
+            unsafe {
+                products(&kernel, rows, b.as_ptr().cast(), m, k, |row, sums| {
+                    for (quad, sums) in sums.as_chunks::<4>().0.iter().enumerate() {
+                        c[(quad * m + row) * 4..][..4].copy_from_slice(sums);
+                    }
+                });
+            }
+        }
+    })?;
+    Ok(true)
 }
 
 thread_local! {
