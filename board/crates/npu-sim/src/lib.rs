@@ -1,10 +1,10 @@
 //! Register-level model of the RK3568 NPU.
 //!
 //! ```text
-//!   Mmio ─▶ npu ─▶ pc ─▶ fetch ─▶ file (shadow groups, tables)      task ─▶ cna ─▶ array ─▶ conv ─▶ mac
-//!            │      └───────────────────────────────────────────────▶ │      └ cbuf              │ tiles
-//!            └ irq, counters, clock ◀──────────── timing ◀────────────┘                          ▼
-//!                                                                     dpu ◀─ dpu_rdma          dpu ─▶ DmaMem ◀ memory
+//!   Mmio ─▶ npu ─▶ pc ─▶ fetch ─▶ file (shadow groups, tables)      task ─▶ cna ─▶ conv ─▶ array
+//!            │      └───────────────────────────────────────────────▶ │              └ cbuf  │ tiles
+//!            └ irq, counters, clock ◀──────────── timing ◀────────────┘                      ▼
+//!                                                                     dpu ◀─ dpu_rdma      dpu ─▶ DmaMem ◀ memory
 //! ```
 //!
 //! Executes command streams as the hardware would, and refuses with register, field, rule and command word what it does
@@ -67,8 +67,10 @@ mod fetch;
 mod file;
 mod irq;
 mod lock;
-mod mac;
-mod mapped;
+//!   Mmio ─▶ npu ─▶ pc ─▶ fetch ─▶ file (shadow groups, tables)      task ─▶ cna ─▶ conv ─▶ array
+//!            │      └───────────────────────────────────────────────▶ │              └ cbuf  │ tiles
+//!            └ irq, counters, clock ◀──────────── timing ◀────────────┘                      ▼
+//!                                                                     dpu ◀─ dpu_rdma      dpu ─▶ DmaMem ◀ memory
 mod memory;
 mod npu;
 mod params;

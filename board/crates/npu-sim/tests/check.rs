@@ -17,7 +17,7 @@ fn what_is_refused_when_it_runs_is_refused_when_it_is_judged_with_the_word_to_bl
     ] {
         let task = Task::new(8, 64, 32).with(offset, value);
         let bench = Bench::new();
-        bench.run(&[task.clone()]);
+        bench.run(core::slice::from_ref(&task));
         let words = task.words(None);
         let checked = Checker::new().task(&words);
         let [reject] = &checked.rejects[..] else {

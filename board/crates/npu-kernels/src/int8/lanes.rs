@@ -5,7 +5,7 @@ use crate::dispatch::dispatch;
 /// Lanes computed together: one slice of channels.
 const LANES: usize = super::SLICE;
 
-/// `c[row][lane] = Σ_tap rows[row][tap][lane] · weights[tap][lane]` for `lanes` lanes (at most 32), written in the order
+/// On int8 bytes: `c[row][lane] = Σ_tap rows[row][tap][lane] · weights[tap][lane]` for `lanes` lanes (at most 32), written in the order
 /// `(lanes/4, M, 4)`.
 ///
 /// Row `r` starts at `r * row_stride`, its taps lie `row_tap` apart; the taps of the weights lie `weight_tap` apart.
@@ -14,9 +14,9 @@ const LANES: usize = super::SLICE;
 /// When `lanes` is no multiple of 4 or above 32, or a slice is shorter than its shape says.
 #[allow(clippy::too_many_arguments)]
 pub fn lane_products(
-    rows: &[i8],
+    rows: &[u8],
     (row_stride, row_tap): (usize, usize),
-    weights: &[i8],
+    weights: &[u8],
     weight_tap: usize,
     (m, taps, lanes): (usize, usize, usize),
     c: &mut [i32],
@@ -35,10 +35,10 @@ pub fn lane_products(
 
 dispatch! {
     fn on(
-        rows: &[i8],
+        rows: &[u8],
         row_stride: usize,
         row_tap: usize,
-        weights: &[i8],
+        weights: &[u8],
         weight_tap: usize,
         m: usize,
         taps: usize,
@@ -50,10 +50,10 @@ dispatch! {
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn body(
-    rows: &[i8],
+    rows: &[u8],
     row_stride: usize,
     row_tap: usize,
-    weights: &[i8],
+    weights: &[u8],
     weight_tap: usize,
     m: usize,
     taps: usize,
@@ -67,11 +67,11 @@ fn body(
             let w = &weights[tap * weight_tap..];
             if let (Some(x), Some(w), LANES) = (x.first_chunk::<LANES>(), w.first_chunk::<LANES>(), lanes) {
                 for ((sum, x), w) in sums.iter_mut().zip(x).zip(w) {
-                    *sum += i32::from(i16::from(*x) * i16::from(*w));
+                    *sum += i32::from(i16::from(*x as i8) * i16::from(*w as i8));
                 }
             } else {
                 for ((sum, x), w) in sums.iter_mut().zip(&x[..lanes]).zip(&w[..lanes]) {
-                    *sum += i32::from(i16::from(*x) * i16::from(*w));
+                    *sum += i32::from(i16::from(*x as i8) * i16::from(*w as i8));
                 }
             }
         }
@@ -90,9 +90,9 @@ mod tests {
         let (m, taps) = (3, 5);
         for lanes in [8, 16, 24, 32] {
             let (row_stride, weight_tap) = (taps * lanes + 8, lanes + 4);
-            let value = |at: usize, seed: usize| (at * 73 + seed * 31 + 128) as u8 as i8;
-            let rows: Vec<i8> = (0..m * row_stride).map(|at| value(at, 1)).collect();
-            let weights: Vec<i8> = (0..taps * weight_tap).map(|at| value(at, 2)).collect();
+            let value = |at: usize, seed: usize| (at * 73 + seed * 31 + 128) as u8;
+            let rows: Vec<u8> = (0..m * row_stride).map(|at| value(at, 1)).collect();
+            let weights: Vec<u8> = (0..taps * weight_tap).map(|at| value(at, 2)).collect();
             let mut c = vec![-1; lanes * m];
             lane_products(
                 &rows,
@@ -105,8 +105,8 @@ mod tests {
             for row in 0..m {
                 for lane in 0..lanes {
                     let product = |tap: usize| {
-                        i32::from(rows[row * row_stride + tap * lanes + lane])
-                            * i32::from(weights[tap * weight_tap + lane])
+                        i32::from(rows[row * row_stride + tap * lanes + lane] as i8)
+                            * i32::from(weights[tap * weight_tap + lane] as i8)
                     };
                     let expected: i32 = (0..taps).map(product).sum();
                     assert_eq!(c[(lane / 4 * m + row) * 4 + lane % 4], expected);

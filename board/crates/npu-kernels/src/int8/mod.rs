@@ -50,12 +50,12 @@ pub fn matmul_native(a: &[u8], b: &[u8], m: usize, k: usize, n: usize, c: &mut [
     scalar::native(a, b, m, k, c);
 }
 
-/// C = A·Bᵀ for A as rows `[m, k]`, B `(N/16, K/32, 16, 32)` read in place, C `(N/4, M, 4)`; N follows from the length of
+/// C = A·Bᵀ for A as rows `[m, k]` of int8 bytes, B `(N/16, K/32, 16, 32)` read in place, C `(N/4, M, 4)`; N follows from the length of
 /// `b`. What a convolution's windows are multiplied with.
 ///
 /// # Panics
 /// When `k` is no multiple of 32 or above `MAX_K`, or a slice does not have the length its shape says.
-pub fn matmul_tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
+pub fn matmul_tiles(a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
     check_tiles(a, b, m, k, c);
     #[cfg(feature = "simd")]
     if tiles::from_rows(crate::isa::active(), a, b, m, k, c, &crate::run::Run::threads(1)) == Ok(true) {
@@ -74,7 +74,7 @@ pub fn matmul_tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
 /// As [`matmul_tiles`].
 #[cfg(feature = "std")]
 pub fn matmul_tiles_with(
-    a: &[i8],
+    a: &[u8],
     b: &[u8],
     m: usize,
     k: usize,
@@ -90,7 +90,7 @@ pub fn matmul_tiles_with(
     run.check()
 }
 
-fn check_tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &[i32]) {
+fn check_tiles(a: &[u8], b: &[u8], m: usize, k: usize, c: &[i32]) {
     assert!(
         k <= MAX_K && k.is_multiple_of(SLICE),
         "K is a multiple of 32, at most {MAX_K}"

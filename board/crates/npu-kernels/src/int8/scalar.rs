@@ -30,7 +30,7 @@ pub(super) fn native(a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
 }
 
 /// C native = A `[m, k]` · B native; `k` a multiple of 32.
-pub(super) fn tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
+pub(super) fn tiles(a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
     if m == 0 || k == 0 {
         c.fill(0);
         return;
@@ -44,7 +44,7 @@ pub(super) fn tiles(a: &[i8], b: &[u8], m: usize, k: usize, c: &mut [i32]) {
                     sum += a
                         .iter()
                         .zip(weights)
-                        .map(|(x, w)| i32::from(*x) * i32::from(*w as i8))
+                        .map(|(x, w)| i32::from(*x as i8) * i32::from(*w as i8))
                         .sum::<i32>();
                 }
                 c[(column / 4 * m + row) * 4 + column % 4] = sum;

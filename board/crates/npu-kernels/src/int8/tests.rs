@@ -77,9 +77,9 @@ fn every_available_instruction_set_equals_the_plain_loop() {
             let (na, nb) = to_native(&a, &b, m, k, n);
             let (mut row_major, mut native) = (vec![-1; m * n], vec![-1; m * padded(n, 16)]);
             let kp = padded(k, 32);
-            let mut wide = vec![0; m * kp];
+            let mut wide = vec![0u8; m * kp];
             for (to, from) in wide.chunks_exact_mut(kp.max(1)).zip(a.chunks_exact(k.max(1))) {
-                to[..k].copy_from_slice(from);
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as u8);
             }
             let mut tiled = vec![-1; m * padded(n, 16)];
             if isa == Isa::Scalar {

@@ -52,12 +52,10 @@ pub(super) fn native(isa: Isa, a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [
         return true;
     }
     let pitch = padded(m, 4);
-    let mut rows = vec![0i8; m * k];
+    let mut rows = vec![0; m * k];
     for (row, values) in rows.chunks_exact_mut(k).enumerate() {
         for (eighth, values) in values.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            for (to, from) in values.iter_mut().zip(&a[(eighth * pitch + row) * 8..][..8]) {
-                *to = *from as i8;
-            }
+            values.copy_from_slice(&a[(eighth * pitch + row) * 8..][..8]);
         }
     }
     // B may hold more than the groups of C.
@@ -73,7 +71,7 @@ const PIECE_BYTES: usize = 256 << 10;
 /// C native = A rows · B native; `Ok(false)` where `isa` has no vector kernel. `k` is a multiple of 32.
 pub(super) fn from_rows(
     isa: Isa,
-    rows: &[i8],
+    rows: &[u8],
     b: &[u8],
     m: usize,
     k: usize,
@@ -85,6 +83,8 @@ pub(super) fn from_rows(
         c.fill(0);
         return Ok(true);
     }
+    // SAFETY: i8 has the layout of u8.
+    let rows = unsafe { core::slice::from_raw_parts(rows.as_ptr().cast::<i8>(), rows.len()) };
     let groups = c.len() / (GROUP * m);
     let run = if groups * GROUP * m * k < SMALL {
         run.single()
