@@ -67,10 +67,7 @@ mod fetch;
 mod file;
 mod irq;
 mod lock;
-//!   Mmio ─▶ npu ─▶ pc ─▶ fetch ─▶ file (shadow groups, tables)      task ─▶ cna ─▶ conv ─▶ array
-//!            │      └───────────────────────────────────────────────▶ │              └ cbuf  │ tiles
-//!            └ irq, counters, clock ◀──────────── timing ◀────────────┘                      ▼
-//!                                                                     dpu ◀─ dpu_rdma      dpu ─▶ DmaMem ◀ memory
+mod mapped;
 mod memory;
 mod npu;
 mod params;
