@@ -139,3 +139,6 @@ fn refuse_overlap(task: &Convolution, output: &Output) -> Result<(), FaultKind> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,9 @@ impl RegisterFile {
     ) -> Result<(), FaultKind> {
         let reserved = value & !register.known_bits();
         if reserved != 0 {
+            if let Some(rule) = rules::field_overflow(register.offset) {
+                return Err(broken(register, "reserved bits", reserved, rule));
+            }
             return Err(not_modelled(register, "reserved bits", reserved, "reserved bits are 0"));
         }
         let Some((block, word)) = slot(register) else {

@@ -19,6 +19,7 @@ rules! {
     WIDTH_WRAP = "§8 erratum 15", "11-bit sizes wrap silently";
     BANK_SUM = "§9.1, §4.2", "data banks and weight banks are at least one each and eight together";
     ENTRIES = "§9.2, §4.2, §8 erratum 14", "entries per row are ceil(W * atoms / 4) of the declared channels, an atom being 8 bytes; a remainder of three atoms may count as four, a first layer as even";
+    GRAINS_WRAP = "§8 erratum 16", "grains have 10 bits, so rows + 1 fits up to 1022 rows only";
     GRAINS = "§9.3", "at least one row must be resident before the array starts";
     DMA_CON0 = "§9.4, §2.3", "0x00171C07 in every decoded task; other bursts break fetches";
     WEIGHT_BYTES = "§9.5", "weight bytes are bytes per kernel times kernels";
@@ -56,4 +57,15 @@ rules! {
     SLAVE_WRITE = "§12.23", "block registers written by the CPU take effect in slave mode only";
     UNKNOWN_REGISTER = "§2.3", "no register is known there";
     POINTER_MODE = "§2.1", "S_POINTER is written as 0x0E";
+}
+
+/// The rule behind bits set above a size field: on silicon they are lost.
+pub(crate) fn field_overflow(offset: u32) -> Option<Rule> {
+    match offset {
+        // DATA_SIZE0 and DATA_SIZE2 of the CNA.
+        0x1020 | 0x1028 => Some(WIDTH_WRAP),
+        // CONV_CON2.
+        0x1010 => Some(GRAINS_WRAP),
+        _ => None,
+    }
 }
