@@ -4,6 +4,8 @@
 declare const lab: import('../dist/lab/index.js').Lab;
 /** Shows a value; resolves when it has been emitted. The cell waits for it also when you do not. */
 declare const display: import('../dist/display/index.js').DisplayFunctions['display'];
+/** Asks the user: `await input('name: ')`; with `{ password: true }` what is typed is not shown. */
+declare const input: (prompt?: string, options?: { readonly password?: boolean }) => Promise<string>;
 /** Starts a progress display that is updated in place. */
 declare const progress: import('../dist/display/index.js').DisplayFunctions['progress'];
 /** Shows HTML: html`<b>${value}</b>`. Values are inserted as they are. */

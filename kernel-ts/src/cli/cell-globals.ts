@@ -46,8 +46,10 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
     clearOutput: (wait = false): void => host.clearOutput(wait),
     [jupyterDisplay]: () => ({ 'text/plain': `NPU Lab kernel ${version}` }),
   };
+  const input = (prompt = '', { password = false } = {}): Promise<string> =>
+    host.input({ prompt: String(prompt), password });
   return {
-    names: { lab, display, progress, html, md, svg, kernel },
+    names: { lab, input, display, progress, html, md, svg, kernel },
     present,
     explain,
     internals,

@@ -16,6 +16,8 @@ export interface CellHost {
   display(data: Bundle, options?: { displayId?: string; update?: boolean; metadata?: Record<string, unknown> }): void;
   /** Removes the cell's outputs; with `wait`, when the next one arrives. */
   clearOutput(wait: boolean): void;
+  /** Asks the user; rejects with `cell.input-not-allowed` where nobody can be asked. */
+  input(question: { prompt: string; password: boolean }): Promise<string>;
   /** Keeps the cell open until the promise settles: for displays that are computed asynchronously. */
   hold(work: Promise<unknown>): void;
   /** Aborts when the running cell is interrupted. A new one for each cell. */

@@ -15,7 +15,7 @@ import { readSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { CellSettings } from './cell-host.js';
 import { EngineError } from './errors.js';
-import type { CellOutcome, EngineOutput } from './types.js';
+import type { CellOutcome, EngineOutput, InputAnswer, InputQuestion } from './types.js';
 
 /** File descriptors of the table above, as the child sees them. */
 export const FD = { toMain: 3, fromMain: 4, toWorker: 5, fromWorker: 6 } as const;
@@ -54,6 +54,7 @@ export type ToMain =
       readonly text: CompiledText;
       readonly expressions: readonly { readonly name: string; readonly text: CompiledText | CellOutcome }[];
     }
+  | { readonly kind: 'input-answer'; readonly inputId: number; readonly answer: InputAnswer }
   | { readonly kind: 'dispose' };
 
 /** Child, main thread → front. */
@@ -62,6 +63,12 @@ export type FromMain =
   | { readonly kind: 'output'; readonly requestId: string; readonly output: EngineOutput }
   /** Everything that native code and grandchildren wrote before this point belongs before what follows. */
   | { readonly kind: 'fence' }
+  | {
+      readonly kind: 'input';
+      readonly requestId: string;
+      readonly inputId: number;
+      readonly question: InputQuestion;
+    }
   | { readonly kind: 'settings'; readonly settings: CellSettings }
   | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
   | { readonly kind: 'disposed' };

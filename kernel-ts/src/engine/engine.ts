@@ -24,6 +24,8 @@ import type {
   Engine,
   EngineInfo,
   EngineOutput,
+  InputAnswer,
+  InputQuestion,
   InspectionResult,
   ShownError,
 } from './types.js';
@@ -43,6 +45,8 @@ export function createEngine(options: EngineOptions): Engine {
 interface RunningCell {
   readonly requestId: string;
   readonly end: (outcome: CellOutcome) => void;
+  /** Aborts when the cell ends or is interrupted: nobody waits for its questions then. */
+  readonly over: AbortController;
   inChild: boolean;
   interrupted: boolean;
   /** Where the child's worker was asked to interrupt: settles when no termination can hit a later cell any more. */
@@ -55,6 +59,10 @@ interface RunningCell {
 class FrontEngine implements Engine {
   readonly info: EngineInfo;
   onOutput: (requestId: string, output: EngineOutput) => void = () => {};
+  onInput: (requestId: string, question: InputQuestion, signal: AbortSignal) => Promise<InputAnswer> = async () => ({
+    status: 'refused',
+    why: 'not-allowed',
+  });
   readonly #options: EngineOptions;
   readonly #checker: Checker;
   #child: EngineChild | undefined;
@@ -113,6 +121,7 @@ class FrontEngine implements Engine {
     const cell = this.#running;
     if (cell === undefined || cell.interrupted) return;
     cell.interrupted = true;
+    cell.over.abort();
     if (!cell.inChild) return cell.end({ status: 'error', ...INTERRUPTED() });
     let resolve = (): void => {};
     const told = new Promise<void>((done) => {
@@ -192,8 +201,20 @@ class FrontEngine implements Engine {
       // A signal may have ended what the cell waited for before the interrupt itself arrived.
       const stopped = cell.interrupted && message.outcome.status === 'error';
       cell.end(stopped ? { status: 'error', ...INTERRUPTED() } : message.outcome);
-    } else if (message.kind === 'settings') this.#check = message.settings.check;
+    } else if (message.kind === 'input') void this.#ask(message);
+    else if (message.kind === 'settings') this.#check = message.settings.check;
     else if (message.kind === 'disposed') this.#disposed();
+  }
+
+  async #ask({ requestId, inputId, question }: Extract<FromMain, { kind: 'input' }>): Promise<void> {
+    const [cell, child] = [this.#running, this.#child];
+    let answer: InputAnswer = { status: 'refused', why: 'cell-ended' };
+    if (cell?.requestId === requestId && !cell.over.signal.aborted) {
+      answer = await this.onInput(requestId, question, cell.over.signal);
+      // Code that was interrupted must not go on, also not by a rejection.
+      if (cell.interrupted) return;
+    }
+    child?.send({ kind: 'input-answer', inputId, answer });
   }
 
   /** The child is gone: say so in the cell that ran, forget its variables, and start the next one. */
@@ -221,11 +242,16 @@ class FrontEngine implements Engine {
       return { status: 'error', ...engineError('ShutDown', 'engine.shut-down', 'the engine was shut down') };
     }
     this.#newestRequest = request.requestId;
+    const over = new AbortController();
     let cell: RunningCell | undefined;
     const ended = new Promise<CellOutcome>((resolve) => {
       cell = {
         requestId: request.requestId,
-        end: resolve,
+        end: (outcome) => {
+          over.abort();
+          resolve(outcome);
+        },
+        over,
         inChild: false,
         interrupted: false,
         settled: undefined,

@@ -8,6 +8,9 @@ export const ENGINE_ERRORS = {
   'cell.unstoppable':
     'The code could not be stopped, so its process was ended. Run the notebook again from the first cell.',
   'cell.restarted': 'The process was restarted on request. Run the notebook again from the first cell.',
+  'cell.input-not-allowed':
+    'Give the value as a variable or a parameter: papermill, nbclient and npulab run ask nobody.',
+  'cell.input-too-late': 'Ask while the cell runs: await input(…) before it ends.',
   'engine.globals-failed': 'Cells run without the names of the lab. Correct the cause, then restart the kernel.',
   'engine.checker-unavailable': 'The cell ran unchecked. The checker is started again for the next one.',
   'engine.child-failed': 'The process that runs cells did not start. The log file names the cause.',

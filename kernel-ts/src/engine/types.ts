@@ -85,11 +85,25 @@ export interface EngineInfo {
   readonly nbconvertExporter: string;
 }
 
+/** What a cell asks the user. */
+export interface InputQuestion {
+  readonly prompt: string;
+  /** What is typed must not be shown. */
+  readonly password: boolean;
+}
+
+/** What came of a question. */
+export type InputAnswer =
+  | { readonly status: 'answered'; readonly text: string }
+  | { readonly status: 'refused'; readonly why: 'not-allowed' | 'cell-ended' };
+
 /** TypeScript cells: checked in this process, evaluated in a child process. Satisfies `protocol`'s `Language`. */
 export interface Engine {
   readonly info: EngineInfo;
   /** Receives every output, also between and after cells. Set it before the first cell. */
   onOutput: (requestId: string, output: EngineOutput) => void;
+  /** Set like `onOutput`. Asks the user for a running cell; an abort takes the question back. */
+  onInput: (requestId: string, question: InputQuestion, signal: AbortSignal) => Promise<InputAnswer>;
   /** Runs cells in the order of the calls. Resolves after the cell's outputs were given to `onOutput`; does not reject. */
   execute(request: CellRequest): Promise<CellOutcome>;
   /** Names that fit at `cursor` (UTF-16 units). Answers while a cell spins. */

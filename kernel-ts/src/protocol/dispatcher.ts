@@ -6,8 +6,9 @@
  */
 import { Executor } from './executor.js';
 import type { History } from './history/history.js';
+import { Inputs } from './inputs.js';
 import type { Language } from './language.js';
-import type { Json } from './message.js';
+import type { Json, Message } from './message.js';
 import { handlers } from './messages/table.js';
 import { Outputs } from './outputs.js';
 import { errorReply, type Reply, type Request, type Scope } from './request.js';
@@ -24,6 +25,7 @@ export interface Channels {
   readonly iopub: IoPub;
   readonly shell: RequestSocket;
   readonly control: RequestSocket;
+  readonly stdin: RequestSocket;
 }
 
 /** What a dispatcher needs. */
@@ -44,6 +46,7 @@ export class Dispatcher {
   readonly #host: DispatcherHost;
   readonly #executor: Executor;
   readonly #scope: Scope;
+  readonly #inputs: Inputs;
   #openCount = 0;
   #draining = false;
   #wake = (): void => {};
@@ -54,10 +57,13 @@ export class Dispatcher {
     const publish = (type: string, content: Json, parent: Json): void =>
       void host.channels().iopub.publish({ type, content, parent });
     const outputs = new Outputs(publish);
+    const inputs = new Inputs(() => host.channels().stdin);
+    this.#inputs = inputs;
+    language.onInput = (requestId, question, signal) => inputs.ask(requestId, question, signal);
     language.onOutput = (requestId, output) => outputs.emit(requestId, output);
     const bracket = (request: Request, work: () => Promise<Reply | undefined>) => this.#bracket(request, work);
     this.#host = host;
-    this.#executor = new Executor({ language, outputs, history, publish, bracket, drain: () => this.#drain() });
+    this.#executor = new Executor({ language, outputs, history, inputs, publish, bracket, drain: () => this.#drain() });
     this.#scope = {
       language,
       history,
@@ -82,6 +88,13 @@ export class Dispatcher {
         // Answered and idle: now the kernel may go.
         if (this.#shutdownAsked && type === 'shutdown_request') this.#host.onShutdown(this.#shutdownAsked.restart);
       });
+  }
+
+  /** Takes a message on stdin; one that answers nothing is logged and dropped. */
+  receiveInput(message: Message): void {
+    const { msg_type: type } = message.header;
+    if (type === 'input_reply' && this.#inputs.take(message)) return;
+    this.#host.log(`stdin: ${type} answers no open question`);
   }
 
   /** Resolves when one more request may be read from shell. */

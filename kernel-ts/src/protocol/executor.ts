@@ -6,6 +6,7 @@
  * client sent before it could know of the error is refused, and nothing that it sends afterwards.
  */
 import type { History } from './history/history.js';
+import type { Inputs } from './inputs.js';
 import type { ExecuteOutcome, Language } from './language.js';
 import type { Json } from './message.js';
 import { type ExecuteContent, executeReply, parseExecute } from './messages/execute.js';
@@ -17,6 +18,7 @@ export interface ExecutorHost {
   readonly language: Language;
   readonly outputs: Outputs;
   readonly history: History;
+  readonly inputs: Inputs;
   publish(type: string, content: Json, parent: Json): void;
   /** Publishes busy, runs `work`, sends its reply after all outputs, publishes idle. */
   bracket(request: Request, work: () => Promise<Reply | undefined>): Promise<void>;
@@ -89,8 +91,10 @@ export class Executor {
     this.#started += 1;
     const requestId = `${this.#started}`;
     this.#host.outputs.register(requestId, message.header, executionCount, silent);
+    this.#host.inputs.begin(requestId, message, content.allowStdin);
     if (!silent) this.#host.publish('execute_input', { code, execution_count: executionCount }, message.header);
     const outcome = await this.#execute({ requestId, code, cellId, executionCount, silent, userExpressions });
+    this.#host.inputs.end(requestId);
     if (outcome.status === 'error') {
       const { ename, evalue, traceback } = outcome;
       this.#host.publish('error', { ename, evalue, traceback }, message.header);

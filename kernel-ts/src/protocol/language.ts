@@ -81,10 +81,24 @@ export interface LanguageInfo {
   readonly nbconvertExporter: string;
 }
 
+/** What a cell asks the user. */
+export interface InputQuestion {
+  readonly prompt: string;
+  /** What is typed must not be shown. */
+  readonly password: boolean;
+}
+
+/** What came of a question. */
+export type InputAnswer =
+  | { readonly status: 'answered'; readonly text: string }
+  | { readonly status: 'refused'; readonly why: 'not-allowed' | 'cell-ended' };
+
 export interface Language {
   readonly info: LanguageInfo;
   /** Set once by the server before the first request. Called in order, also between and after requests. */
   onOutput: (requestId: string, output: LanguageOutput) => void;
+  /** Set like `onOutput`. Asks the user for a running cell; an abort takes the question back. */
+  onInput: (requestId: string, question: InputQuestion, signal: AbortSignal) => Promise<InputAnswer>;
   /** Resolves after every output of the cell has been given to `onOutput`. Never rejects for an error of the user's code. */
   execute(request: ExecuteRequest): Promise<ExecuteOutcome>;
   /** Answers while a cell runs or spins. `cursor` and the reply's offsets are UTF-16 units. */

@@ -32,6 +32,8 @@ export interface Message {
 
 /** What a kernel says. */
 export interface Outgoing {
+  /** Message id; one is made where it is left out. */
+  readonly id?: string;
   readonly type: string;
   readonly content: Json;
   /** Header of the request that this belongs to; none gives an empty object. */
@@ -84,7 +86,7 @@ export class Writer {
   encode(identities: readonly (Uint8Array | string)[], message: Outgoing): (Uint8Array | string)[] {
     this.#count += 1;
     const header = {
-      msg_id: `${this.session}_${this.#count}`,
+      msg_id: message.id ?? `${this.session}_${this.#count}`,
       msg_type: message.type,
       username: this.#username,
       session: this.session,

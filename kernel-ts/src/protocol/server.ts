@@ -83,9 +83,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       onMessage: (message) => dispatcher.receive({ channel: 'control', message }),
     });
     life.keep(control);
-    const stdin = await requests('stdin', { onMessage: (m) => log(`stdin: unexpected ${m.header.msg_type}`) });
+    const stdin = await requests('stdin', { onMessage: (message) => dispatcher.receiveInput(message) });
     life.keep(stdin);
-    channels = { iopub, shell, control };
+    channels = { iopub, shell, control, stdin };
     for (const socket of [shell, control, stdin]) socket.start();
   } catch (error) {
     life.closeSockets();

@@ -17,6 +17,7 @@ const language = {
     nbconvertExporter: 'script',
   },
   onOutput: () => {},
+  onInput: async () => ({ status: 'refused', why: 'cell-ended' }),
   async execute({ requestId, code }) {
     for (const line of code.split('\n')) {
       const [word, text = ''] = line.split(/ (.*)/s);

@@ -25,6 +25,7 @@ export class EchoLanguage implements Language {
     nbconvertExporter: 'script',
   };
   onOutput: (requestId: string, output: LanguageOutput) => void = () => {};
+  onInput: Language['onInput'] = async () => ({ status: 'refused', why: 'cell-ended' });
   /** Every request executed, in order. */
   readonly executed: ExecuteRequest[] = [];
   /** Cursor positions asked for, as they arrived here. */
@@ -62,7 +63,13 @@ export class EchoLanguage implements Language {
       else if (word === 'throw')
         return { status: 'error', ename: 'EchoError', evalue: text, traceback: [`EchoError: ${text}`] };
       else if (word === 'reject') throw new TypeError(text);
-      else if (word === 'wait') {
+      else if (word === 'ask' || word === 'secret') {
+        const over = new AbortController();
+        this.#stop = () => over.abort();
+        const question = { prompt: text, password: word === 'secret' };
+        const answer = await this.onInput(request.requestId, question, over.signal);
+        emit({ kind: 'stream', name: 'stdout', text: `${JSON.stringify(answer)}\n` });
+      } else if (word === 'wait') {
         await new Promise<void>((resolve) => {
           this.#stop = resolve;
         });

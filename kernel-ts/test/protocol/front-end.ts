@@ -41,7 +41,8 @@ export class FrontEnd {
 
   private constructor(json: ConnectionJson) {
     this.#json = json;
-    const dealer = (): Dealer => new Dealer({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 0 });
+    const routingId = randomUUID(); // one for all sockets: an input_request finds its client by it
+    const dealer = (): Dealer => new Dealer({ routingId, sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 0 });
     this.#sockets = { shell: dealer(), control: dealer(), stdin: dealer() };
   }
 
@@ -78,10 +79,10 @@ export class FrontEnd {
     channel: Channel,
     type: string,
     content: object = {},
-    more: { metadata?: object; header?: object } = {},
+    more: { metadata?: object; header?: object; parent?: object } = {},
   ): Promise<string> {
     const header = this.header(type, more.header);
-    const parts = [header, {}, more.metadata ?? {}, content].map((p) => JSON.stringify(p));
+    const parts = [header, more.parent ?? {}, more.metadata ?? {}, content].map((p) => JSON.stringify(p));
     await this.raw(channel, ['<IDS|MSG>', hmac(this.#json.key, parts), ...parts]);
     return header.msg_id;
   }

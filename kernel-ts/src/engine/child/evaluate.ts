@@ -11,6 +11,7 @@ import { ENGINE_ERRORS } from '../errors.js';
 import type { CellOutcome, ExpressionOutcome, MimeBundle, ShownError } from '../types.js';
 import { type CellMark, dropTimers, enterCell, forgetRunning } from './attribution.js';
 import { rememberText } from './frames.js';
+import { dropInputs } from './input.js';
 import { send, writeStream } from './output.js';
 import { showError } from './show-error.js';
 
@@ -82,6 +83,7 @@ export class Evaluator {
     if (cell === undefined || cell.mark.requestId !== requestId) return;
     forgetRunning();
     dropTimers(cell.mark);
+    dropInputs(cell.mark.requestId);
     cell.controller.abort(new DOMException('The cell was interrupted', 'AbortError'));
     cell.interrupt();
     setTimer(() => this.#end(cell, { status: 'error', ...this.#show(INTERRUPTED) }), END_WITHIN_MS);

@@ -12,6 +12,7 @@ import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow }
 import { Evaluator } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
+import { answerInput, askUser } from './input.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
 import type { FromChildMain, WorkerMemory } from './worker.js';
@@ -104,6 +105,7 @@ const reader = new FrameReader();
 socket.on('data', (chunk: Buffer) => {
   for (const message of reader.push(chunk) as ToMain[]) {
     if (message.kind === 'dispose') void dispose();
+    else if (message.kind === 'input-answer') answerInput(message.inputId, message.answer);
     else {
       if (globalsError !== undefined) writeStream('stderr', `${globalsError}\n`, message.requestId);
       globalsError = undefined;
@@ -164,6 +166,7 @@ function createHost(): CellHost {
     clearOutput(wait) {
       send({ kind: 'output', requestId: currentCell()?.requestId ?? '', output: { kind: 'clear', wait } });
     },
+    input: askUser,
     hold(work) {
       evaluator.running?.holds.add(work);
     },

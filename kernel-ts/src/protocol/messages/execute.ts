@@ -12,6 +12,8 @@ export interface ExecuteContent {
   /** False when silent, whatever the request says. */
   readonly storeHistory: boolean;
   readonly stopOnError: boolean;
+  /** The cell may ask the user. */
+  readonly allowStdin: boolean;
   readonly userExpressions: Readonly<Record<string, string>>;
   /** The notebook's id of the cell (JupyterLab sends it in the metadata). */
   readonly cellId: string | undefined;
@@ -33,6 +35,7 @@ export function parseExecute(message: Message): ExecuteContent {
     silent,
     storeHistory: !silent && content.store_history !== false,
     stopOnError: content.stop_on_error !== false,
+    allowStdin: content.allow_stdin !== false,
     userExpressions: expressions as Record<string, string>,
     cellId: typeof metadata.cellId === 'string' && metadata.cellId !== '' ? metadata.cellId : undefined,
   };

@@ -8,6 +8,7 @@ export async function createCellGlobals(host) {
           throw Object.assign(new Error('the board is gone'), { code: 'board.lost', remedy: 'connect again' });
         },
       },
+      input: (prompt, password = false) => host.input({ prompt, password }),
       display: (data, options) => host.display(data, options),
       clear: (wait) => host.clearOutput(wait),
       later: (data) => host.hold(new Promise((resolve) => setImmediate(() => resolve(host.display(data))))),
