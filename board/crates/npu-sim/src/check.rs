@@ -54,6 +54,12 @@ impl Checker {
         }
     }
 
+    /// A new hardware start: tasks write group 0 again; what the groups hold stays (sheet §12.2).
+    pub fn start(&mut self) {
+        self.file.finish(core::mem::take(&mut self.last));
+        self.file.reset_pointers();
+    }
+
     /// A register as the last task's blocks see it, whether that task wrote it or inherited it.
     pub fn executed(&self, register: &RegisterInfo) -> u32 {
         self.file.executed(register)
