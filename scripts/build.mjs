@@ -8,12 +8,16 @@ export const buildSteps = [
   ['check tools', async () => checkTools()],
   ['install packages', installPackages],
   [
-    'build the board agent (Rust, release)',
+    'build the board agent and npulab-npu (Rust, release)',
     () =>
-      command('cargo', ['build', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '-p', 'agent'], {
-        remedy:
-          'read the compiler’s message above; if a crate could not be fetched, check that crates.io can be reached',
-      }),
+      command(
+        'cargo',
+        ['build', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '-p', 'agent', '-p', 'npu-tool'],
+        {
+          remedy:
+            'read the compiler’s message above; if a crate could not be fetched, check that crates.io can be reached',
+        },
+      ),
   ],
   ['build the addon (C++)', () => buildAddon({ release: true })],
   [

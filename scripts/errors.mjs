@@ -16,6 +16,9 @@ const tables = [
   'kernel-ts/dist/cli/errors.js',
 ];
 
+/** Tables of Rust programs: code → remedy. */
+const rustTables = ['board/crates/npu-tool/errors.json'];
+
 /** Every code of every table, sorted. Throws where two tables claim the same code. */
 export async function registry() {
   const codes = new Map();
@@ -28,6 +31,12 @@ export async function registry() {
         if (codes.has(code)) throw new Error(`${code} is claimed twice: ${table} (${name})`);
         codes.set(code, remedy);
       }
+    }
+  }
+  for (const table of rustTables) {
+    for (const [code, remedy] of Object.entries(JSON.parse(readFileSync(resolve(root, table), 'utf8')))) {
+      if (codes.has(code)) throw new Error(`${code} is claimed twice: ${table}`);
+      codes.set(code, remedy);
     }
   }
   return Object.fromEntries([...codes].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -19,7 +19,8 @@ const crateArrows: Record<string, readonly string[]> = {
   'npu-sim': ['npu-device', 'npu-regs', 'npu-kernels'],
   tinyllama: ['npu-device', 'npu-kernels'],
   link: [],
-  agent: ['npu-regs', 'npu-device', 'npu-kernels', 'rknpu-driver', 'npu-sim', 'tinyllama', 'link'],
+  'npu-tool': ['npu-regs', 'npu-device', 'npu-sim'],
+  agent: ['npu-regs', 'npu-device', 'npu-kernels', 'rknpu-driver', 'npu-sim', 'tinyllama', 'link', 'npu-tool'],
 };
 
 const room = (name: string): RegExp => new RegExp(`^kernel-ts/src/${name}/`);
