@@ -17,6 +17,7 @@ const crateArrows: Record<string, readonly string[]> = {
   'npu-reference': [],
   'rknpu-driver': ['npu-device', 'npu-regs'],
   'npu-sim': ['npu-device', 'npu-regs', 'npu-kernels'],
+  'npu-predict': ['npu-device', 'npu-sim'],
   tinyllama: ['npu-device', 'npu-kernels'],
   link: [],
   'npu-tool': ['npu-regs', 'npu-device', 'npu-sim'],

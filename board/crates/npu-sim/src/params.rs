@@ -81,11 +81,11 @@ parameters! {
     /// Width of the NPU's bus interface.
     axi_bytes_per_cycle: 8, 8, 8, "bytes/cycle", Assumed, "npu-rk3568.md §1.1, §10.2: 64-bit beats, strong inference";
     /// Effective bandwidth of weight reads at DDR 1560 MHz; scales with the DDR clock (an assumption).
-    weight_bytes_per_s: 2_000_000_000, 2_000_000_000, 2_000_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
+    weight_bytes_per_s: 5_840_000_000, 1_720_000_000, 1_640_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
     /// Effective bandwidth of feature, command and parameter reads at DDR 1560 MHz; scales with the DDR clock.
-    feature_bytes_per_s: 3_000_000_000, 3_000_000_000, 3_000_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
+    feature_bytes_per_s: 7_880_000_000, 2_320_000_000, 1_790_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
     /// Effective bandwidth of output writes at DDR 1560 MHz; scales with the DDR clock.
-    write_bytes_per_s: 3_000_000_000, 3_000_000_000, 3_000_000_000, "bytes/s", Assumed, "npu-rk3568.md §10.3 names it; taken equal to feature reads";
+    write_bytes_per_s: 8_000_000_000, 6_000_000_000, 3_000_000_000, "bytes/s", Assumed, "npu-rk3568.md §7.3: what memset reaches; at least memcpy, at most the bus; no calibration row depends on it";
     /// Input channels the array takes per cycle (int8).
     array_channels: 32, 32, 32, "channels", Assumed, "npu-rk3568.md §1.2: inferred from alignments and the TOPS rating";
     /// Kernels the array takes per cycle (int8).
@@ -93,7 +93,7 @@ parameters! {
     /// Shortest stripe of outputs: fewer cost as much.
     stripe_outputs: 1, 16, 16, "outputs", Assumed, "npu-rk3568.md §10.1: NVDLA rule, supported by FEATURE_GRAINS";
     /// Added to every task.
-    task_overhead_ns: 2_000, 2_000, 2_000, "ns", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
+    task_overhead_ns: 200, 2_000, 5_000, "ns", Assumed, "npu-rk3568.md §10.3: 0.2 us of command words plus 'constant few us'; no calibration row depends on it";
     /// Added to every hardware start.
     start_overhead_ns: 100_000, 200_000, 300_000, "ns", Published, "npu-rk3568.md §7.2: S-iav, about 0.2 ms; half of it either way is our reading of 'about'";
 }
@@ -113,6 +113,9 @@ impl TimingParameters {
 
     /// An effective bandwidth of the table at this DDR clock.
     pub fn effective_bytes_per_s(&self, at_reference: u64) -> u64 {
+        if self.ddr_clock_hz == BANDWIDTHS_AT_DDR_HZ {
+            return at_reference;
+        }
         let scaled = u128::from(at_reference) * u128::from(self.ddr_clock_hz) / u128::from(BANDWIDTHS_AT_DDR_HZ);
         u64::try_from(scaled).unwrap_or(u64::MAX)
     }
