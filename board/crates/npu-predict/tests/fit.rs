@@ -61,7 +61,7 @@ fn simulated(m: usize, k: usize, n: usize) -> (u64, u64, u64) {
         b: place(layout::b_bytes(n, k)),
         c: place(layout::c_bytes(m, n)),
     };
-    let job = npu.submit_task(&[product]).unwrap();
+    let job = npu.submit_task(&[product.into()]).unwrap();
     let report = npu.wait_for_completion(job, u64::MAX).unwrap();
     let operation = &report.operations[0];
     (
