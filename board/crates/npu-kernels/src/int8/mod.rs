@@ -12,6 +12,8 @@ mod tiles;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx2;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2_many;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx512;
 #[cfg(all(feature = "simd", target_arch = "aarch64"))]
 mod neon;

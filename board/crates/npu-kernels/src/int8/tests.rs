@@ -47,7 +47,10 @@ fn from_native(c: &[i32], m: usize, n: usize) -> Vec<i32> {
         .collect()
 }
 
-const SHAPES: [(usize, usize, usize); 14] = [
+const SHAPES: [(usize, usize, usize); 17] = [
+    (16, 32, 16),
+    (29, 96, 33),
+    (100, 320, 48),
     (1, 32, 16),
     (1, 2048, 48),
     (2, 64, 16),

@@ -25,6 +25,35 @@ pub(super) struct Kernel {
     pub(super) run: unsafe fn(*const i8, usize, *const i8, usize, &mut Sums),
 }
 
+/// A vector kernel for many rows, which pays for turning each group of B once.
+pub(super) struct Many {
+    /// From this many rows on it is worth it.
+    pub(super) least_rows: usize,
+    /// Rows it takes at once, at most [`MANY_ROWS`].
+    pub(super) rows: usize,
+    /// `(b, slices, turned)`: writes the group's `slices` tiles as `(K/2, 16, 2)` 16-bit values.
+    ///
+    /// Safety: as the comment says, and the processor has the instruction set.
+    pub(super) turn: unsafe fn(*const i8, usize, *mut i16),
+    /// `(a, pairs, turned, rows, sums)`: `a` holds `(pairs, Many::rows, 2)` values, of which the first `rows` rows are
+    /// computed; `sums` holds as many rows.
+    ///
+    /// Safety: as the comment says, `rows` is 1 to `Many::rows`, and the processor has the instruction set.
+    pub(super) run: unsafe fn(*const i16, usize, *const i16, usize, *mut [i32; GROUP]),
+}
+
+/// Most rows any [`Many`] takes at once.
+const MANY_ROWS: usize = 6;
+
+fn many(isa: Isa, m: usize) -> Option<Many> {
+    let many: Option<Many> = match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(super::avx2_many::MANY),
+        _ => None,
+    };
+    many.filter(|many| m >= many.least_rows)
+}
+
 fn kernel(isa: Isa) -> Option<Kernel> {
     if !isa.available() {
         return None;
@@ -93,19 +122,27 @@ pub(super) fn from_rows(
     };
     let most = groups.div_ceil(4 * run.thread_count()).max(1);
     let step = (PIECE_BYTES / (GROUP * k)).clamp(1, most);
+    let many = many(isa, m);
+    let wide = many.as_ref().map_or_else(Vec::new, |many| widen(rows, k, many.rows));
     let shared = SharedMut::new(c);
     run.for_each(groups.div_ceil(step), |piece| {
         for group in piece * step..groups.min((piece + 1) * step) {
             // SAFETY: groups write disjoint parts of C.
             let c = unsafe { shared.slice(group * GROUP * m..(group + 1) * GROUP * m) };
             let b = &b[group * GROUP * k..][..GROUP * k];
-            // SAFETY: `rows` is [m, k], `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel` checked the processor.
+            let b = b.as_ptr().cast();
+            let write = |row: usize, sums: &[i32; GROUP]| {
+                for (quad, sums) in sums.as_chunks::<4>().0.iter().enumerate() {
+                    c[(quad * m + row) * 4..][..4].copy_from_slice(sums);
+                }
+            };
+            // SAFETY: `rows` is [m, k] and `wide` the same widened, `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel`
+            // checked the processor.
             unsafe {
-                products(&kernel, rows, b.as_ptr().cast(), m, k, |row, sums| {
-                    for (quad, sums) in sums.as_chunks::<4>().0.iter().enumerate() {
-                        c[(quad * m + row) * 4..][..4].copy_from_slice(sums);
-                    }
-                });
+                match &many {
+                    Some(many) => many_products(many, &wide, b, m, k, write),
+                    None => products(&kernel, rows, b, m, k, write),
+                }
             }
         }
     })?;
@@ -143,6 +180,8 @@ pub(super) fn rows(
         }
         &padded_rows[..]
     };
+    let many = many(isa, m);
+    let wide = many.as_ref().map_or_else(Vec::new, |many| widen(a, depth, many.rows));
     let shared = SharedMut::new(c);
     let run = if m * n * k < 1 << 20 { run.single() } else { *run };
     run.for_each(n.div_ceil(GROUP), |group| {
@@ -150,13 +189,18 @@ pub(super) fn rows(
         let columns = GROUP.min(n - first);
         TILES.with_borrow_mut(|tiles| {
             pack(&b[first * k..(first + columns) * k], columns, k, tiles);
-            // SAFETY: `a` is [m, depth], `tiles` one group of depth/32 tiles; `kernel` checked the processor.
+            let write = |row: usize, sums: &[i32; GROUP]| {
+                let at = row * n + first;
+                // SAFETY: groups write disjoint columns of C [m, n].
+                unsafe { shared.slice(at..at + columns) }.copy_from_slice(&sums[..columns]);
+            };
+            // SAFETY: `a` is [m, depth] and `wide` the same widened, `tiles` one group of depth/32 tiles; `kernel` checked
+            // the processor.
             unsafe {
-                products(&kernel, a, tiles.as_ptr(), m, depth, |row, sums| {
-                    // SAFETY: groups write disjoint columns of C [m, n].
-                    let at = row * n + first;
-                    shared.slice(at..at + columns).copy_from_slice(&sums[..columns]);
-                });
+                match &many {
+                    Some(many) => many_products(many, &wide, tiles.as_ptr(), m, depth, write),
+                    None => products(&kernel, a, tiles.as_ptr(), m, depth, write),
+                }
             }
         });
     })?;
@@ -175,6 +219,65 @@ fn pack(b: &[i8], columns: usize, k: usize, tiles: &mut Vec<i8>) {
             tiles[(slice * GROUP + column) * SLICE..][..part.len()].copy_from_slice(part);
         }
     }
+}
+
+thread_local! {
+    /// One group of B, turned.
+    static TURNED: RefCell<Vec<i16>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Rows `[m, k]` of A as `(m/step, K/2, step, 2)` 16-bit values, zero in rows beyond the last.
+fn widen(rows: &[i8], k: usize, step: usize) -> Vec<i16> {
+    let mut wide = vec![0; rows.len().div_ceil(step * k) * step * k];
+    for (rows, wide) in rows.chunks(step * k).zip(wide.chunks_exact_mut(step * k)) {
+        for (row, values) in rows.chunks_exact(k).enumerate() {
+            for (pair, wide) in values
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .zip(wide.as_chunks_mut::<2>().0[row..].iter_mut().step_by(step))
+            {
+                *wide = pair.map(i16::from);
+            }
+        }
+    }
+    wide
+}
+
+/// [`products`] by a kernel for many rows, A as [`widen`] makes it.
+///
+/// # Safety
+/// As [`products`], for `many`.
+unsafe fn many_products(
+    many: &Many,
+    a: &[i16],
+    b: *const i8,
+    m: usize,
+    k: usize,
+    mut write: impl FnMut(usize, &[i32; GROUP]),
+) {
+    TURNED.with_borrow_mut(|turned| {
+        turned.resize(k * GROUP, 0);
+        // SAFETY: `b` points to k/32 tiles, promised by the caller; `turned` holds as many values.
+        unsafe { (many.turn)(b, k / SLICE, turned.as_mut_ptr()) };
+        let mut sums = [[0i32; GROUP]; MANY_ROWS];
+        for first in (0..m).step_by(many.rows) {
+            let count = many.rows.min(m - first);
+            // SAFETY: `count` rows start at `first`; at most MANY_ROWS sums are written; the rest as above.
+            unsafe {
+                (many.run)(
+                    a[first * k..].as_ptr(),
+                    k / 2,
+                    turned.as_ptr(),
+                    count,
+                    sums.as_mut_ptr(),
+                )
+            };
+            for (row, sums) in sums[..count].iter().enumerate() {
+                write(first + row, sums);
+            }
+        }
+    });
 }
 
 /// Calls `write(row, sums)` for every row of A with its 16 sums.
