@@ -15,6 +15,7 @@ const crateArrows: Record<string, readonly string[]> = {
   'npu-kernels': [],
   // The authority of tests: nobody's dependency but theirs.
   'npu-reference': [],
+  fuzz: ['link', 'npu-device', 'npu-regs', 'npu-sim'],
   'rknpu-driver': ['npu-device', 'npu-regs'],
   'npu-sim': ['npu-device', 'npu-regs', 'npu-kernels'],
   'npu-predict': ['npu-device', 'npu-sim'],

@@ -14,11 +14,15 @@ pub struct Machine {
     next: Cell<u32>,
 }
 
+/// Where most tests begin to allocate.
+pub const FIRST: u32 = 0x0020_0000;
+
 /// What silence after a run means.
 pub const NO_FAULT: &str = "";
 
 impl Machine {
-    pub fn new() -> Self {
+    /// A powered board whose allocations begin at `first`.
+    pub fn new(first: u32) -> Self {
         let board = SimBoard::new(SimConfig {
             memory_bytes: 24 << 20,
             stepping: Stepping::RunToIdle,
@@ -32,7 +36,7 @@ impl Machine {
         Self {
             board,
             hardware,
-            next: Cell::new(0x0020_0000),
+            next: Cell::new(first),
         }
     }
 
