@@ -14,9 +14,10 @@ declare const html: typeof import('../dist/display/index.js').html;
 declare const md: typeof import('../dist/display/index.js').md;
 /** Shows an SVG picture. */
 declare const svg: typeof import('../dist/display/index.js').svg;
-/** The kernel: settings, the running cell's signal, clearOutput. */
+/** The kernel: settings, the running cell's signal, comms, clearOutput. */
 declare const kernel: {
   readonly settings: { check: 'error' | 'warn' | 'off' };
   readonly signal: AbortSignal;
+  readonly comms: import('../dist/engine/cell-host.js').CellHost['comms'];
   clearOutput(wait?: boolean): void;
 };

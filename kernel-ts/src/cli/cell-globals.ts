@@ -38,6 +38,8 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
   const kernel = {
     /** Settings of this kernel, for example `kernel.settings.check = 'warn'`. */
     settings: host.settings,
+    /** Channels to objects in the front end. */
+    comms: host.comms,
     /** Aborts when the running cell is interrupted. */
     get signal(): AbortSignal {
       return host.signal;

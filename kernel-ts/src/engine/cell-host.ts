@@ -4,6 +4,8 @@
  * imports `display` or `lab`.
  */
 
+import type { CommTargets } from './types.js';
+
 /** MIME type → content; `text/plain` always present. */
 export type Bundle = Record<string, unknown>;
 
@@ -18,6 +20,8 @@ export interface CellHost {
   clearOutput(wait: boolean): void;
   /** Asks the user; rejects with `cell.input-not-allowed` where nobody can be asked. */
   input(question: { prompt: string; password: boolean }): Promise<string>;
+  /** Channels to objects in the front end. */
+  readonly comms: CommTargets;
   /** Keeps the cell open until the promise settles: for displays that are computed asynchronously. */
   hold(work: Promise<unknown>): void;
   /** Aborts when the running cell is interrupted. A new one for each cell. */

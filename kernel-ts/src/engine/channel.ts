@@ -15,7 +15,7 @@ import { readSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { CellSettings } from './cell-host.js';
 import { EngineError } from './errors.js';
-import type { CellOutcome, EngineOutput, InputAnswer, InputQuestion } from './types.js';
+import type { CellOutcome, CommMessage, EngineOutput, InputAnswer, InputQuestion } from './types.js';
 
 /** File descriptors of the table above, as the child sees them. */
 export const FD = { toMain: 3, fromMain: 4, toWorker: 5, fromWorker: 6 } as const;
@@ -55,6 +55,7 @@ export type ToMain =
       readonly expressions: readonly { readonly name: string; readonly text: CompiledText | CellOutcome }[];
     }
   | { readonly kind: 'input-answer'; readonly inputId: number; readonly answer: InputAnswer }
+  | { readonly kind: 'comm'; readonly requestId: string; readonly message: CommMessage }
   | { readonly kind: 'dispose' };
 
 /** Child, main thread → front. */
@@ -69,6 +70,8 @@ export type FromMain =
       readonly inputId: number;
       readonly question: InputQuestion;
     }
+  | { readonly kind: 'comm'; readonly requestId: string; readonly message: CommMessage }
+  | { readonly kind: 'comm-done'; readonly requestId: string; readonly known: boolean }
   | { readonly kind: 'settings'; readonly settings: CellSettings }
   | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
   | { readonly kind: 'disposed' };

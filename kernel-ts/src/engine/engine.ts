@@ -11,6 +11,7 @@ import { analyzeCell, type CellAnalysis, commentOptionLines } from './front/anal
 import type { StagedCell } from './front/cell-files.js';
 import { Checker } from './front/checker.js';
 import { EngineChild } from './front/child-process.js';
+import { FrontComms } from './front/comms.js';
 import { compileCell } from './front/compile.js';
 import { completenessOf, parserComplaint } from './front/completeness.js';
 import { completeAt } from './front/completion.js';
@@ -19,6 +20,7 @@ import { type Complaint, complaintError, complaintLines, engineError } from './f
 import type {
   CellOutcome,
   CellRequest,
+  CommMessage,
   CompletenessResult,
   CompletionList,
   Engine,
@@ -63,8 +65,10 @@ class FrontEngine implements Engine {
     status: 'refused',
     why: 'not-allowed',
   });
+  onComm: (requestId: string, message: CommMessage) => void = () => {};
   readonly #options: EngineOptions;
   readonly #checker: Checker;
+  readonly #comms = new FrontComms();
   #child: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
@@ -73,6 +77,7 @@ class FrontEngine implements Engine {
   #newestRequest = '';
   #sequence = 0;
   #checkerSilent = false;
+  #handlerGrace: NodeJS.Timeout | undefined;
   #disposed: () => void = () => {};
   #shutdown: Promise<void> | undefined;
 
@@ -101,6 +106,14 @@ class FrontEngine implements Engine {
     return outcome;
   }
 
+  async comm(requestId: string, message: CommMessage): Promise<boolean> {
+    await this.#ready.catch(() => {});
+    if (this.#child === undefined) return false;
+    const handled = this.#comms.begin(requestId, message);
+    this.#child.send({ kind: 'comm', requestId, message });
+    return handled;
+  }
+
   complete(code: string, cursor: number): Promise<CompletionList> {
     return completeAt(this.#checker, code, cursor, this.#options.folder).catch(() => ({
       matches: [],
@@ -119,7 +132,8 @@ class FrontEngine implements Engine {
 
   async interrupt(): Promise<void> {
     const cell = this.#running;
-    if (cell === undefined || cell.interrupted) return;
+    if (cell === undefined) return this.#interruptHandlers();
+    if (cell.interrupted) return;
     cell.interrupted = true;
     cell.over.abort();
     if (!cell.inChild) return cell.end({ status: 'error', ...INTERRUPTED() });
@@ -133,6 +147,14 @@ class FrontEngine implements Engine {
       cell.killed = 'cell.unstoppable';
       this.#child?.kill();
     }, GRACE_MS);
+  }
+
+  /** No cell runs, but handlers of comm messages may. */
+  #interruptHandlers(): void {
+    const [child, requestId] = [this.#child, this.#comms.running];
+    if (requestId === undefined || this.#handlerGrace !== undefined) return;
+    child?.sendToWorker({ kind: 'interrupt', requestId });
+    this.#handlerGrace = setTimeout(() => child?.kill(), GRACE_MS);
   }
 
   async restart(): Promise<void> {
@@ -177,6 +199,8 @@ class FrontEngine implements Engine {
           native: (name, text) =>
             this.onOutput(this.#running?.requestId ?? this.#newestRequest, { kind: 'stream', name, text }),
           interrupted: (requestId) => {
+            clearTimeout(this.#handlerGrace);
+            this.#handlerGrace = undefined;
             if (this.#running?.requestId === requestId) this.#running.settled?.resolve();
           },
           ended: (reason) => {
@@ -201,7 +225,11 @@ class FrontEngine implements Engine {
       // A signal may have ended what the cell waited for before the interrupt itself arrived.
       const stopped = cell.interrupted && message.outcome.status === 'error';
       cell.end(stopped ? { status: 'error', ...INTERRUPTED() } : message.outcome);
-    } else if (message.kind === 'input') void this.#ask(message);
+    } else if (message.kind === 'comm') {
+      this.#comms.note(message.message);
+      this.onComm(message.requestId === '' ? this.#newestRequest : message.requestId, message.message);
+    } else if (message.kind === 'comm-done') this.#comms.end(message.requestId, message.known);
+    else if (message.kind === 'input') void this.#ask(message);
     else if (message.kind === 'settings') this.#check = message.settings.check;
     else if (message.kind === 'disposed') this.#disposed();
   }
@@ -222,6 +250,9 @@ class FrontEngine implements Engine {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#checker.files.clear();
+    clearTimeout(this.#handlerGrace);
+    this.#handlerGrace = undefined;
+    for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
     const cell = this.#running;
     if (this.#shutdown === undefined && wasReady) this.#spawn();
     if (cell?.inChild !== true) return;

@@ -97,6 +97,50 @@ export type InputAnswer =
   | { readonly status: 'answered'; readonly text: string }
   | { readonly status: 'refused'; readonly why: 'not-allowed' | 'cell-ended' };
 
+/** What one end of a comm tells the other. */
+export interface CommMessage {
+  readonly kind: 'open' | 'message' | 'close';
+  readonly commId: string;
+  /** With `open` alone. */
+  readonly target?: string;
+  readonly data: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly buffers: readonly Uint8Array[];
+}
+
+/** What comes with a comm message. */
+export interface CommContent {
+  readonly data: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly buffers: readonly Uint8Array[];
+}
+
+/** One channel between a cell and an object in the front end. */
+export interface Comm {
+  readonly id: string;
+  readonly target: string;
+  /** False once either end has closed it. */
+  readonly isOpen: boolean;
+  /** Called for each message of the other end, in their order. */
+  onMessage: ((content: CommContent) => unknown) | undefined;
+  /** Called once when the other end closes. */
+  onClose: ((content: CommContent) => unknown) | undefined;
+  /** Sends to the front ends; `data` must be JSON. A closed comm drops it. */
+  send(data: object, more?: Partial<CommContent>): void;
+  /** Closes this end and tells the other. */
+  close(data?: object): void;
+}
+
+/** The comms of a kernel, as a cell sees them. */
+export interface CommTargets {
+  /** Has `handler` called for each comm that a front end opens with this target. The latest handler wins. */
+  register(target: string, handler: (comm: Comm, content: CommContent) => unknown): void;
+  /** Closes the door of a target; comms that are open stay so. */
+  unregister(target: string): void;
+  /** Opens a comm to a target of the front end. */
+  open(target: string, content?: Partial<CommContent>): Comm;
+}
+
 /** TypeScript cells: checked in this process, evaluated in a child process. Satisfies `protocol`'s `Language`. */
 export interface Engine {
   readonly info: EngineInfo;
@@ -106,6 +150,10 @@ export interface Engine {
   onInput: (requestId: string, question: InputQuestion, signal: AbortSignal) => Promise<InputAnswer>;
   /** Runs cells in the order of the calls. Resolves after the cell's outputs were given to `onOutput`; does not reject. */
   execute(request: CellRequest): Promise<CellOutcome>;
+  /** Hands over a comm message of a client; outputs of its handler carry `requestId`. Resolves when the handler has ended; false: nobody knows the target or the comm. */
+  comm(requestId: string, message: CommMessage): Promise<boolean>;
+  /** Set like `onOutput`. Sends a comm message to the clients; `requestId` names what caused it. */
+  onComm: (requestId: string, message: CommMessage) => void;
   /** Names that fit at `cursor` (UTF-16 units). Answers while a cell spins. */
   complete(code: string, cursor: number): Promise<CompletionList>;
   /** Signature and documentation of the name at `cursor`, as plain text and Markdown. Answers while a cell spins. */

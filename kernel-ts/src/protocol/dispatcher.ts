@@ -4,6 +4,7 @@
  *
  * Surprising: after an error twice as many requests are read as otherwise, in order to refuse them (`executor.ts`).
  */
+import { Comms } from './comms.js';
 import { Executor } from './executor.js';
 import type { History } from './history/history.js';
 import { Inputs } from './inputs.js';
@@ -67,6 +68,11 @@ export class Dispatcher {
     this.#scope = {
       language,
       history,
+      comms: new Comms({
+        language,
+        outputs,
+        publish: (message) => void host.channels().iopub.publish(message),
+      }),
       publish,
       interrupt: () => host.interrupt(),
       requestShutdown: (restart) => {
@@ -143,6 +149,10 @@ export class Dispatcher {
       return await handler(request, this.#scope);
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
+      if (!type.endsWith('_request')) {
+        this.#host.log(`${type}: ${message}`);
+        return undefined;
+      }
       return errorReply(type, name, message);
     }
   }

@@ -93,6 +93,17 @@ export type InputAnswer =
   | { readonly status: 'answered'; readonly text: string }
   | { readonly status: 'refused'; readonly why: 'not-allowed' | 'cell-ended' };
 
+/** What one end of a comm tells the other. */
+export interface CommMessage {
+  readonly kind: 'open' | 'message' | 'close';
+  readonly commId: string;
+  /** With `open` alone. */
+  readonly target?: string;
+  readonly data: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly buffers: readonly Uint8Array[];
+}
+
 export interface Language {
   readonly info: LanguageInfo;
   /** Set once by the server before the first request. Called in order, also between and after requests. */
@@ -101,6 +112,10 @@ export interface Language {
   onInput: (requestId: string, question: InputQuestion, signal: AbortSignal) => Promise<InputAnswer>;
   /** Resolves after every output of the cell has been given to `onOutput`. Never rejects for an error of the user's code. */
   execute(request: ExecuteRequest): Promise<ExecuteOutcome>;
+  /** Hands over a comm message of a client; outputs of its handler carry `requestId`. Resolves when the handler has ended; false: nobody knows the target or the comm. */
+  comm(requestId: string, message: CommMessage): Promise<boolean>;
+  /** Set like `onOutput`. Sends a comm message to the clients; `requestId` names what caused it. */
+  onComm: (requestId: string, message: CommMessage) => void;
   /** Answers while a cell runs or spins. `cursor` and the reply's offsets are UTF-16 units. */
   complete(code: string, cursor: number): Promise<Completion>;
   inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<Inspection>;

@@ -39,6 +39,7 @@ export interface Outgoing {
   /** Header of the request that this belongs to; none gives an empty object. */
   readonly parent?: Json;
   readonly metadata?: Json;
+  readonly buffers?: readonly Uint8Array[];
 }
 
 /**
@@ -94,7 +95,7 @@ export class Writer {
       version: protocolVersion,
     };
     const parts = [header, message.parent ?? {}, message.metadata ?? {}, message.content];
-    return toFrames(this.#signer, identities, parts);
+    return toFrames(this.#signer, identities, parts, message.buffers);
   }
 }
 

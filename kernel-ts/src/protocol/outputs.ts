@@ -44,6 +44,11 @@ export class Outputs {
     }
   }
 
+  /** Header of the request that an output or a comm message belongs to. */
+  parentOf(requestId: string): Json {
+    return this.#origins.get(requestId)?.parent ?? {};
+  }
+
   /** Publishes one output. */
   emit(requestId: string, output: LanguageOutput): void {
     const origin = this.#origins.get(requestId);

@@ -1,6 +1,7 @@
 /**
  * One request as the handlers see it, and what they may use. Every message family is one file in `messages/`.
  */
+import type { Comms } from './comms.js';
 import type { History } from './history/history.js';
 import type { Language } from './language.js';
 import type { Json, Message } from './message.js';
@@ -21,6 +22,7 @@ export interface Reply {
 export interface Scope {
   readonly language: Language;
   readonly history: History;
+  readonly comms: Comms;
   /** Publishes on iopub with the given parent header. */
   publish(type: string, content: Json, parent: Json): void;
   /** Stops the running cell; calls that come while one is under way share its effect. */

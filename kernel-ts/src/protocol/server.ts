@@ -144,6 +144,7 @@ class Life {
     await Promise.race([Promise.all([gone, this.#history.flushed()]), late]);
     clearTimeout(timer);
     this.#language.onOutput = () => {};
+    this.#language.onComm = () => {};
     this.closeSockets();
     this.#settle({ restart });
   }

@@ -17,6 +17,8 @@ const language = {
     nbconvertExporter: 'script',
   },
   onOutput: () => {},
+  onComm: () => {},
+  comm: async () => false,
   onInput: async () => ({ status: 'refused', why: 'cell-ended' }),
   async execute({ requestId, code }) {
     for (const line of code.split('\n')) {

@@ -1,5 +1,6 @@
 /** A language without a language: it proves that `protocol` needs none. Each line of a cell is one command. */
 import type {
+  CommMessage,
   Completeness,
   Completion,
   ExecuteOutcome,
@@ -26,6 +27,21 @@ export class EchoLanguage implements Language {
   };
   onOutput: (requestId: string, output: LanguageOutput) => void = () => {};
   onInput: Language['onInput'] = async () => ({ status: 'refused', why: 'cell-ended' });
+  onComm: Language['onComm'] = () => {};
+  /** Every comm message that came, in order. */
+  readonly comms: CommMessage[] = [];
+
+  /** Target `echo` exists: each message comes back, buffers and all, after a line of output. */
+  async comm(requestId: string, message: CommMessage): Promise<boolean> {
+    this.comms.push(message);
+    if (message.kind === 'open') return message.target === 'echo';
+    if (message.kind === 'message') {
+      this.onOutput(requestId, { kind: 'stream', name: 'stdout', text: 'handled\n' });
+      this.onComm(requestId, message);
+    }
+    return true;
+  }
+
   /** Every request executed, in order. */
   readonly executed: ExecuteRequest[] = [];
   /** Cursor positions asked for, as they arrived here. */
@@ -63,7 +79,11 @@ export class EchoLanguage implements Language {
       else if (word === 'throw')
         return { status: 'error', ename: 'EchoError', evalue: text, traceback: [`EchoError: ${text}`] };
       else if (word === 'reject') throw new TypeError(text);
-      else if (word === 'ask' || word === 'secret') {
+      else if (word === 'open' || word === 'send' || word === 'close') {
+        const kind = word === 'send' ? 'message' : word;
+        const target = word === 'open' ? { target: 'front' } : {};
+        this.onComm(request.requestId, { kind, commId: text, data: { word }, metadata: {}, buffers: [], ...target });
+      } else if (word === 'ask' || word === 'secret') {
         const over = new AbortController();
         this.#stop = () => over.abort();
         const question = { prompt: text, password: word === 'secret' };

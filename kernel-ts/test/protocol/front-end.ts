@@ -19,6 +19,7 @@ export interface Received {
   readonly metadata: Record<string, unknown>;
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into contents.
   readonly content: any;
+  readonly buffers: Buffer[];
 }
 
 export type Channel = 'shell' | 'control' | 'stdin';
@@ -79,11 +80,11 @@ export class FrontEnd {
     channel: Channel,
     type: string,
     content: object = {},
-    more: { metadata?: object; header?: object; parent?: object } = {},
+    more: { metadata?: object; header?: object; parent?: object; buffers?: Buffer[] } = {},
   ): Promise<string> {
     const header = this.header(type, more.header);
     const parts = [header, more.parent ?? {}, more.metadata ?? {}, content].map((p) => JSON.stringify(p));
-    await this.raw(channel, ['<IDS|MSG>', hmac(this.#json.key, parts), ...parts]);
+    await this.raw(channel, ['<IDS|MSG>', hmac(this.#json.key, parts), ...parts, ...(more.buffers ?? [])]);
     return header.msg_id;
   }
 
@@ -124,8 +125,9 @@ export class FrontEnd {
     const at = texts.indexOf('<IDS|MSG>');
     const [signature, ...parts] = texts.slice(at + 1) as [string, ...string[]];
     if (signature !== hmac(this.#json.key, parts.slice(0, 4))) throw new Error('the kernel signed wrongly');
-    const [header, parent, metadata, content] = parts.map((part) => JSON.parse(part));
-    return { identities: texts.slice(0, at), signature, header, parent, metadata, content };
+    const [header, parent, metadata, content] = parts.slice(0, 4).map((part) => JSON.parse(part));
+    const buffers = frames.slice(at + 6);
+    return { identities: texts.slice(0, at), signature, header, parent, metadata, content, buffers };
   }
 }
 

@@ -88,24 +88,6 @@ test('completion and kernel_info are answered while a cell runs', async () => {
   expect((await front.receive('control')).header.msg_type).toBe('kernel_info_reply');
 });
 
-test('comm_open of any target is closed on iopub with the comm as named', async () => {
-  const id = await front.send('shell', 'comm_open', { comm_id: 'c1', target_name: 'quarto_kernel_setup', data: {} });
-  const iopub = await front.until(id);
-  expect(kinds(iopub)).toEqual(['status:busy', 'comm_close', 'status:idle']);
-  expect(iopub[1]?.content).toEqual({ comm_id: 'c1', data: {} });
-});
-
-test('messages to a comm that is not there are bracketed and ignored', async () => {
-  for (const type of ['comm_msg', 'comm_close']) {
-    const id = await front.send('shell', type, { comm_id: 'c1', data: {} });
-    expect(kinds(await front.until(id))).toEqual(['status:busy', 'status:idle']);
-  }
-});
-
-test('comm_info lists no comms', async () => {
-  expect((await ask('shell', 'comm_info_request', { target_name: 'x' })).content).toEqual({ status: 'ok', comms: {} });
-});
-
 test('debug requests are refused in both languages of the channel', async () => {
   const { type, content } = await ask('control', 'debug_request', { seq: 4, command: 'debugInfo', type: 'request' });
   expect(type).toBe('debug_reply');

@@ -70,7 +70,7 @@ export function installAttribution(): void {
 }
 
 /** Runs `callback` as `cell`; remembers the cell of what it throws. */
-function runAs<A extends unknown[]>(
+export function runAs<A extends unknown[]>(
   cell: CellMark | undefined,
   callback: (...args: A) => unknown,
   self: unknown,

@@ -9,6 +9,7 @@ import type { CellHost, CellSettings, GlobalsModule } from '../cell-host.js';
 import { FD, FrameReader, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
 import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
+import { Comms } from './comms.js';
 import { Evaluator } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
@@ -38,6 +39,7 @@ installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain)
 installFrames(options.folder);
 
 const evaluator = new Evaluator();
+const comms = new Comms((error, requestId) => report(error, requestId));
 const imports = createImports(options.folder);
 const npulab = Object.freeze({
   import: imports.import,
@@ -72,6 +74,7 @@ function answerWorker(message: { requestId: string }): void {
   if (answered !== message.requestId) {
     forgetRunning();
     evaluator.interrupt(message.requestId);
+    comms.interrupt();
     answered = message.requestId;
   }
   worker.postMessage({ kind: 'answered', requestId: message.requestId } satisfies FromChildMain);
@@ -105,6 +108,7 @@ const reader = new FrameReader();
 socket.on('data', (chunk: Buffer) => {
   for (const message of reader.push(chunk) as ToMain[]) {
     if (message.kind === 'dispose') void dispose();
+    else if (message.kind === 'comm') comms.receive(message.requestId, message.message);
     else if (message.kind === 'input-answer') answerInput(message.inputId, message.answer);
     else {
       if (globalsError !== undefined) writeStream('stderr', `${globalsError}\n`, message.requestId);
@@ -167,6 +171,7 @@ function createHost(): CellHost {
       send({ kind: 'output', requestId: currentCell()?.requestId ?? '', output: { kind: 'clear', wait } });
     },
     input: askUser,
+    comms,
     hold(work) {
       evaluator.running?.holds.add(work);
     },

@@ -1,6 +1,6 @@
 /** Message type → handler. `execute_request` is not here: it alone waits for its turn (`executor.ts`). */
 import type { Handler } from '../request.js';
-import { commIgnored, commInfo, commOpen } from './comm.js';
+import { comm, commInfo } from './comm.js';
 import { complete } from './complete.js';
 import { debug } from './debug.js';
 import { history } from './history.js';
@@ -19,9 +19,9 @@ export const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['interrupt_request', interrupt],
   ['shutdown_request', shutdown],
   ['history_request', history],
-  ['comm_open', commOpen],
-  ['comm_msg', commIgnored],
-  ['comm_close', commIgnored],
+  ['comm_open', comm],
+  ['comm_msg', comm],
+  ['comm_close', comm],
   ['comm_info_request', commInfo],
   ['debug_request', debug],
   ['create_subshell_request', subshell],

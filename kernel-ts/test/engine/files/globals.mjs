@@ -8,6 +8,7 @@ export async function createCellGlobals(host) {
           throw Object.assign(new Error('the board is gone'), { code: 'board.lost', remedy: 'connect again' });
         },
       },
+      comms: host.comms,
       input: (prompt, password = false) => host.input({ prompt, password }),
       display: (data, options) => host.display(data, options),
       clear: (wait) => host.clearOutput(wait),
