@@ -1,62 +1,15 @@
-//! One convolution task from registers to memory: decode every block, load features, run the array into the DPU, and say
-//! what was moved.
-
-use alloc::vec::Vec;
+//! One convolution task up to the accumulator: features into the buffer, the array into whatever follows, and what was read.
 
 use npu_device::{DmaMem, Traffic};
 use npu_regs::Block;
 
 use crate::array;
-use crate::cbuf::{self, Cbuf, Unusable};
+use crate::cbuf::{Cbuf, Unusable};
 use crate::cna::{Convolution, Source};
-use crate::dpu::{Output, OutputWriter};
 use crate::fault::FaultKind;
-use crate::file::View;
 use crate::rules;
 use crate::tile::{Precision, TileSink};
 use crate::timing::TaskShape;
-
-/// Buffers that outlive a task, so that running one allocates nothing large in the steady state.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    array: array::Scratch,
-    bytes: Vec<u8>,
-}
-
-/// What the registers of the task say, checked in every block. Touches no memory.
-pub(crate) fn decode(view: &View<'_>, dma_base: u32) -> Result<(Convolution, Output), FaultKind> {
-    let task = Convolution::decode(view, dma_base)?;
-    let output = Output::decode(view, &task, dma_base)?;
-    Ok((task, output))
-}
-
-/// Runs the task and says what it moved. `command_bytes` are the words it was fetched with.
-pub(crate) fn run(
-    view: &View<'_>,
-    dma_base: u32,
-    memory: &dyn DmaMem,
-    cbuf: &mut Cbuf,
-    scratch: &mut Scratch,
-    command_bytes: u64,
-) -> Result<TaskShape, FaultKind> {
-    let (task, output) = decode(view, dma_base)?;
-    refuse_overlap(&task, &output)?;
-    let loaded = {
-        let Scratch { array, bytes } = scratch;
-        let mut sink = OutputWriter { output, memory, bytes };
-        accumulate(&task, memory, cbuf, array, &mut sink)?
-    };
-    cbuf.written(output.address, output.span(&task));
-    let shape = shape(&task, &loaded);
-    let data_read_bytes = loaded.data_read_bytes + command_bytes;
-    let written_bytes = (task.cube.channels * task.cube.pixels() * 4) as u64;
-    let traffic = Traffic {
-        data_read_bytes,
-        written_bytes,
-        ..loaded
-    };
-    Ok(TaskShape { traffic, ..shape })
-}
 
 /// Everything up to the accumulator, into `sink`: features into the buffer unless they are there, then the array. Returns
 /// the feature and weight bytes that were read.
@@ -122,22 +75,6 @@ pub(crate) fn shape(task: &Convolution, loaded: &Traffic) -> TaskShape {
         traffic: *loaded,
         ..shape
     }
-}
-
-fn refuse_overlap(task: &Convolution, output: &Output) -> Result<(), FaultKind> {
-    let (start, bytes) = (u64::from(output.address), output.span(task));
-    let operands = [
-        (task.input.address, task.input.span()),
-        (task.weights.address, task.weights.bytes()),
-    ];
-    let hit = |(at, length): (u32, usize)| cbuf::overlaps(u64::from(at), length as u64, start, bytes);
-    if operands.into_iter().any(hit) {
-        return Err(FaultKind::Program {
-            block: Block::Dpu,
-            rule: rules::OVERLAP,
-        });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -67,11 +67,11 @@ fn every_broken_rule_is_named_with_its_register() {
         (task().with(0x4030, 8), "DPU.DATA_CUBE_WIDTH (0x4030) WIDTH = 8"),
         (
             task().with(0x40C0, 32 * 8),
-            "DPU.SURFACE_ADD (0x40C0) SURF_ADD = 256: SURFACE_ADD is four times DST_SURF_STRIDE for int32 results (§9.8, §2.7)",
+            "DPU.SURFACE_ADD (0x40C0) SURF_ADD = 256: SURFACE_ADD is DST_SURF_STRIDE times the surfaces of a kernel group (§9.8, §2.7)",
         ),
         (
             task().with(0x4024, 64),
-            "DPU.DST_SURF_STRIDE (0x4024) DST_SURF_STRIDE = 64: DST_SURF_STRIDE holds 16 bytes",
+            "DPU.DST_SURF_STRIDE (0x4024) DST_SURF_STRIDE = 64: DST_SURF_STRIDE holds every output pixel",
         ),
         (
             Task { mask: 0x07, ..task() },
@@ -79,7 +79,7 @@ fn every_broken_rule_is_named_with_its_register() {
         ),
         (
             Task { c: A + 64, ..task() },
-            "DPU: the output overlaps an operand of the same task, which is a race (§8 erratum 12)",
+            "DPU.DST_BASE_ADDR (0x4020) DST_BASE_ADDR = 3145792: the output overlaps an operand of the same task, which is a race (§8 erratum 12)",
         ),
         (
             task().with(0x1040, 0x1044),
@@ -105,29 +105,41 @@ fn what_is_not_modelled_is_refused_by_register_and_field() {
             "CNA.DMA_CON0 (0x1078)  = 0x71C07: not modelled; 0x00171C07",
         ),
         (
-            task().with(0x4010, 0xE0),
-            "DPU.DATA_FORMAT (0x4010) OUT_PRECISION = 0x0: not modelled; int32 results (4)",
+            task().with(0x4010, 0x9000_0000),
+            "DPU.DATA_FORMAT (0x4010) IN_PRECISION = 4: the formats of DPU and reader are those of what arrives",
         ),
         (
-            task().with(0x4040, 0x148),
-            "DPU.BS_CFG (0x4040) BS_BYPASS = 0x0: not modelled; BS bypassed (1)",
+            task().with(0x4010, 0x8400_0000),
+            "DPU.DATA_FORMAT (0x4010) IN_PRECISION = 0x1: not modelled; no int16 (§12.21)",
         ),
-        (task().with(0x4060, 0x12), "DPU.BN_CFG (0x4060) BN_BYPASS = 0x0"),
-        (task().with(0x4070, 0x302), "DPU.EW_CFG (0x4070) EW_BYPASS = 0x0"),
         (
-            task().with(0x4050, 0x125),
-            "DPU.BS_OW_CFG (0x4050) SIZE_E_0 = 0x1: not modelled; four surfaces",
+            task().with(0x4010, 0x6000_0000),
+            "DPU.DATA_FORMAT (0x4010) OUT_PRECISION = 0x3: not modelled; no bf16 (§12.21)",
         ),
-        (task().with(0x4084, 0x5BEC), "DPU.OUT_CVT_SCALE (0x4084)  = 0x5BEC"),
+        (
+            task().with(0x400C, 0x4000_0108),
+            "DPU.FEATURE_MODE_CFG (0x400C) TP_EN = 0x1: not modelled; no transpose (§12.21)",
+        ),
+        (
+            task().with(0x400C, 0x100),
+            "DPU.FEATURE_MODE_CFG (0x400C) OUTPUT_MODE = 0x0: not modelled; output to memory (4); DPU to PPU is not modelled (§12.21)",
+        ),
+        (
+            task().with(0x4040, 0x5C),
+            "DPU.BS_CFG (0x4040) BS_ALU_ALGO = 0x3: not modelled; max (0), min (1), add (2)",
+        ),
+        (
+            task().with(0x4060, 0x140),
+            "DPU.BN_CFG (0x4060) BN_ALU_SRC = 0x1: not modelled; operand from the register (0)",
+        ),
+        (
+            task().with(0x4070, 0x302),
+            "DPU.LUT_CFG (0x4108)  = 0x0: not modelled; 0x68 or 0x28",
+        ),
         (
             task().with(0x4024, 0x81),
             "DPU.DST_SURF_STRIDE (0x4024) reserved bits = 0x1",
         ),
-        (
-            Task { mask: 0x1F, ..task() },
-            "GLOBAL.OPERATION_ENABLE (0xF008) mask = 0x1F: not modelled; convolution without DPU_RDMA (0x0F)",
-        ),
-        (Task { mask: 0x60, ..task() }, "mask = 0x60: not modelled"),
     ];
     for (task, expected) in cases {
         let fault = fault_of(task.clone());

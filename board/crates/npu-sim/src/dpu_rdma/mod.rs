@@ -1,0 +1,206 @@
+//! DPU_RDMA: the main input of DPU-only tasks, the parameter stream, and the element-wise operand (sheet §2.8). Decodes its
+//! registers against those of the DPU and reads what they describe; refuses to know what the stages do with it.
+
+mod flying;
+mod stream;
+mod transfer;
+mod upsample;
+
+use alloc::vec::Vec;
+
+use npu_device::{DmaFault, DmaMem};
+use npu_regs::{Block, Register, dpu_rdma};
+
+pub(crate) use flying::Flying;
+use stream::Stream;
+pub(crate) use transfer::Transfer;
+pub(crate) use upsample::Upsample;
+
+use crate::dpu::{Dpu, Feeds, Format, Input};
+use crate::fault::FaultKind;
+use crate::file::{View, broken, not_modelled};
+use crate::rules;
+use crate::span::Span;
+
+/// The two readers that run beside the main input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SideReaders {
+    stream: Option<Stream>,
+    operand: Option<Transfer>,
+}
+
+impl SideReaders {
+    /// The readers of a task that starts without DPU_RDMA: none, so that no stage may wait for one.
+    pub(crate) fn absent(dpu: &Dpu) -> Result<Self, FaultKind> {
+        let missing = |rule| FaultKind::Program {
+            block: Block::DpuRdma,
+            rule,
+        };
+        if dpu.streams().contains(&true) {
+            return Err(missing(rules::STREAM_MISSING));
+        }
+        if dpu.reads_operand() {
+            return Err(missing(rules::OPERAND_MISSING));
+        }
+        Ok(Self {
+            stream: None,
+            operand: None,
+        })
+    }
+
+    /// The readers beside a convolution. The main one stays off (§12.1).
+    pub(crate) fn beside_convolution(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Self, FaultKind> {
+        use dpu_rdma::FEATURE_MODE_CFG as F;
+        common(view, &dpu.input)?;
+        // Vendor's int8 tasks leave both at 0, whatever the convolution's precision is unless it says so itself.
+        for field in [F::IN_PRECISION, F::PROC_PRECISION] {
+            let code = view.get(field);
+            if code != 0 {
+                held_format(code, dpu.input.format, field.name)?;
+            }
+        }
+        view.zero(Block::DpuRdma, &[dpu_rdma::SRC_DMA_CFG::INFO.offset])?;
+        Self::decode(view, dpu, dma_base)
+    }
+
+    fn decode(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Self, FaultKind> {
+        Ok(Self {
+            stream: Stream::decode(view, dpu, dma_base)?,
+            operand: operand(view, dpu, dma_base)?,
+        })
+    }
+
+    /// Where everything lies that is read, the stream first.
+    pub(crate) fn spans(&self) -> [Option<Span>; 2] {
+        [
+            self.stream.map(|stream| stream.span()),
+            self.operand.map(|operand| operand.span()),
+        ]
+    }
+
+    /// The operand, where one is read.
+    pub(crate) fn operand(&self) -> Option<&Transfer> {
+        self.operand.as_ref()
+    }
+
+    /// Reads everything; returns the bytes moved.
+    pub(crate) fn read(&self, memory: &dyn DmaMem, bytes: &mut Vec<u8>, feeds: &mut Feeds) -> Result<u64, FaultKind> {
+        let mut moved = 0;
+        if let Some(stream) = &self.stream {
+            stream.read(memory, bytes, feeds).map_err(fault("parameter stream"))?;
+            moved += stream.bytes() as u64;
+        }
+        if let Some(operand) = &self.operand {
+            operand
+                .read(memory, 0, operand.surfaces, &mut feeds.operand)
+                .map_err(fault("operand"))?;
+            moved += operand.bytes() as u64;
+        }
+        Ok(moved)
+    }
+}
+
+/// A failed read of DPU_RDMA.
+fn fault(what: &'static str) -> impl Fn(DmaFault) -> FaultKind {
+    move |fault| FaultKind::Dma {
+        block: Block::DpuRdma,
+        what,
+        fault,
+    }
+}
+
+/// What every task with DPU_RDMA says alike: sizes, mode, burst, and fields of no observed use.
+fn common(view: &View<'_>, input: &Input) -> Result<(), FaultKind> {
+    use dpu_rdma::{
+        DATA_CUBE_CHANNEL as C, DATA_CUBE_HEIGHT as H, DATA_CUBE_WIDTH as W, FEATURE_MODE_CFG as F, NRDMA_CFG as N,
+    };
+    view.held(W::WIDTH, |v| v as usize + 1 == input.width, rules::READER_SIZE)?;
+    view.held(H::HEIGHT, |v| v as usize + 1 == input.height, rules::READER_SIZE)?;
+    view.held(
+        C::CHANNEL,
+        |v| (v as usize + 1).next_multiple_of(input.group) == input.channels,
+        rules::READER_SIZE,
+    )?;
+    burst(view)?;
+    let mode = if input.depthwise { 3 } else { 0 };
+    view.held(F::CONV_MODE, |v| v == mode, rules::CONV_MODE)?;
+    let flying = if input.flying { rules::FLYING } else { rules::NOT_FLYING };
+    view.held(F::FLYING_MODE, |v| (v == 1) == input.flying, flying)?;
+    view.only(F::COMB_USE, 0, "no combined use (0)")?;
+    view.only(F::MRDMA_FP16TOFP32_EN, 0, "0")?;
+    // Every known task writes 1, which disables the stream; what its use bits mean is unknown.
+    view.only(N::NRDMA_DISABLE, 1, "no second parameter stream (1)")?;
+    view.zero(Block::DpuRdma, &[0x5030, 0x5064, 0x506C])
+}
+
+fn burst(view: &View<'_>) -> Result<(), FaultKind> {
+    use dpu_rdma::FEATURE_MODE_CFG as F;
+    match view.get(F::BURST_LEN) {
+        8 | 15 => Ok(()),
+        7 => Err(broken(F::INFO, F::BURST_LEN.name, 7, rules::RDMA_BURST)),
+        other => Err(not_modelled(F::INFO, F::BURST_LEN.name, other, "bursts of 8 or 15")),
+    }
+}
+
+fn held_format(code: u32, wanted: Format, field: &'static str) -> Result<(), FaultKind> {
+    let register = dpu_rdma::FEATURE_MODE_CFG::INFO;
+    if Format::of(code, register, field)? == wanted {
+        Ok(())
+    } else {
+        Err(broken(register, field, code, rules::FORMATS))
+    }
+}
+
+/// The element-wise operand: int8 or fp16 in 8-byte atoms, one per value.
+fn operand(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Transfer>, FaultKind> {
+    use dpu_rdma::{DATA_CUBE_HEIGHT as H, ERDMA_CFG as E, EW_LINE_STRIDE as L, EW_SURF_STRIDE as S, SURF_NOTCH as N};
+    let register = E::INFO;
+    match (view.set(E::ERDMA_DISABLE), dpu.reads_operand()) {
+        (true, false) => return Ok(None),
+        (true, true) => return Err(broken(register, E::ERDMA_DISABLE.name, 1, rules::OPERAND_MISSING)),
+        (false, false) => return Err(broken(register, E::ERDMA_DISABLE.name, 0, rules::OPERAND_UNUSED)),
+        (false, true) => {}
+    }
+    view.held(E::ERDMA_DATA_MODE, |v| v != 2, rules::OPERAND_MODE)?;
+    view.only(E::ERDMA_DATA_MODE, 1, "one operand per pixel (1)")?;
+    view.only(E::ERDMA_SURF_MODE, 0, "0")?;
+    view.only(E::ERDMA_NONALIGN, 0, "aligned cubes (0)")?;
+    view.only(E::ERDMA_DATA_SIZE, 0, "0, as in every vendor task")?;
+    view.only(E::OV4K_BYPASS, 0, "0")?;
+    let (input, format) = (&dpu.input, dpu.input.format);
+    if format.atom_bytes() != 8 {
+        let (field, code) = (E::ERDMA_DISABLE.name, 0);
+        return Err(not_modelled(
+            register,
+            field,
+            code,
+            "operands beside int8 and fp16 only",
+        ));
+    }
+    let row_bytes = input.width * 8;
+    let row_pitch = row_bytes + view.get(H::EW_LINE_NOTCH_ADDR) as usize * 8;
+    let band = (input.height - 1) * row_pitch + row_bytes;
+    let stride = view.held_whole::<S>(
+        |v| surface_pitch(v as usize, band, input.pixels()),
+        rules::OPERAND_STRIDE,
+    )?;
+    // One generator writes the stride of a surface without its last pixel here; the vendor 0.
+    let line = view.raw::<L>();
+    if line != 0 && line != stride - 8 {
+        return Err(not_modelled(L::INFO, L::VALUE.name, line, "0, or EW_SURF_STRIDE - 8"));
+    }
+    view.held_whole::<N>(|v| v as usize + band == stride as usize, rules::SURFACE_NOTCH)?;
+    Ok(Some(Transfer {
+        address: view.raw::<dpu_rdma::EW_BASE_ADDR>().wrapping_add(dma_base),
+        row_bytes,
+        row_pitch,
+        rows: input.height,
+        surface_pitch: stride as usize,
+        surfaces: input.channels / format.atom_channels(),
+    }))
+}
+
+/// Whether surfaces of 8-byte pixels may be `pitch` bytes apart (erratum 11).
+pub(crate) const fn surface_pitch(pitch: usize, bytes: usize, pixels: usize) -> bool {
+    pitch >= bytes && (pitch.is_multiple_of(32) || (pixels == 1 && pitch == 8))
+}

@@ -1,0 +1,94 @@
+//! A cube read from memory: surfaces of rows of pixels, with gaps between rows and between surfaces. Knows no registers.
+
+use alloc::vec::Vec;
+
+use npu_device::{DmaFault, DmaMem};
+
+use crate::span::{Span, offset};
+
+/// The cube.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transfer {
+    pub(crate) address: u32,
+    /// Bytes of a row that are read.
+    pub(crate) row_bytes: usize,
+    /// Bytes between rows.
+    pub(crate) row_pitch: usize,
+    pub(crate) rows: usize,
+    /// Bytes between surfaces.
+    pub(crate) surface_pitch: usize,
+    pub(crate) surfaces: usize,
+}
+
+impl Transfer {
+    /// Bytes that are read.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.row_bytes * self.rows * self.surfaces
+    }
+
+    /// From the first to the last byte read.
+    pub(crate) fn span(&self) -> Span {
+        let last_row = (self.rows - 1) * self.row_pitch + self.row_bytes;
+        Span {
+            address: self.address,
+            bytes: ((self.surfaces - 1) * self.surface_pitch + last_row) as u64,
+        }
+    }
+
+    /// Reads `surfaces` surfaces from `first`, without the gaps.
+    pub(crate) fn read(
+        &self,
+        memory: &dyn DmaMem,
+        first: usize,
+        surfaces: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<(), DmaFault> {
+        let surface_bytes = self.row_bytes * self.rows;
+        into.clear();
+        into.resize(surface_bytes * surfaces, 0);
+        let whole_surfaces = self.row_pitch == self.row_bytes || self.rows == 1;
+        let run = match (whole_surfaces, self.surface_pitch == surface_bytes) {
+            (true, true) => into.len(),
+            (true, false) => surface_bytes,
+            (false, _) => self.row_bytes,
+        };
+        for (index, bytes) in into.chunks_exact_mut(run.max(1)).enumerate() {
+            let done = index * run;
+            let (surface, row) = (done / surface_bytes, done % surface_bytes / self.row_bytes);
+            let at = (first + surface) * self.surface_pitch + row * self.row_pitch;
+            memory.read(offset(self.address, at, false)?, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{BASE, HostMemory};
+
+    #[test]
+    fn gaps_between_rows_and_surfaces_are_left_out() {
+        let memory = HostMemory::new(4096).unwrap();
+        memory.write(BASE, &(0..200).collect::<Vec<u8>>()).unwrap();
+        let transfer = Transfer {
+            address: BASE + 8,
+            row_bytes: 2,
+            row_pitch: 5,
+            rows: 2,
+            surface_pitch: 20,
+            surfaces: 3,
+        };
+        let mut bytes = Vec::new();
+        transfer.read(&memory, 1, 2, &mut bytes).unwrap();
+        assert_eq!(bytes, [28, 29, 33, 34, 48, 49, 53, 54]);
+        assert_eq!((transfer.bytes(), transfer.span().bytes), (12, 47));
+        let tight = Transfer {
+            row_pitch: 2,
+            surface_pitch: 4,
+            ..transfer
+        };
+        tight.read(&memory, 0, 3, &mut bytes).unwrap();
+        assert_eq!(bytes, (8..20).collect::<Vec<u8>>());
+    }
+}
