@@ -34,8 +34,9 @@ rules! {
     SAME_MODE = "§2.3, §2.5", "CMAC and CORE are in the mode and precision of the CNA";
     CHANNELS = "§2.4", "channels are a multiple of 8 (int8) or 4 (fp16), and DATAIN_CHANNEL_REAL is below them";
     FIRST_LAYER = "§4.1", "a first layer of 1 to 4 interleaved channels announces them and one atom: 8 channels (int8) or 4 (fp16)";
-    FIRST_LAYER_BYTES = "§2.3", "the first-layer byte count is 0 or width * rows * 9";
-    SAME_BAND = "§2.4", "the loaded band and the convolved band are the same";
+    FIRST_LAYER_BYTES = "§2.3, §11", "the byte count is 0; in a first layer also width * rows * 9, there and in depthwise tasks width * rows * channels";
+    CHANNEL_CONVERTERS = "§2.3, §11", "the register of RK3588 for converters per channel holds 0 or 0xFFFF";
+    SAME_BAND = "§2.4", "the loaded band and the convolved band are the same; one pixel may be loaded as a row of atoms";
     OUTPUT_SIZE = "§2.4, §4.4", "output width, rows and pixel count agree in CNA, CORE and DPU";
     OUTPUT_CHANNELS = "§2.7, §12.8", "aligned output channels are the kernels rounded up to 16 (int8) or 8 (fp16), minus one, in CORE and DPU";
     DEPTHWISE_CHANNELS = "§12.8, §8 erratum 27", "a depthwise task announces output channels rounded up to 32 (int8) or 16 (fp16), minus one";

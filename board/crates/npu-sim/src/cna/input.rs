@@ -1,10 +1,10 @@
 //! The feature band of a task: its size, where it lies and how pixels are stored there (§2.4, §4.1).
 
-use npu_regs::{Register, cna, task};
+use npu_regs::{cna, task};
 
 use super::{ATOM_BYTES, Converter, Mode};
 use crate::fault::FaultKind;
-use crate::file::{View, broken};
+use crate::file::View;
 use crate::rules;
 
 /// A band of features.
@@ -38,7 +38,7 @@ pub(crate) enum Source {
 
 impl Input {
     pub(crate) fn decode(view: &View<'_>, mode: &Mode, dma_base: u32) -> Result<Self, FaultKind> {
-        use cna::{DATA_SIZE0, DATA_SIZE1, FC_DATA_SIZE0, FC_DATA_SIZE1};
+        use cna::{DATA_SIZE0, DATA_SIZE1};
         let width = view.held(DATA_SIZE0::DATAIN_WIDTH, |v| v > 0, rules::WIDTH_WRAP)?;
         let height = view.held(DATA_SIZE0::DATAIN_HEIGHT, |v| v > 0, rules::WIDTH_WRAP)?;
         let element_bytes = mode.precision.bytes();
@@ -57,16 +57,12 @@ impl Input {
                 (declared, real + 1)
             }
         };
-        // The loader's width has more bits than the sequence controller's, so a wrapped width shows here.
-        let wrapped = |v: u32| v == width || v % 2048 != width;
-        view.held(FC_DATA_SIZE0::DMA_WIDTH, wrapped, rules::WIDTH_WRAP)?;
-        view.held(FC_DATA_SIZE0::DMA_WIDTH, |v| v == width, rules::SAME_BAND)?;
-        view.held(FC_DATA_SIZE0::DMA_HEIGHT, |v| v == height, rules::SAME_BAND)?;
-        view.held(FC_DATA_SIZE1::DMA_CHANNEL, |v| v == channels, rules::SAME_BAND)?;
+        same_band(view, width, height, channels, atom)?;
         view.whole::<cna::DMA_CON0>(task::DMA_CON0_VALUE, rules::DMA_CON0.text)?;
         let (width, height, real_channels) = (width as usize, height as usize, real_channels as usize);
+        byte_count(view, mode, width, height, channels as usize)?;
         let source = if mode.interleaved.is_some() {
-            interleaved(view, mode, width, height, real_channels * element_bytes)?
+            interleaved(view, mode, width, real_channels * element_bytes)?
         } else {
             surfaces(view, width, height)?
         };
@@ -121,9 +117,40 @@ impl Input {
     }
 }
 
+/// The loader's size is the sequence controller's, except that a band of one pixel may be loaded as a row of its atoms.
+fn same_band(view: &View<'_>, width: u32, height: u32, channels: u32, atom: u32) -> Result<(), FaultKind> {
+    use cna::{FC_DATA_SIZE0, FC_DATA_SIZE1};
+    let loaded = view.get(FC_DATA_SIZE0::DMA_WIDTH);
+    let atoms = (width, height, loaded) == (1, 1, channels / atom) && view.get(FC_DATA_SIZE1::DMA_CHANNEL) == atom;
+    if atoms {
+        return view
+            .held(FC_DATA_SIZE0::DMA_HEIGHT, |v| v == 1, rules::SAME_BAND)
+            .map(drop);
+    }
+    // The loader's width has more bits than the sequence controller's, so a wrapped width shows here.
+    let not_wrapped = |v: u32| v == width || v % 2048 != width;
+    view.held(FC_DATA_SIZE0::DMA_WIDTH, not_wrapped, rules::WIDTH_WRAP)?;
+    view.held(FC_DATA_SIZE0::DMA_WIDTH, |v| v == width, rules::SAME_BAND)?;
+    view.held(FC_DATA_SIZE0::DMA_HEIGHT, |v| v == height, rules::SAME_BAND)?;
+    view.held(FC_DATA_SIZE1::DMA_CHANNEL, |v| v == channels, rules::SAME_BAND)?;
+    Ok(())
+}
+
+/// `CONV_CON4` counts a first layer's bytes. S-mesa also writes width · rows · channels there for depthwise tasks, which
+/// run all the same (§11).
+fn byte_count(view: &View<'_>, mode: &Mode, width: usize, height: usize, channels: usize) -> Result<(), FaultKind> {
+    let pixels = width * height;
+    let known = |v: u32| match v as usize {
+        0 => true,
+        count if mode.interleaved.is_some() => count == 9 * pixels || count == channels * pixels,
+        count => mode.depthwise && count == channels * pixels,
+    };
+    view.held(cna::CONV_CON4::FIRST_LAYER_BYTES, known, rules::FIRST_LAYER_BYTES)?;
+    Ok(())
+}
+
 fn surfaces(view: &View<'_>, width: usize, height: usize) -> Result<Source, FaultKind> {
     view.only(cna::CVT_CON0::CVT_EN, 0, "input converter off (0) outside first layers")?;
-    view.only(cna::CONV_CON4::FIRST_LAYER_BYTES, 0, "0 outside first layers")?;
     let line_stride = view.held(cna::DMA_CON1::LINE_STRIDE, |v| v as usize >= width, rules::LINE_STRIDE)? as usize;
     let band = line_stride * (height - 1) + width;
     // A map of one pixel has a pitch of one; every other pitch fills whole 32-byte entries (erratum 11).
@@ -135,21 +162,10 @@ fn surfaces(view: &View<'_>, width: usize, height: usize) -> Result<Source, Faul
     })
 }
 
-fn interleaved(
-    view: &View<'_>,
-    mode: &Mode,
-    width: usize,
-    height: usize,
-    pixel_bytes: usize,
-) -> Result<Source, FaultKind> {
+fn interleaved(view: &View<'_>, mode: &Mode, width: usize, pixel_bytes: usize) -> Result<Source, FaultKind> {
     let row_bytes = width * pixel_bytes;
     let stride = |v: u32| v as usize * ATOM_BYTES >= row_bytes;
     let line_stride = view.held(cna::DMA_CON1::LINE_STRIDE, stride, rules::LINE_STRIDE)? as usize;
-    let announced = view.get(cna::CONV_CON4::FIRST_LAYER_BYTES);
-    if announced != 0 && announced as usize != width * height * 9 {
-        let (register, rule) = (cna::CONV_CON4::INFO, rules::FIRST_LAYER_BYTES);
-        return Err(broken(register, "FIRST_LAYER_BYTES", announced, rule));
-    }
     Ok(Source::Interleaved {
         line_stride_bytes: line_stride * ATOM_BYTES,
         converter: Converter::decode(view, mode.precision)?,

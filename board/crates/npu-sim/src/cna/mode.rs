@@ -4,6 +4,7 @@ use npu_regs::{Block, Register, cna};
 
 use crate::fault::FaultKind;
 use crate::file::{View, not_modelled};
+use crate::rules;
 use crate::tile::Precision;
 
 /// What kind of convolution.
@@ -79,6 +80,13 @@ fn unused(view: &View<'_>) -> Result<(), FaultKind> {
     view.only(cna::CBUF_CON0::FC_DATA_BANK, 0, "0, no fully-connected mode")?;
     view.only(cna::FC_CON0::FC_SKIP_EN, 0, "no zero skipping (0)")?;
     view.only(cna::DCOMP_CTRL::DECOMP_CONTROL, 0, "no weight decompression (0)")?;
+    // S-mesa writes it, all ones for one channel, and the tasks run (§11); what else it could say is unknown.
+    let none_or_all = |v: u32| v == 0 || v == 0xFFFF;
+    view.held(
+        cna::CVT_CON5::PER_CHANNEL_CVT_EN,
+        none_or_all,
+        rules::CHANNEL_CONVERTERS,
+    )?;
     view.zero(Block::Cna, &[0x1060, 0x1064, 0x1074, 0x1100, 0x1104])?;
     view.zero(Block::Cna, &[0x1114, 0x1118, 0x111C, 0x1120, 0x1124, 0x1128, 0x112C])?;
     view.zero(

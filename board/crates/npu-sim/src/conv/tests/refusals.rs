@@ -72,7 +72,7 @@ fn modes_outside_the_model_are_refused_by_name() {
         ),
         (
             &[(0x1018, 900)],
-            "FIRST_LAYER_BYTES = 0x384: not modelled; 0 outside first layers",
+            "FIRST_LAYER_BYTES = 900: the byte count is 0; in a first layer also",
         ),
         (&[(0x302C, 1)], "CORE.REG_302C (0x302C)  = 0x1: not modelled; only 0"),
     ];
@@ -213,6 +213,30 @@ fn the_two_known_ways_to_count_entries_are_accepted_and_no_third() {
 }
 
 #[test]
+fn what_the_open_compiler_writes_besides_is_accepted() {
+    let depthwise = Program {
+        depthwise: true,
+        kernel: (3, 3),
+        output: (8, 8),
+        ..Program::new(10, 10, 32, 1)
+    };
+    assert_eq!(refused(depthwise, &[(0x1018, 10 * 10 * 32)]), "");
+    assert_eq!(refused(three_by_three(), &[(0x1180, 0xFFFF)]), "");
+    assert!(refused(three_by_three(), &[(0x1180, 1)]).contains("PER_CHANNEL_CVT_EN = 1: the register of RK3588"));
+    // A fully-connected layer: one pixel of 1024 channels, loaded as a row of 128 atoms.
+    let pixel = Program {
+        surface_stride: 1,
+        ..Program::new(1, 1, 1024, 1001)
+    };
+    assert_eq!(refused(pixel, &[(0x1084, 128 << 16 | 1), (0x1088, 8)]), "");
+    let why = refused(pixel, &[(0x1084, 127 << 16 | 1), (0x1088, 8)]);
+    assert!(
+        why.contains("DMA_WIDTH = 127: the loaded band and the convolved band are the same"),
+        "{why}"
+    );
+}
+
+#[test]
 fn a_map_of_one_pixel_has_surfaces_of_one_pixel_and_every_other_whole_entries() {
     let pixel = Program {
         surface_stride: 1,
@@ -272,7 +296,7 @@ fn a_first_layer_announces_one_atom_and_its_byte_count() {
     assert_eq!(refused(image(), &[(0x1018, 10 * 4 * 9)]), "");
     let why = refused(image(), &[(0x1018, 10 * 4 * 3)]);
     assert!(
-        why.contains("FIRST_LAYER_BYTES = 120: the first-layer byte count is 0 or width * rows * 9"),
+        why.contains("FIRST_LAYER_BYTES = 120: the byte count is 0; in a first layer also width * rows * 9"),
         "{why}"
     );
     let why = refused(image(), &[(0x1024, 2 << 16 | 16)]);
