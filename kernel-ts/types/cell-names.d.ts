@@ -8,7 +8,7 @@ declare const display: import('../dist/display/index.js').DisplayFunctions['disp
 declare const input: (prompt?: string, options?: { readonly password?: boolean }) => Promise<string>;
 /** Starts a progress display that is updated in place. */
 declare const progress: import('../dist/display/index.js').DisplayFunctions['progress'];
-/** Shows HTML: html`<b>${value}</b>`. Values are inserted as they are. */
+/** Shows HTML: html`<b>${value}</b>`. Values are escaped; what html`…` or svg`…` made goes in as it is. */
 declare const html: typeof import('../dist/display/index.js').html;
 /** Shows Markdown: md`**${value}**`. */
 declare const md: typeof import('../dist/display/index.js').md;

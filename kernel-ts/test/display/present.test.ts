@@ -67,6 +67,15 @@ describe('tagged templates', () => {
     expect(await present(md`**${'bold'}**`)).toEqual({ 'text/markdown': '**bold**', 'text/plain': '**bold**' });
     expect((await present(svg`<svg/>`))?.['image/svg+xml']).toBe('<svg/>');
   });
+
+  it('escape values, so that data cannot become markup, and nest', async () => {
+    const shown = async (value: unknown): Promise<unknown> => (await present(value))?.['text/html'];
+    expect(await shown(html`<i title="${'a"b'}">${'<script>'}</i>`)).toBe('<i title="a&quot;b">&lt;script&gt;</i>');
+    const items = ['<a>', 'b'].map((item) => html`<li>${item}</li>`);
+    expect(await shown(html`<ul>${items}${svg`<svg id="${1}"/>`}${undefined}${null}${false}${0}</ul>`)).toBe(
+      '<ul><li>&lt;a&gt;</li><li>b</li><svg id="1"/>0</ul>',
+    );
+  });
 });
 
 describe('table', () => {
