@@ -6,6 +6,7 @@ import type { CellGlobals, CellHost } from '../engine/cell-host.js';
 import { Lab } from '../lab/index.js';
 import { version } from '../version.js';
 import { logFolder } from './log-file.js';
+import { tslabModule } from './tslab.js';
 
 /** Lines after an error's message: its code and what to do, where it carries them. */
 function explain(error: unknown): readonly string[] {
@@ -52,6 +53,7 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
     host.input({ prompt: String(prompt), password });
   return {
     names: { lab, input, display, progress, html, md, svg, kernel },
+    modules: { tslab: tslabModule((data, options) => host.display(data, options)) },
     present,
     explain,
     internals,

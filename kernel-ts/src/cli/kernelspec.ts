@@ -1,4 +1,5 @@
 /** The kernelspec: what Jupyter reads to start us. Knows Jupyter's folders; refuses to know the kernel. */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -43,6 +44,33 @@ export function kernelspecFolders(env: NodeJS.ProcessEnv = process.env): string[
   const roots = [...named, userDataFolder(env), '/usr/local/share/jupyter', '/usr/share/jupyter'];
   if (env.VIRTUAL_ENV) roots.push(join(env.VIRTUAL_ENV, 'share', 'jupyter'));
   return roots.map((root) => join(root, 'kernels', kernelName));
+}
+
+/** A kernelspec of this kernel. */
+export interface InstalledKernelspec {
+  readonly path: string;
+  /** The program that it starts; empty where kernel.json cannot be read. */
+  readonly launcher: string;
+  /** The launcher exists. */
+  readonly works: boolean;
+}
+
+/** The kernelspecs that Jupyter finds, in its order. */
+export async function installedKernelspecs(env: NodeJS.ProcessEnv = process.env): Promise<InstalledKernelspec[]> {
+  const found: InstalledKernelspec[] = [];
+  for (const folder of kernelspecFolders(env)) {
+    const path = join(folder, 'kernel.json');
+    if (!existsSync(path)) continue;
+    let launcher = '';
+    try {
+      const { argv } = JSON.parse(await readFile(path, 'utf8')) as { argv?: unknown[] };
+      if (typeof argv?.[1] === 'string') launcher = argv[1];
+    } catch {
+      // A damaged file starts nothing, and is listed as such.
+    }
+    found.push({ path, launcher, works: launcher !== '' && existsSync(launcher) });
+  }
+  return found;
 }
 
 /** Writes kernel.json; a reader never sees half of it. @throws CliError `cli.unwritable`. */

@@ -15,6 +15,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'remove it again',
     load: async () => (await import('./commands/install.js')).uninstall,
   },
+  list: {
+    summary: 'list the kernelspecs that Jupyter finds',
+    load: async () => (await import('./commands/install.js')).list,
+  },
   run: {
     summary: 'run a notebook from top to bottom, with parameters and a report',
     load: async () => (await import('./commands/run.js')).run,

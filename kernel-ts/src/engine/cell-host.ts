@@ -45,6 +45,8 @@ export interface CellGlobals {
   readonly names: Readonly<Record<string, unknown>>;
   /** Turns the value of a last expression into a bundle; undefined means "no rich form": the engine prints it. */
   present(value: unknown): Promise<Bundle | undefined>;
+  /** Modules that cells import by name, whatever is installed; their types: `EngineOptions.moduleTypes`. */
+  readonly modules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Lines after the message of an error, for example `code: …` and `remedy: …`. */
   explain(error: unknown): readonly string[];
   /** Folders of the globals' own code: tracebacks leave their frames out. */
@@ -70,6 +72,8 @@ export interface EngineOptions {
   readonly globalsModule?: string;
   /** Declarations (`.d.ts`) of the names in it, as an absolute path. */
   readonly globalsTypes?: string;
+  /** Module name → declarations (`.d.ts`) of the modules that the globals provide, as absolute paths. */
+  readonly moduleTypes?: Readonly<Record<string, string>>;
   /** The notebook's folder. */
   readonly folder: string;
   readonly check: CellSettings['check'];

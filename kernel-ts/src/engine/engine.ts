@@ -85,7 +85,7 @@ class FrontEngine implements Engine {
     this.#options = options;
     this.#check = options.check;
     this.info = describeEngine();
-    this.#checker = new Checker(options.folder, options.globalsTypes);
+    this.#checker = new Checker(options.folder, options.globalsTypes, options.moduleTypes);
     this.#spawn();
     if (options.check !== 'off') this.#checker.start().catch(() => {});
   }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { benchText } from '../../src/cli/bench-table.js';
-import { kernelspecFolder } from '../../src/cli/kernelspec.js';
+import { installedKernelspecs, kernelspecFolder, launcherPath } from '../../src/cli/kernelspec.js';
 import { logFolder, openLog } from '../../src/cli/log-file.js';
 import { main } from '../../src/cli/main.js';
 import { version } from '../../src/version.js';
@@ -53,6 +53,22 @@ describe('install', () => {
     expect([again.status, again.out.startsWith('Nothing to remove')]).toEqual([0, true]);
   });
 
+  test('list names every kernelspec that Jupyter finds, and one whose launcher is gone', async () => {
+    const [good, bad] = [join(folder, 'good'), join(folder, 'bad')];
+    await npulab('install', '--prefix', good);
+    const broken = join(bad, 'kernels/npulab');
+    await mkdir(broken, { recursive: true });
+    await writeFile(join(broken, 'kernel.json'), JSON.stringify({ argv: ['/usr/bin/node', '/gone/npulab.js'] }));
+    const found = await installedKernelspecs({
+      HOME: join(folder, 'home'),
+      JUPYTER_PATH: `${good}/share/jupyter:${bad}`,
+    });
+    expect(found).toEqual([
+      { path: join(good, 'share/jupyter/kernels/npulab/kernel.json'), launcher: launcherPath(), works: true },
+      { path: join(broken, 'kernel.json'), launcher: '/gone/npulab.js', works: false },
+    ]);
+  });
+
   test('for a user goes where Jupyter looks', () => {
     expect(kernelspecFolder(undefined, { HOME: '/h' })).toBe('/h/.local/share/jupyter/kernels/npulab');
     expect(kernelspecFolder(undefined, { HOME: '/h', XDG_DATA_HOME: '/x' })).toBe('/x/jupyter/kernels/npulab');
@@ -71,7 +87,10 @@ describe('help', () => {
   test('lists every command, and each command describes itself', async () => {
     const { status, out } = await npulab('--help');
     const names = [...out.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name as string);
-    expect([status, names]).toEqual([0, ['install', 'uninstall', 'run', 'verify', 'doctor', 'bench', 'kernel']]);
+    expect([status, names]).toEqual([
+      0,
+      ['install', 'uninstall', 'list', 'run', 'verify', 'doctor', 'bench', 'kernel'],
+    ]);
     for (const name of names) {
       const help = await npulab(name, '--help');
       expect([help.status, help.out.startsWith(`Usage: npulab ${name}`), help.err]).toEqual([0, true, '']);

@@ -96,6 +96,26 @@ test('a cell sees the names of the lab, typed', async () => {
   await front.until(wrong);
 });
 
+test('notebooks made for tslab run: its names are there, typed, and a new display is replaced in place', async () => {
+  const { front } = await startKernel();
+  const id = await front.execute(`import * as tslab from 'tslab';
+const d: tslab.Display = tslab.newDisplay();
+d.html('<i>one</i>');
+d.html('<i>two</i>');
+tslab.display.png(Uint8Array.of(1, 2, 3));
+tslab.display.raw('application/x-own', 'text');`);
+  expect((await front.receive('shell')).content.status).toBe('ok');
+  const shown = (await front.until(id)).filter(({ header }) => header.msg_type.includes('display'));
+  expect(shown.map(({ header, content }) => [header.msg_type, content.data])).toEqual([
+    ['display_data', { 'text/html': '<i>one</i>', 'text/plain': '[text/html]' }],
+    ['update_display_data', { 'text/html': '<i>two</i>', 'text/plain': '[text/html]' }],
+    ['display_data', { 'image/png': 'AQID', 'text/plain': '[image/png]' }],
+    ['display_data', { 'application/x-own': 'text', 'text/plain': '[application/x-own]' }],
+  ]);
+  await front.execute("import { display } from 'tslab'; display.png('no bytes')");
+  expect((await front.receive('shell')).content.ename).toBe('TypeCheckError');
+});
+
 test('SIGINT stops an endless loop and keeps the variables', async () => {
   const { kernel, front } = await startKernel();
   const first = await front.execute(`let kept = 42; ${spin}`);

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createEngine } from '../../engine/index.js';
+import { createEngine, type EngineOptions } from '../../engine/index.js';
 import { fileHistory, memoryHistory, readConnectionFile, startServer, watchParent } from '../../protocol/index.js';
 import { type Command, checkMode, exit, parse } from '../command.js';
 import { historyFile } from '../history-file.js';
@@ -61,9 +61,10 @@ Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_H
 };
 
 /** The names of a cell; a kernel built without them has Node's alone. */
-function globals(): { globalsModule?: string; globalsTypes?: string } {
+function globals(): Pick<EngineOptions, 'globalsModule' | 'globalsTypes' | 'moduleTypes'> {
   const module = new URL('../cell-globals.js', import.meta.url);
   const types = fileURLToPath(new URL('../../../types/cell-names.d.ts', import.meta.url));
+  const moduleTypes = { tslab: fileURLToPath(new URL('../../../types/tslab.d.ts', import.meta.url)) };
   if (!existsSync(module)) return {};
-  return { globalsModule: module.href, ...(existsSync(types) ? { globalsTypes: types } : {}) };
+  return { globalsModule: module.href, moduleTypes, ...(existsSync(types) ? { globalsTypes: types } : {}) };
 }

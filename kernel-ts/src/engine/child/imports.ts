@@ -26,8 +26,8 @@ export interface CellImports {
 
 let hooksRegistered = false;
 
-/** Creates the import function for cells that lie in `folder`. */
-export function createImports(folder: string): CellImports {
+/** Creates the import function for cells that lie in `folder`; `provided` are modules that no folder holds. */
+export function createImports(folder: string, provided: () => Readonly<Record<string, Namespace>>): CellImports {
   const referrer = join(folder, '__npulab_cell.mjs');
   const requireFromFolder = createRequire(referrer);
   withoutLoaderNote();
@@ -36,6 +36,8 @@ export function createImports(folder: string): CellImports {
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }).runInThisContext() as (specifier: string) => Promise<Namespace>;
   const load = async (specifier: string): Promise<Namespace> => {
+    const own = Object.hasOwn(provided(), specifier) ? provided()[specifier] : undefined;
+    if (own !== undefined) return own;
     const path = localPath(specifier, folder);
     if (path !== undefined) {
       const file = localFile(path) ?? path;

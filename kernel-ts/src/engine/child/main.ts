@@ -40,7 +40,7 @@ installFrames(options.folder);
 
 const evaluator = new Evaluator();
 const comms = new Comms((error, requestId) => report(error, requestId));
-const imports = createImports(options.folder);
+const imports = createImports(options.folder, () => evaluator.globals.modules ?? {});
 const npulab = Object.freeze({
   import: imports.import,
   dynamicImport: imports.dynamicImport,

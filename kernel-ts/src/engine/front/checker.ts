@@ -30,6 +30,7 @@ export class Checker {
   constructor(
     readonly folder: string,
     globalsTypes: string | undefined,
+    moduleTypes: Readonly<Record<string, string>> = {},
   ) {
     const types = packageFolder('@types/node');
     const typeRoots = [join(folder, 'node_modules/@types'), ...(types === undefined ? [] : [dirname(types)])];
@@ -49,7 +50,10 @@ export class Checker {
         allowImportingTsExtensions: true,
         resolveJsonModule: true,
         skipLibCheck: true,
-        paths: ownPackages(folder),
+        paths: {
+          ...ownPackages(folder),
+          ...Object.fromEntries(Object.entries(moduleTypes).map(([name, types]) => [name, [types]])),
+        },
       },
       globalsTypes === undefined ? [] : [globalsTypes],
       knownGlobals(globalsTypes),
