@@ -7,7 +7,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -17,7 +17,7 @@ impl Random {
 
     /// A number below `n`; 0 for 0.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+        (self.draw() % n.max(1) as u64) as usize
     }
 }
 
@@ -131,10 +131,10 @@ impl Mutator {
     fn change_bytes(&mut self, bytes: &mut Vec<u8>) {
         let at = self.random.below(bytes.len());
         match self.random.below(4) {
-            _ if bytes.is_empty() => bytes.push(self.random.next() as u8),
+            _ if bytes.is_empty() => bytes.push(self.random.draw() as u8),
             0 => bytes[at] ^= 1 << self.random.below(8),
-            1 => bytes[at] = self.random.next() as u8,
-            2 => bytes.insert(at, self.random.next() as u8),
+            1 => bytes[at] = self.random.draw() as u8,
+            2 => bytes.insert(at, self.random.draw() as u8),
             _ if self.random.below(8) == 0 => bytes.truncate(at),
             _ => drop(bytes.remove(at)),
         }

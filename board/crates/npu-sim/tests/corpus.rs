@@ -6,7 +6,7 @@ mod support;
 use std::path::PathBuf;
 
 use npu_reference::{Geometry, Pool, Post, Window};
-use support::case::{Wish, convolution};
+use support::case::{After, Wish, convolution};
 use support::conv::{Addresses, Kind, Layer, Output};
 use support::machine::Machine;
 use support::pooling::Pooling;
@@ -97,10 +97,10 @@ fn layer(seed: u64, kind: Kind, style: Style) -> Vec<Program> {
     let wish = Wish {
         kind,
         output: Output::Int8,
-        post: true,
+        after: After::Stages,
         style,
     };
-    convolution(&mut Random(seed), &Machine::new(DATA), wish).programs
+    convolution(&mut Random(seed), &Machine::new(DATA), wish, None).programs
 }
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {

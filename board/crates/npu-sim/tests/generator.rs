@@ -415,3 +415,10 @@ fn the_vendor_style_shortens_from_the_third_task_on() {
     assert_eq!(padded[0].len() + 4, 144);
     assert!(padded.iter().all(|body| (body.len() + 4) % 8 == 0));
 }
+
+#[test]
+fn the_vendors_table_load_is_588_words() {
+    let load = support::element::table_load(1, &[7; 513], 0x10_0000);
+    assert_eq!((load.get(0x4100), load.get(0x400C)), (0x3_0000, 0x109));
+    assert_eq!(VENDOR.bodies(&[load])[0].len() + 4, 588);
+}

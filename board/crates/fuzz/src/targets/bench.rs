@@ -14,7 +14,7 @@ pub(super) const MEMORY_BYTES: usize = 1 << 20;
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut random = Random(0);
     (0..MEMORY_BYTES / 8)
-        .flat_map(|_| random.next().to_le_bytes())
+        .flat_map(|_| random.draw().to_le_bytes())
         .collect()
 });
 

@@ -26,3 +26,24 @@ fn start_tasks(input: &[u8]) -> u32 {
     let at = |index: usize| u32::from(input.get(index).copied().unwrap_or(0));
     (at(10) | at(11) << 8) & 0xFFF
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stream_of_the_corpus_runs_to_its_end_so_that_mutations_start_from_all_blocks() {
+        for entry in crate::load(&TARGET).expect("the corpus can be read") {
+            let bench = Bench::new();
+            bench.start(&Start::parse(&entry.bytes));
+            // Findings and other refused inputs say so in their name.
+            let fault = bench.fault();
+            assert_eq!(
+                fault.is_some(),
+                entry.name.contains("refused"),
+                "{}: {fault:?}",
+                entry.name
+            );
+        }
+    }
+}

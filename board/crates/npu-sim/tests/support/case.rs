@@ -1,8 +1,7 @@
 //! Random convolution layers: tensors, registers and the expected result of each, printed whole when one fails.
 
 use npu_reference::{
-    Algorithm, Converter, Element, Geometry, Kernels, Map, Multiplier, Operand, Post, Rectifier, Stage, Ties, convolve,
-    depthwise, native, post_process, saturate_i8, window_sums,
+    Element, Geometry, Kernels, Map, Post, convolve, depthwise, native, post_process, saturate_i8, window_sums,
 };
 
 use super::conv::{Addresses, Kind, Layer, Output};
@@ -10,6 +9,7 @@ use super::machine::Machine;
 use super::post;
 use super::program::Program;
 use super::random::Random;
+use super::stages;
 use super::style::Style;
 
 /// A layer in memory with what it must give.
@@ -17,6 +17,7 @@ pub struct Case {
     pub layer: Layer,
     pub programs: Vec<Program>,
     pub expected: Expected,
+    pub post: Post,
 }
 
 pub enum Expected {
@@ -29,8 +30,25 @@ pub enum Expected {
 pub struct Wish {
     pub kind: Kind,
     pub output: Output,
-    pub post: bool,
+    pub after: After,
     pub style: Style,
+}
+
+/// What follows the accumulators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    Nothing,
+    /// Random stages.
+    Stages,
+    /// Activation tables.
+    Tables,
+}
+
+/// A map that an earlier task writes, in surfaces of a map that stands alone.
+pub struct Source {
+    pub map: Map<i8>,
+    pub address: u32,
 }
 
 /// A byte that must survive around every output.
@@ -56,139 +74,13 @@ pub fn geometry(random: &mut Random, kernel: (usize, usize), input: (usize, usiz
     }
 }
 
-fn converter(random: &mut Random, largest: i64) -> Converter {
-    // Results of up to ±200, so that some saturate and most do not.
-    let scale = random.within(0x4000, 0x7FFF);
-    let shift = (0..40).find(|&shift| (largest * scale) >> shift <= 200).unwrap_or(40);
-    Converter {
-        offset: random.within(-128, 127) as i32,
-        scale: scale as i32,
-        shift,
-        offset_first: random.chance(20),
-        ties: if random.chance(50) { Ties::Even } else { Ties::Up },
-    }
-}
-
-fn rectifier(random: &mut Random, bound: i64) -> Rectifier {
-    match random.size(0, 2) {
-        0 => Rectifier::Off,
-        1 => Rectifier::Relu,
-        _ => Rectifier::ReluX(random.within(1, bound.max(1)) as i32),
-    }
-}
-
-/// Random stages for `count` channels, with the window sums the compensation needs and the operand's shape.
-fn post(random: &mut Random, accumulators: &Map<i32>, sums: Map<i64>) -> Post {
-    let count = accumulators.channels;
-    let largest = accumulators
-        .values
-        .iter()
-        .map(|x| i64::from(x.unsigned_abs()))
-        .max()
-        .unwrap_or(1)
-        .max(1);
-    let bound = largest.min(1 << 30);
-    let each = |random: &mut Random, low: i64, high: i64| {
-        Operand::PerChannel((0..count).map(|_| random.within(low, high) as i32).collect())
-    };
-    let full = random.chance(50);
-    let bias = full || random.chance(60);
-    let alu = if bias {
-        Some((Algorithm::Add, each(random, -bound, bound)))
-    } else if random.chance(50) {
-        let what = random.pick(&[Algorithm::Max, Algorithm::Min, Algorithm::Add]);
-        Some((what, Operand::Common(random.within(-bound, bound) as i32)))
-    } else {
-        None
-    };
-    let shift = random.size(0, 20) as u32;
-    let multiplier = |operand| Multiplier {
-        operand,
-        shift: 14,
-        negative_shift: 14,
-        leaky: false,
-    };
-    let multiplier = if full {
-        Some(multiplier(each(random, 0, 65535)))
-    } else if random.chance(40) {
-        Some(Multiplier {
-            shift,
-            negative_shift: if random.chance(50) {
-                shift
-            } else {
-                random.size(0, 20) as u32
-            },
-            ..multiplier(Operand::Common(random.within(-32768, 32767) as i32))
-        })
-    } else {
-        None
-    };
-    let factor = if full {
-        Some(each(random, -255, 255))
-    } else if random.chance(40) {
-        Some(Operand::Common(random.within(-255, 255) as i32))
-    } else {
-        None
-    };
-    let bn = if random.chance(50) {
-        Stage {
-            rectifier: rectifier(random, bound),
-            ..Stage::BYPASS
-        }
-    } else {
-        Stage::BYPASS
-    };
-    let mut post = Post {
-        compensation: factor.map(|factor| (factor, sums)),
-        bs: Stage {
-            alu,
-            multiplier,
-            rectifier: if random.chance(20) {
-                rectifier(random, bound)
-            } else {
-                Rectifier::Off
-            },
-        },
-        bn,
-        element: Element::Bypass,
-        out: Converter::IDENTITY,
-    };
-    if random.chance(40) {
-        let (height, width) = (accumulators.height, accumulators.width);
-        post.element = Element::Operand {
-            tensor: Map::from_fn(count, height, width, |_, _, _| random.i8()),
-            converter: Converter {
-                offset: random.within(-128, 128) as i32,
-                scale: random.within(1, 32767) as i32,
-                shift: random.size(0, 16) as u32,
-                offset_first: true,
-                ties: if random.chance(70) { Ties::Even } else { Ties::Up },
-            },
-            algorithm: Algorithm::Add,
-            rectifier: if random.chance(50) {
-                Rectifier::Off
-            } else {
-                Rectifier::Relu
-            },
-        };
-    }
-    let before = post_process(accumulators, &post);
-    let largest = before
-        .values
-        .iter()
-        .map(|x| i64::from(x.unsigned_abs()))
-        .max()
-        .unwrap_or(1);
-    post.out = converter(random, largest);
-    post
-}
-
-/// Builds a random layer in `machine`'s memory.
-pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
+/// Builds a random layer in `machine`'s memory; its input is random too unless a source is given.
+pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: Option<&Source>) -> Case {
     let Wish {
         kind, output, style, ..
     } = wish;
     let channels = match kind {
+        _ if source.is_some() => source.map_or(0, |source| source.map.channels),
         Kind::First => random.size(1, 4),
         Kind::Depthwise => random.size(1, 70),
         Kind::Dense => random.size(1, 100),
@@ -199,7 +91,10 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
         (_, Style::Open) => channels.next_multiple_of(16),
         (_, Style::Vendor { .. }) => channels.next_multiple_of(8),
     };
-    let (height, width) = (random.size(1, 14), random.size(1, 14));
+    let (height, width) = match source {
+        Some(source) => (source.map.height, source.map.width),
+        None => (random.size(1, 14), random.size(1, 14)),
+    };
     let kernel = (random.size(1, 4), random.size(1, 4));
     let kernels = if kind == Kind::Depthwise {
         channels
@@ -209,7 +104,10 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
     let geometry = geometry(random, kernel, (height, width));
     let convert = kind == Kind::First && random.chance(70);
     // Raw bytes of an image are unsigned; the converter takes 128 off.
-    let input = Map::from_fn(channels, height, width, |_, _, _| random.i8());
+    let input = match source {
+        Some(source) => source.map.clone(),
+        None => Map::from_fn(channels, height, width, |_, _, _| random.i8()),
+    };
     let stored = if convert {
         input.map(|x| x ^ -128)
     } else {
@@ -228,10 +126,10 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
         });
         (convolve(&input, &weights, geometry, pad), all)
     };
-    let post = if wish.post {
-        post(random, &accumulators, sums)
-    } else {
-        Post::BYPASS
+    let post = match wish.after {
+        After::Nothing => Post::BYPASS,
+        After::Stages => stages::post(random, kind, &accumulators, sums),
+        After::Tables => stages::activation(random, &accumulators),
     };
     let reach = (kernel.0 - 1) * geometry.step.0 + 1;
     let mut layer = Layer {
@@ -261,7 +159,7 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
         ow: 0,
         stream_bytes: 0,
     };
-    let programmed = post::program(&post, layer.aligned(), 0);
+    let programmed = post::program(&post, layer.aligned(), if style == Style::Open { 0x28 } else { 0x68 });
     let packed = match kind {
         Kind::Dense => native::pack_weights(&weights, announced),
         Kind::First => native::pack_first_weights(&weights),
@@ -280,7 +178,7 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
         _ => 0,
     };
     layer.addresses = Addresses {
-        input: machine.place(&features),
+        input: source.map_or_else(|| machine.place(&features), |source| source.address),
         weights: machine.place(&packed),
         output: guarded(machine, layer.output_bytes()),
         stream: programmed.stream.as_ref().map_or(0, |bytes| machine.place(bytes)),
@@ -300,6 +198,7 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish) -> Case {
             Output::Int8 => Expected::Int8(result.map(saturate_i8)),
             _ => Expected::Int32(result),
         },
+        post,
         layer,
     }
 }

@@ -245,6 +245,7 @@ impl Layer {
                     (0x5038, self.addresses.operand + offset),
                     (0x503C, line),
                     (0x5040, surface),
+                    (0x504C, surface - width * rows * 8),
                 ]);
             }
         }
@@ -322,8 +323,10 @@ impl Layer {
             (0x1110, self.addresses.weights + u(first * self.kernel_bytes())),
         ]);
         if self.convert {
-            program.set(0x104C, if channels == 1 { 0xE1 } else { 0xE_38E1 });
-            for channel in 0..channels.min(3) as u32 {
+            // Scale 2^14, truncated by 14, for every channel there is; the vendor names three or one (§2.4).
+            let converter = [0xE1, 0xE_38E1, 0xE_38E1, 0x38E_38E1][channels - 1];
+            program.set(0x104C, converter);
+            for channel in 0..channels as u32 {
                 program.set(0x1050 + 4 * channel, 0x4000_FF80);
             }
         }

@@ -57,3 +57,22 @@ impl Join {
         program
     }
 }
+
+/// The vendor's task that loads one table (§2.6): a DPU task over a 1x1x8 cube with 516 data words, 588 words in all.
+/// `scratch` is memory it may read and write.
+pub fn table_load(table: u32, entries: &[i16], scratch: u32) -> Program {
+    let join = Join {
+        shape: (8, 1, 1),
+        left: scratch,
+        right: 0,
+        output: scratch + 64,
+        rows: (0, 1),
+    };
+    let mut program = join.program(&Post::BYPASS, Style::Vendor { zeros_in_front: false });
+    // No operand.
+    let unused = [(0x5034, 1), (0x5038, 0), (0x5040, 0)];
+    program.set_all(&unused).set(0x4100, 0x2_0000 | table << 16);
+    program.table = entries.to_vec();
+    program.table.resize(516, 0);
+    program
+}

@@ -13,4 +13,5 @@ pub mod pooling;
 pub mod post;
 pub mod program;
 pub mod random;
+pub mod stages;
 pub mod style;

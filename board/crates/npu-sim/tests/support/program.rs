@@ -9,6 +9,8 @@ pub struct Program {
     /// Register offset → value.
     pub registers: BTreeMap<u32, u32>,
     pub mix: Mix,
+    /// Words that go to the table's data register (0x4104) one after another; a plain task writes it once.
+    pub table: Vec<i16>,
 }
 
 impl Program {
@@ -16,6 +18,7 @@ impl Program {
         let mut program = Self {
             registers: BTreeMap::new(),
             mix,
+            table: Vec::new(),
         };
         for block in mix.blocks() {
             program.set(block.base() + 4, 0x0E);

@@ -127,7 +127,14 @@ impl Groups {
             let always = position < preamble || (0x4100..=0x4104).contains(&offset);
             let full = *self.tasks.entry(register.block).or_default() < 2;
             let held = self.held.insert((register.block, pointer, offset), value);
-            if always || full || held != Some(value) {
+            if offset == 0x4104 && !program.table.is_empty() {
+                words.extend(
+                    program
+                        .table
+                        .iter()
+                        .map(|&entry| write(offset, u32::from(entry as u16))),
+                );
+            } else if always || full || held != Some(value) {
                 words.push(write(offset, value));
             }
         }

@@ -1,0 +1,240 @@
+//! Random post-processors: every combination of operands the parameter stream can carry (§12.15), rectifiers, an operand
+//! tensor or activation tables, and an output converter whose results mostly fit a byte.
+
+use npu_reference::{
+    Algorithm, Converter, Element, Lookup, Map, Multiplier, Operand, Post, Rectifier, Slope, Stage, Table, Ties,
+    post_process,
+};
+
+use super::conv::Kind;
+use super::random::Random;
+
+pub fn converter(random: &mut Random, largest: i64) -> Converter {
+    // Results of up to ±200, so that some saturate and most do not.
+    let scale = random.within(0x4000, 0x7FFF);
+    let shift = (0..40).find(|&shift| (largest * scale) >> shift <= 200).unwrap_or(40);
+    Converter {
+        offset: random.within(-128, 127) as i32,
+        scale: scale as i32,
+        shift,
+        offset_first: random.chance(20),
+        ties: if random.chance(50) { Ties::Even } else { Ties::Up },
+    }
+}
+
+fn rectifier(random: &mut Random, bound: i64) -> Rectifier {
+    match random.size(0, 2) {
+        0 => Rectifier::Off,
+        1 => Rectifier::Relu,
+        _ => Rectifier::ReluX(random.within(1, bound.max(1)) as i32),
+    }
+}
+
+/// Random stages for `count` channels, with the window sums the compensation needs and the operand's shape.
+pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<i64>) -> Post {
+    let count = accumulators.channels;
+    let largest = accumulators
+        .values
+        .iter()
+        .map(|x| i64::from(x.unsigned_abs()))
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let bound = largest.min(1 << 30);
+    let each = |random: &mut Random, low: i64, high: i64| {
+        Operand::PerChannel((0..count).map(|_| random.within(low, high) as i32).collect())
+    };
+    let full = random.chance(50);
+    let bias = full || random.chance(60);
+    let alu = if bias {
+        Some((Algorithm::Add, each(random, -bound, bound)))
+    } else if random.chance(50) {
+        let what = random.pick(&[Algorithm::Max, Algorithm::Min, Algorithm::Add]);
+        Some((what, Operand::Common(random.within(-bound, bound) as i32)))
+    } else {
+        None
+    };
+    let shift = random.size(0, 20) as u32;
+    let multiplier = |operand| Multiplier {
+        operand,
+        shift: 14,
+        negative_shift: 14,
+        leaky: false,
+    };
+    let multiplier = if full {
+        Some(multiplier(each(random, 0, 65535)))
+    } else if random.chance(40) {
+        Some(Multiplier {
+            shift,
+            negative_shift: if random.chance(50) {
+                shift
+            } else {
+                random.size(0, 20) as u32
+            },
+            ..multiplier(Operand::Common(random.within(-32768, 32767) as i32))
+        })
+    } else {
+        None
+    };
+    let factor = if full {
+        Some(each(random, -255, 255))
+    } else if random.chance(40) {
+        Some(Operand::Common(random.within(-255, 255) as i32))
+    } else {
+        None
+    };
+    let bn = if random.chance(50) {
+        Stage {
+            rectifier: rectifier(random, bound),
+            ..Stage::BYPASS
+        }
+    } else {
+        Stage::BYPASS
+    };
+    let mut post = Post {
+        compensation: factor.map(|factor| (factor, sums)),
+        bs: Stage {
+            alu,
+            multiplier,
+            rectifier: if random.chance(20) {
+                rectifier(random, bound)
+            } else {
+                Rectifier::Off
+            },
+        },
+        bn,
+        element: Element::Bypass,
+        out: Converter::IDENTITY,
+    };
+    // An operand joins regular convolutions only (erratum 28).
+    if kind != Kind::Depthwise && random.chance(40) {
+        let (height, width) = (accumulators.height, accumulators.width);
+        let tensor = Map::from_fn(count, height, width, |_, _, _| random.i8());
+        post.element = operand(random, tensor);
+    }
+    let before = post_process(accumulators, &post);
+    let largest = before
+        .values
+        .iter()
+        .map(|x| i64::from(x.unsigned_abs()))
+        .max()
+        .unwrap_or(1);
+    post.out = converter(random, largest);
+    post
+}
+
+/// A second tensor through its converter, added, with or without ReLU.
+fn operand(random: &mut Random, tensor: Map<i8>) -> Element {
+    Element::Operand {
+        tensor,
+        converter: Converter {
+            offset: random.within(-128, 128) as i32,
+            scale: random.within(1, 32767) as i32,
+            shift: random.size(0, 16) as u32,
+            offset_first: true,
+            ties: if random.chance(70) { Ties::Even } else { Ties::Up },
+        },
+        algorithm: Algorithm::Add,
+        rectifier: if random.chance(50) {
+            Rectifier::Off
+        } else {
+            Rectifier::Relu
+        },
+    }
+}
+
+/// Tables of the vendor's ranges (§2.6): LE below 0, LO above, 513 random entries each, a line outside.
+pub fn lookup(random: &mut Random) -> Lookup {
+    let select = random.size(0, 6) as u32;
+    let overlap = if random.chance(50) {
+        random.within(0, 512 << select) as i32
+    } else {
+        0
+    };
+    let mut table = |start: i32| Table {
+        entries: (0..513).map(|_| random.next() as i16).collect(),
+        start,
+        end: start + (512 << select),
+        select,
+    };
+    // LE has priority where the tables overlap (§11).
+    let (le, lo) = (table(-512 << select), table(-overlap));
+    let mut slope = || Slope {
+        scale: random.next() as i16,
+        shift: random.size(0, 31) as u32,
+    };
+    let (below, above) = (slope(), slope());
+    Lookup { le, lo, below, above }
+}
+
+/// A post-processor with tables: bias, then BN brings the accumulators into the tables' range and a bit beyond.
+pub fn activation(random: &mut Random, accumulators: &Map<i32>) -> Post {
+    let largest = largest(accumulators);
+    let lookup = lookup(random);
+    let reach = i64::from(lookup.le.end - lookup.le.start);
+    // operand / 2^shift ~ 1.5 reach / largest
+    let shift = (0..30)
+        .take_while(|shift| (reach << shift) * 3 / 2 <= largest * 16000)
+        .last()
+        .unwrap_or(0);
+    let operand = ((reach << shift) * 3 / 2 / largest).clamp(1, 32767) as i32;
+    let mut post = Post {
+        bs: Stage {
+            alu: Some((
+                Algorithm::Add,
+                Operand::PerChannel(
+                    (0..accumulators.channels)
+                        .map(|_| random.within(-largest, largest) as i32)
+                        .collect(),
+                ),
+            )),
+            ..Stage::BYPASS
+        },
+        bn: Stage {
+            multiplier: Some(Multiplier {
+                operand: Operand::Common(operand),
+                shift,
+                negative_shift: shift,
+                leaky: false,
+            }),
+            ..Stage::BYPASS
+        },
+        element: Element::Table(lookup),
+        ..Post::BYPASS
+    };
+    let before = post_process(accumulators, &post);
+    post.out = converter(random, self::largest(&before));
+    post
+}
+
+fn largest(map: &Map<i32>) -> i64 {
+    let sizes = map.values.iter().map(|x| i64::from(x.unsigned_abs()));
+    sizes.max().unwrap_or(1).clamp(1, 1 << 30)
+}
+
+/// A post-processor that joins `left` with `right` in a DPU-only task (appendix B.4).
+pub fn join(random: &mut Random, left: &Map<i8>, right: &Map<i8>) -> Post {
+    let multiplier = random.chance(70).then(|| {
+        let shift = random.size(0, 8) as u32;
+        Multiplier {
+            operand: Operand::Common(random.within(-32768, 32767) as i32),
+            shift,
+            negative_shift: shift,
+            leaky: false,
+        }
+    });
+    let mut post = Post {
+        bs: Stage {
+            alu: random
+                .chance(70)
+                .then(|| (Algorithm::Add, Operand::Common(random.within(-255, 255) as i32))),
+            multiplier,
+            rectifier: Rectifier::Off,
+        },
+        element: operand(random, right.clone()),
+        ..Post::BYPASS
+    };
+    let before = post_process(&left.map(i32::from), &post);
+    post.out = converter(random, largest(&before));
+    post
+}
