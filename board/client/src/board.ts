@@ -93,6 +93,8 @@ export type BoardEvent =
   | { type: 'reset'; reason: string; bootId: string }
   /** A log line of the agent. `lost` events before this one did not arrive. */
   | { type: 'log'; severity: 'error' | 'warning' | 'info' | 'debug' | 'trace'; text: string; lost: number }
+  /** Text that something else wrote on the serial line, a kernel's log for example. Never a frame. */
+  | { type: 'console'; text: string }
   /** The NPU hangs (`stuck`), was reset, or works again. While stuck, NPU calls fail at once with `deviceStuck`. */
   | { type: 'device'; state: 'ready' | 'stuck' | 'reset'; lost: number };
 
@@ -148,11 +150,12 @@ export interface Board {
  * Connects to a board.
  *
  * `url`: `sim:rk3568` or `cpu` start an agent of our own on this machine (it ends with {@link Board.close}, or with this
- * process, however that ends); `tcp://host:port` is a running `npulabd`.
+ * process, however that ends); `tcp://host:port` and `serial:///dev/ttyUSB0?baud=1500000` are a running
+ * `npulabd`; `?key=NAME` names a key (a file, or its name in `~/.config/npulab/keys`).
  *
  * Fails with `board.unknown-address`, `board.agent-missing`, `board.agent-start-failed`, `board.agent-not-ready`,
  * `board.agent-version`, `board.connect-refused`, `board.connect-timeout`, `board.connect-failed`,
- * `board.not-an-agent`, `board.protocol-version`, `cancelled`. `timeoutMs` is for the whole of it; default 15 000.
+ * `board.serial-…`, `board.not-an-agent`, `board.protocol-version`, `cancelled`. `timeoutMs` is for the whole of it; default 15 000.
  * @example
  * await using board = await connect('sim:rk3568');
  * await using buffer = await board.memory.allocate(4096);

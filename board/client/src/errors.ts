@@ -6,7 +6,7 @@
 /** Codes this package raises itself → what to do about it. */
 export const hostCodes = {
   'board.unknown-address':
-    "Use one of: 'sim:rk3568' (simulator), 'cpu' (control experiment on the CPU), 'tcp://host:port' (a running npulabd).",
+    "Use 'sim:rk3568' (simulator), 'cpu' (control experiment on the CPU), 'tcp://host:port', 'serial:///dev/ttyUSB0?baud=1500000' (a running npulabd; ?key=NAME names a key), or a name of the boards file.",
   'board.agent-missing':
     'Build the agent (npm run build, or cargo build --release -p agent in board/), or set NPULAB_AGENT to a npulabd binary.',
   'board.agent-start-failed':
@@ -19,6 +19,15 @@ export const hostCodes = {
   'board.connect-refused': 'Nothing listens there: start npulabd on the board, and check the port.',
   'board.connect-timeout': 'No answer: check that the board is on, its address, and that no firewall is between.',
   'board.connect-failed': 'Check the host name and the network.',
+  'board.serial-busy':
+    'Close the program that has the port open (a terminal, another kernel), or share it: npulab board share.',
+  'board.serial-denied': 'Give your user the right to the port: sudo usermod -aG dialout $USER, then log in again.',
+  'board.serial-missing':
+    'Check cable and adapter: ls /dev/ttyUSB* /dev/ttyACM* /dev/serial/by-id names the ports there are.',
+  'board.serial-silent':
+    'Check that npulabd runs on the board and listens on that port, that both sides use the same baud rate, and that TX and RX are crossed: npulab doctor --board ADDRESS.',
+  'board.serial-unavailable':
+    'Run npm install in the repository; the package serialport brings a binary for Linux on x86-64 and aarch64.',
   'board.not-an-agent': 'Something else listens on this port: check address and port of npulabd.',
   'board.protocol-version': 'Update the older side, so that both speak a common protocol version.',
   'board.closed': 'Connect again: const board = await connect(…).',

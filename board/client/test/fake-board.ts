@@ -1,9 +1,10 @@
 /** A small board in memory: HELLO, PING, memory, blobs, one stream, and every fault a test asks for. */
 import { createHash } from 'node:crypto';
 import { decodeCbor, encodeCbor, type Wire, type WireMap } from '../src/frame/cbor.js';
-import { type Frame, frameBytes, framePieces } from '../src/frame/frame.js';
+import type { Frame } from '../src/frame/frame.js';
 import { type FrameType, frameType } from '../src/frame/header.js';
-import { Deframer } from '../src/link/deframer.js';
+import type { FrameLink, LinkEvents } from '../src/link/frame-link.js';
+import { Link } from '../src/link/link.js';
 import { methodOf } from '../src/messages/methods.js';
 import type { Transport } from '../src/transport/transport.js';
 
@@ -57,26 +58,24 @@ export class FakeBoard {
   #token = 0;
   #slot = 0;
   #events = 0;
-  #transport: Transport | null = null;
+  #link: FrameLink | null = null;
+  #raw: ((frame: Uint8Array) => void) | null = null;
   #heldFrames: Frame[] = [];
   readonly #answers = new Map<number, Frame>();
   readonly #streams = new Map<number, Stream>();
 
-  /** Serves a connection; a later one takes over. */
+  /** Serves a connection that carries a stream of bytes; a later one takes over. */
   accept(transport: Transport): void {
-    this.#transport = transport;
-    const deframer = new Deframer((frame) => this.#take(frame));
-    transport.start({
-      onData: (chunk) => {
-        try {
-          deframer.push(chunk);
-        } catch {
-          transport.destroy();
-        }
-      },
-      onDrain: () => undefined,
-      onClose: () => undefined,
-    });
+    this.serve(
+      (events) => new Link(transport, events),
+      (frame) => transport.write([frame]),
+    );
+  }
+
+  /** Serves a link; a later one takes over. `raw` sends bytes as if they were a frame. */
+  serve(listen: (events: LinkEvents) => FrameLink, raw: ((frame: Uint8Array) => void) | null = null): void {
+    this.#raw = raw;
+    this.#link = listen({ onFrame: (frame) => this.#take(frame), onDown: () => undefined });
   }
 
   /** The agent starts anew: other boot id, nothing kept. */
@@ -107,9 +106,9 @@ export class FakeBoard {
     this.#send(frameType.event, topic, 0, map([0, this.#events++], [1, lost], [2, payload]));
   }
 
-  /** Writes bytes that may be anything. */
+  /** Sends bytes that may be anything: a length and a frame on a stream. */
   raw(bytes: Uint8Array): void {
-    this.#transport?.write([bytes]);
+    this.#raw!(bytes);
   }
 
   /** Sends a frame that may be anything. */
@@ -395,9 +394,8 @@ export class FakeBoard {
   }
 
   #write(frame: Frame): void {
-    const pieces = framePieces(frame, 4);
-    new DataView(pieces[0]!.buffer).setUint32(0, frameBytes(frame), true);
-    this.#transport?.write(pieces);
+    // What ends a stream must not overtake its items.
+    this.#link?.send(frame, frame.body !== null || methodOf(frame.method)?.stream === true);
   }
 }
 

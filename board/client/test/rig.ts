@@ -4,19 +4,55 @@ import { MessageChannel } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 import type { Board, BoardEvent } from '../src/board.js';
 import { openBoard } from '../src/handles/board.js';
+import type { DialLink } from '../src/link/frame-link.js';
+import { overStream } from '../src/link/link.js';
+import { overSerial, SerialLink } from '../src/link/serial-link.js';
+import { systemClock } from '../src/session/clock.js';
 import { memoryPipe, type Pipe } from '../src/transport/memory.js';
+import { dialSerial } from '../src/transport/serial.js';
 import { dialTcp, socketTransport } from '../src/transport/tcp.js';
-import type { Dial } from '../src/transport/transport.js';
+import type { Transport, TransportEvents } from '../src/transport/transport.js';
+import { Line } from '../src/uart/line.js';
 import { endpointOf } from '../src/worker/channel.js';
 import { serve } from '../src/worker/serve.js';
 import { FakeBoard } from './fake-board.js';
 import { FakeClock } from './fake-clock.js';
+import { faulty } from './fault-transport.js';
+import { hasPty, openPty } from './pty.js';
+import type { Faults } from './uart/fault-line.js';
+import { Random } from './uart/random.js';
 
-export const wires = ['memory pipe', 'TCP'] as const;
+/** Ways to a board. The last two go through a pseudo-terminal, the last one through a bad line behind it. */
+export const wires = [
+  'memory pipe',
+  'TCP',
+  'serial line in memory',
+  ...(hasPty ? (['pty', 'faulty pty'] as const) : []),
+] as const;
 export type WireKind = (typeof wires)[number];
+if (!hasPty) console.warn('skipped: the suites over a pty, since there is no python3');
+
+/** True where frames travel in PDUs, and bodies are small. */
+export const isSerial = (kind: WireKind): boolean => kind !== 'memory pipe' && kind !== 'TCP';
+/** True where time is all in the test's hand: nothing runs on a time of its own below. */
+export const isSteered = (kind: WireKind): boolean => kind !== 'pty' && kind !== 'faulty pty';
+/** Largest body of a frame. */
+export const bodyBytesOf = (kind: WireKind): number => (isSerial(kind) ? 16_384 : 982_976);
+
+/** What StarryOS's terminal and a bad cable do to a line, all at once. */
+const terminalFaults: Partial<Faults> = {
+  eatsCursorRequests: true,
+  text: 0.02,
+  overtake: 0.02,
+  drop: 2e-5,
+  flip: 2e-5,
+  duplicate: 0.01,
+  queueBytes: 4096,
+};
+let seeds = Number(process.env.NPULAB_SEED ?? 20_261_126);
 
 export interface Network {
-  dial: Dial;
+  dial: DialLink;
   /** Pulls the cable: both ends of the connection end. */
   cut(): void;
   /** While true, no connection is possible. */
@@ -26,46 +62,111 @@ export interface Network {
 
 /** A network with one board on it. */
 export async function network(kind: WireKind, board: FakeBoard): Promise<Network> {
-  if (kind === 'memory pipe') {
-    let pipe: Pipe | null = null;
-    const net: Network = {
-      dial: async () => {
-        net.dials += 1;
-        if (net.refuse) throw new Error('nobody there');
-        pipe = memoryPipe();
-        board.accept(pipe.ends[1]);
-        return pipe.ends[0];
-      },
-      cut: () => pipe?.cut('the cable was pulled'),
-      refuse: false,
-      dials: 0,
-    };
-    return net;
-  }
+  if (isSerial(kind))
+    board.hello[6] ??= new Map([
+      [0, 98_304],
+      [1, 16],
+      [2, bodyBytesOf(kind)],
+    ]);
+  const { dial, cut } =
+    kind === 'TCP' ? await tcp(board) : kind === 'memory pipe' ? memory(board) : serial(kind, board);
+  const net: Network = {
+    dial: async (signal) => {
+      net.dials += 1;
+      if (net.refuse) throw new Error('nobody there');
+      return dial(signal);
+    },
+    cut,
+    refuse: false,
+    dials: 0,
+  };
+  onTestFinished(cut);
+  return net;
+}
+
+type Wires = { dial: DialLink; cut(): void };
+
+function memory(board: FakeBoard): Wires {
+  let pipe: Pipe | null = null;
+  const dial = overStream(async () => {
+    pipe = memoryPipe();
+    board.accept(pipe.ends[1]);
+    return pipe.ends[0];
+  });
+  return { dial, cut: () => pipe?.cut('the cable was pulled') };
+}
+
+async function tcp(board: FakeBoard): Promise<Wires> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     board.accept(socketTransport(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const dial = dialTcp('127.0.0.1', (server.address() as AddressInfo).port);
-  const net: Network = {
-    dial: (signal) => {
-      net.dials += 1;
-      return net.refuse ? Promise.reject(new Error('nobody there')) : dial(signal);
-    },
-    cut: () => {
-      for (const socket of sockets) socket.destroy();
-      sockets.clear();
-    },
-    refuse: false,
-    dials: 0,
+  onTestFinished(() => void server.close());
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
   };
-  onTestFinished(() => {
-    net.cut();
-    server.close();
-  });
-  return net;
+  return { dial: overStream(dialTcp('127.0.0.1', (server.address() as AddressInfo).port)), cut };
+}
+
+/** A port whose adapter can be pulled out: some say so at once, others only at the next write. */
+function pullable(port: Transport): Transport & { pull(): void } {
+  let events: TransportEvents | null = null;
+  return {
+    start: (listener) => {
+      events = listener;
+      port.start(listener);
+    },
+    write: (pieces) => port.write(pieces),
+    end: () => port.end(),
+    destroy: () => port.destroy(),
+    pull: () => {
+      port.destroy();
+      events?.onClose('the adapter was pulled out');
+    },
+  };
+}
+
+/** The line runs on real time: the session above it does not know, and its own time stays in the test's hand. */
+function serial(kind: WireKind, board: FakeBoard): Wires {
+  const common = { clock: systemClock, bytesPerMs: Number.POSITIVE_INFINITY, name: kind };
+  let cut: () => void = () => undefined;
+  const serve = (far: Transport) => {
+    const line = new Line(far, { ...common, role: 'board' });
+    // A line needs no length before a frame.
+    board.serve(
+      (events) => new SerialLink(line, null, events),
+      (bytes) => line.send(0, [bytes.subarray(4)]),
+    );
+  };
+  const dial = overSerial(
+    async (signal) => {
+      if (kind === 'serial line in memory') {
+        const pipe = memoryPipe();
+        cut = () => pipe.cut('the cable was pulled');
+        serve(pipe.ends[1]);
+        return pipe.ends[0];
+      }
+      const pty = await openPty();
+      if (kind === 'pty') serve(pty.far);
+      else {
+        const seed = seeds++;
+        console.info(`faulty pty: seed ${seed}`);
+        serve(faulty(pty.far, new Random(seed), terminalFaults));
+      }
+      const port = pullable(await dialSerial(pty.path, 115_200)(signal));
+      cut = () => {
+        pty.remove();
+        port.pull();
+      };
+      return port;
+    },
+    common,
+    null,
+  );
+  return { dial, cut: () => cut() };
 }
 
 export interface Rig {

@@ -71,6 +71,7 @@ class LinkedBoard extends Shown implements Board {
       suspect: (suspect) => this.#tell({ type: 'suspect', suspect }),
       reset: (opened, reason) => this.#reset(opened, reason),
       event: (topic, payload, lost) => this.#happened(topic, payload, lost),
+      console: (text) => this.#tell({ type: 'console', text }),
       ended: (error) => this.#changed('lost', error.message),
     });
     const context: BoardContext = {

@@ -3,18 +3,20 @@
  * Surprising: a frame that is being written is never overtaken, but a queued bulk frame is, by every frame without a body.
  */
 import { type Frame, frameBytes, framePieces } from '../frame/frame.js';
-import type { Transport } from '../transport/transport.js';
+import type { Dial, Transport } from '../transport/transport.js';
 import { Deframer } from './deframer.js';
+import type { DialLink, FrameLink, LinkEvents } from './frame-link.js';
 
-/** What a link tells its user. */
-export interface LinkEvents {
-  onFrame(frame: Frame): void;
-  /** The transport ended or the peer's bytes are no frames; the link is over. */
-  onDown(reason: string): void;
+/** Links over a transport that delivers bytes in order, as TCP does. */
+export function overStream(dial: Dial): DialLink {
+  return async (signal) => {
+    const transport = await dial(signal);
+    return (events) => new Link(transport, events);
+  };
 }
 
 /** An open link. */
-export class Link {
+export class Link implements FrameLink {
   readonly #transport: Transport;
   readonly #events: LinkEvents;
   readonly #control: Frame[] = [];
@@ -43,19 +45,16 @@ export class Link {
     });
   }
 
-  /** Queues a frame; frames of one priority keep their order. */
-  send(frame: Frame): void {
+  send(frame: Frame, bulk = frame.body !== null): void {
     if (this.#over) return;
-    (frame.body ? this.#bulk : this.#control).push(frame);
+    (bulk ? this.#bulk : this.#control).push(frame);
     this.#pump();
   }
 
-  /** Bytes that wait for the transport. */
   get queuedBytes(): number {
     return [...this.#control, ...this.#bulk].reduce((sum, frame) => sum + frameBytes(frame), 0);
   }
 
-  /** Writes what is queued, back-pressure or not, then ends. */
   end(): void {
     if (this.#over) return;
     this.#free = true;
@@ -64,7 +63,6 @@ export class Link {
     this.#transport.end();
   }
 
-  /** Ends at once. */
   destroy(): void {
     if (this.#over) return;
     this.#over = true;

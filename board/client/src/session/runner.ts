@@ -4,9 +4,8 @@
  */
 import { BoardError } from '../errors.js';
 import type { Wire } from '../frame/cbor.js';
-import { Link } from '../link/link.js';
+import type { DialLink, FrameLink } from '../link/frame-link.js';
 import type { Hello } from '../messages/session.js';
-import type { Dial } from '../transport/transport.js';
 import type { Clock } from './clock.js';
 import { Session } from './machine.js';
 import type { CallSpec, SessionAction, SessionEvent } from './types.js';
@@ -30,6 +29,8 @@ export interface SessionListener {
   suspect(suspect: boolean): void;
   reset(hello: Hello, epoch: number, reason: string): void;
   event(topic: number, payload: Wire, lost: number): void;
+  /** Text that something else wrote on the serial line. */
+  console(text: string): void;
   ended(error: BoardError): void;
 }
 
@@ -46,7 +47,7 @@ interface Waiter {
 
 /** A session at work. */
 export class SessionRunner implements Caller {
-  readonly #dialTransport: Dial;
+  readonly #dialLink: DialLink;
   readonly #clock: Clock;
   readonly #listener: SessionListener;
   readonly #session: Session;
@@ -54,14 +55,14 @@ export class SessionRunner implements Caller {
   readonly #events: SessionEvent[] = [];
   #stepping = false;
   #nextKey = 1;
-  #link: Link | null = null;
+  #link: FrameLink | null = null;
   #dialling: AbortController | null = null;
   #stopTimer: () => void = () => undefined;
   #ready: { resolve(value: { hello: Hello; epoch: number }): void; reject(error: BoardError): void } | null = null;
 
-  constructor(build: string, dial: Dial, clock: Clock, listener: SessionListener) {
+  constructor(build: string, dial: DialLink, clock: Clock, listener: SessionListener) {
     this.#session = new Session(build);
-    this.#dialTransport = dial;
+    this.#dialLink = dial;
     this.#clock = clock;
     this.#listener = listener;
   }
@@ -188,19 +189,21 @@ export class SessionRunner implements Caller {
     const giveUp = () =>
       dialling.abort(new BoardError('board.connect-timeout', `No connection after ${Math.round(timeoutMs)} ms`));
     const stopTimer = this.#clock.at(this.#clock.now() + timeoutMs, giveUp);
-    this.#dialTransport(dialling.signal).then(
-      (transport) => {
+    this.#dialLink(dialling.signal).then(
+      (listen) => {
         stopTimer();
-        if (this.#dialling !== dialling) return transport.destroy();
-        this.#dialling = null;
-        const link: Link = new Link(transport, {
+        const wanted = this.#dialling === dialling;
+        const link: FrameLink = listen({
           onFrame: (frame) => this.#link === link && this.#feed({ type: 'frame', frame }),
           onDown: (reason) => {
             if (this.#link !== link) return;
             this.#link = null;
             this.#feed({ type: 'down', reason });
           },
+          onConsole: (text) => this.#link === link && this.#listener.console(text),
         });
+        if (!wanted) return link.destroy();
+        this.#dialling = null;
         this.#link = link;
         this.#feed({ type: 'opened', wallMicros: this.#clock.wallMicros() });
       },

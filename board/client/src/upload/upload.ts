@@ -13,11 +13,11 @@ import type { Caller } from '../session/runner.js';
 import { type OpenSource, openSource } from './source.js';
 import { Throttle } from './throttle.js';
 
-/** Bytes of every chunk but the last. */
-export const chunkBytes = 256 * 1024;
+/** Bytes of every chunk but the last, where the link takes bodies of that size. */
+const largestChunkBytes = 256 * 1024;
 /** Chunks under way at once: enough to fill the link, few enough that other calls get through. */
 const parallelChunks = 4;
-/** A longer list of chunk digests travels as the body of `blob.begin`. */
+/** A longer list of chunk digests travels as the body of `blob.begin`, where it fits. */
 const metaDigestBytes = 32 * 1024;
 const digestSize = 32;
 
@@ -25,6 +25,8 @@ const digestSize = 32;
 export interface UploadContext {
   caller: Caller;
   signal: AbortSignal;
+  /** Largest body of a call. */
+  maxBodyBytes: number;
   /** Monotonic ms. */
   now(): number;
   onProgress(progress: Progress): void;
@@ -33,6 +35,7 @@ export interface UploadContext {
 interface Prepared {
   source: OpenSource;
   digest: Uint8Array;
+  chunkBytes: number;
   /** Digests of the chunks, one after the other. */
   chunkDigests: Uint8Array<ArrayBuffer>;
 }
@@ -63,7 +66,12 @@ export async function upload(sources: readonly BlobSource[], context: UploadCont
   }
 }
 
-async function prepare(source: OpenSource, progress: Throttle, { signal }: UploadContext): Promise<Prepared> {
+async function prepare(
+  source: OpenSource,
+  progress: Throttle,
+  { signal, maxBodyBytes }: UploadContext,
+): Promise<Prepared> {
+  const chunkBytes = Math.min(largestChunkBytes, maxBodyBytes & ~0x3ff || maxBodyBytes);
   const whole = createHash('sha256');
   const chunkDigests = new Uint8Array(Math.ceil(source.sizeBytes / chunkBytes) * digestSize);
   for (let at = 0; at < source.sizeBytes; at += chunkBytes) {
@@ -73,7 +81,7 @@ async function prepare(source: OpenSource, progress: Throttle, { signal }: Uploa
     chunkDigests.set(sha256(chunk), (at / chunkBytes) * digestSize);
     progress.add(chunk.byteLength);
   }
-  return { source, digest: new Uint8Array(whole.digest()), chunkDigests };
+  return { source, digest: new Uint8Array(whole.digest()), chunkBytes, chunkDigests };
 }
 
 async function present(blobs: readonly Prepared[], { caller, signal }: UploadContext): Promise<boolean[]> {
@@ -86,9 +94,9 @@ async function present(blobs: readonly Prepared[], { caller, signal }: UploadCon
 
 /** Sends the missing chunks of one blob; returns the bytes sent. */
 async function send(blob: Prepared, progress: Throttle, context: UploadContext): Promise<number> {
-  const { caller, signal } = context;
-  const { source, digest, chunkDigests } = blob;
-  const asBody = chunkDigests.byteLength > metaDigestBytes;
+  const { caller, signal, maxBodyBytes } = context;
+  const { source, digest, chunkBytes, chunkDigests } = blob;
+  const asBody = chunkDigests.byteLength > metaDigestBytes && chunkDigests.byteLength <= maxBodyBytes;
   const begun = await invoke(
     caller,
     'blob.begin',
@@ -101,7 +109,7 @@ async function send(blob: Prepared, progress: Throttle, context: UploadContext):
     throw damaged(`blob.begin: a bitmap of ${bitmap.byteLength} bytes for ${count} chunks`);
   const missing: number[] = [];
   for (let index = 0; index < count; index += 1) {
-    if ((bitmap[index >> 3]! >> (index & 7)) & 1) progress.add(sizeOf(source, index));
+    if ((bitmap[index >> 3]! >> (index & 7)) & 1) progress.add(sizeOf(blob, index));
     else missing.push(index);
   }
   let sentBytes = 0;
@@ -110,7 +118,7 @@ async function send(blob: Prepared, progress: Throttle, context: UploadContext):
   const lane = async () => {
     for (let index = missing.shift(); index !== undefined; index = missing.shift()) {
       both.throwIfAborted();
-      const body = await source.read(index * chunkBytes, sizeOf(source, index));
+      const body = await source.read(index * chunkBytes, sizeOf(blob, index));
       if (!sha256(body).every((byte, at) => byte === chunkDigests[index * digestSize + at])) {
         throw new BoardError('board.upload-source', `${source.name} changed during the upload`);
       }
@@ -132,7 +140,7 @@ async function send(blob: Prepared, progress: Throttle, context: UploadContext):
   return sentBytes;
 }
 
-function sizeOf(source: OpenSource, index: number): number {
+function sizeOf({ source, chunkBytes }: Prepared, index: number): number {
   return Math.min(chunkBytes, source.sizeBytes - index * chunkBytes);
 }
 

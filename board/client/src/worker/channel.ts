@@ -12,7 +12,9 @@ import type { CallSpec } from '../session/types.js';
 
 /** Where the board is. */
 export type Target =
-  | { kind: 'tcp'; host: string; port: number }
+  /** `key`: file of a key, or its name in the folder of keys. */
+  | { kind: 'tcp'; host: string; port: number; key?: string }
+  | { kind: 'serial'; path: string; baud: number; key?: string }
   | {
       kind: 'agent';
       backend: string;
@@ -50,6 +52,7 @@ export type FromLink =
   | { type: 'suspect'; suspect: boolean }
   | { type: 'reset'; opened: Opened; reason: string }
   | { type: 'event'; topic: number; payload: Wire; lost: number }
+  | { type: 'console'; text: string }
   | { type: 'ended'; error: PortableError }
   /** Everything is put away; the thread ends. */
   | { type: 'closed' };

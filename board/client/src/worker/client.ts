@@ -18,6 +18,7 @@ export interface LinkListener {
   suspect(suspect: boolean): void;
   reset(opened: Opened, reason: string): void;
   event(topic: number, payload: Wire, lost: number): void;
+  console(text: string): void;
   ended(error: BoardError): void;
 }
 
@@ -148,6 +149,9 @@ export class LinkClient implements Caller {
         return;
       case 'event':
         this.#listener.event(message.topic, message.payload, message.lost);
+        return;
+      case 'console':
+        this.#listener.console(message.text);
         return;
       case 'ended':
         // Every pending request still gets an answer of its own, which names its method.

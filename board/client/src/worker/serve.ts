@@ -4,10 +4,12 @@
  */
 import { type LaunchedAgent, launchAgent } from '../agent/launch.js';
 import { BoardError, toPortable } from '../errors.js';
+import { dialTarget } from '../link/dial.js';
+import type { DialLink } from '../link/frame-link.js';
+import { overStream } from '../link/link.js';
 import type { Clock } from '../session/clock.js';
 import { SessionRunner, type StreamItem } from '../session/runner.js';
 import { dialTcp } from '../transport/tcp.js';
-import type { Dial } from '../transport/transport.js';
 import { upload } from '../upload/upload.js';
 import { type Endpoint, type FromLink, type Target, type ToLink, transferable } from './channel.js';
 
@@ -17,7 +19,7 @@ const agentGraceMs = 2_000;
 /** What to serve. */
 export interface ServeOptions {
   endpoint: Endpoint;
-  target: Target | { kind: 'dial'; dial: Dial };
+  target: Target | { kind: 'dial'; dial: DialLink };
   /** What HELLO says we are. */
   build: string;
   clock: Clock;
@@ -33,6 +35,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
   let runner: SessionRunner | null = null;
   let agent: LaunchedAgent | null = null;
   let closing = false;
+  let maxBodyBytes = 0;
 
   const open = async (timeoutMs: number, signal: AbortSignal) => {
     const startedAt = clock.now();
@@ -41,23 +44,29 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
     const made = new SessionRunner(build, dial, clock, {
       state: (state, reason) => post({ type: 'state', state, reason }),
       suspect: (suspect) => post({ type: 'suspect', suspect }),
-      reset: (hello, epoch, reason) => post({ type: 'reset', opened: { hello, epoch }, reason }),
+      reset: (hello, epoch, reason) => {
+        maxBodyBytes = hello.maxBodyBytes;
+        post({ type: 'reset', opened: { hello, epoch }, reason });
+      },
       event: (topic, payload, lost) => post({ type: 'event', topic, payload, lost }),
+      console: (text) => post({ type: 'console', text }),
       ended: (error) => post({ type: 'ended', error: toPortable(error) }),
     });
     runner = made;
     const onAbort = () => made.close('cancelled', asError(signal.reason));
     signal.addEventListener('abort', onAbort);
     try {
-      return await made.start(Math.max(1, timeoutMs - (clock.now() - startedAt)));
+      const opened = await made.start(Math.max(1, timeoutMs - (clock.now() - startedAt)));
+      maxBodyBytes = opened.hello.maxBodyBytes;
+      return opened;
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
   };
 
-  const dialOf = async (timeoutMs: number, signal: AbortSignal): Promise<Dial> => {
+  const dialOf = async (timeoutMs: number, signal: AbortSignal): Promise<DialLink> => {
     if (target.kind === 'dial') return target.dial;
-    if (target.kind === 'tcp') return dialTcp(target.host, target.port);
+    if (target.kind !== 'agent') return dialTarget(target, clock);
     const late = new AbortController();
     const stopTimer = clock.at(clock.now() + timeoutMs, () =>
       late.abort(new BoardError('board.agent-not-ready', `The agent did not introduce itself within ${timeoutMs} ms`)),
@@ -72,7 +81,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
         });
         runner?.close(error.message, error);
       });
-      return dialTcp(launched.ready.host, launched.ready.port);
+      return overStream(dialTcp(launched.ready.host, launched.ready.port));
     } finally {
       stopTimer();
     }
@@ -117,6 +126,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
             value: await upload(sources, {
               caller: session(),
               signal: AbortSignal.any([signal, late.signal]),
+              maxBodyBytes,
               now: () => clock.now(),
               onProgress: (progress) => post({ type: 'progress', id, progress }),
             }),
