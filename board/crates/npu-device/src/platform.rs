@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use crate::{DeviceError, Traffic};
+use crate::{CachePolicy, DeviceError, SyncDirection, Traffic};
 
 /// 32-bit registers of the NPU window. `&self`, because interrupt handler and thread share it.
 pub trait Mmio: Send + Sync {
@@ -64,6 +64,17 @@ pub trait DmaMem: Send + Sync {
         }
         Ok(())
     }
+    /// Says how the CPU is to see a range from now on. Coherent memory has nothing to do.
+    fn set_cache_policy(&self, address: u32, size_bytes: u64, policy: CachePolicy) -> Result<(), DmaFault> {
+        let _ = (address, size_bytes, policy);
+        Ok(())
+    }
+    /// Makes writes of one side visible to the other: cleans or invalidates the caches that hold the range. Coherent
+    /// memory has nothing to do.
+    fn sync(&self, address: u32, size_bytes: u64, direction: SyncDirection) -> Result<(), DmaFault> {
+        let _ = (address, size_bytes, direction);
+        Ok(())
+    }
     /// Lends the longest contiguous run from `address`, at most `max_bytes`; `None` where this memory has no views.
     fn pin(&self, address: u32, max_bytes: usize) -> Result<Option<alloc::boxed::Box<dyn DmaView + '_>>, DmaFault>;
 }
@@ -84,7 +95,7 @@ pub struct Hardware {
     pub backend: &'static str,
     /// The NPU's register window.
     pub mmio: Arc<dyn Mmio>,
-    /// Memory as the NPU sees it.
+    /// Memory by physical address, as the CPU reaches it: also what the NPU sees while its IOMMU is off.
     pub dma: Arc<dyn DmaMem>,
     /// The part of that memory that is the driver's to hand out.
     pub memory: DmaRange,

@@ -5,7 +5,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::{BufferId, BufferRange, DeviceError};
+use crate::{BufferId, BufferRange, CachePolicy, DeviceError};
 
 /// A live buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct BufferEntry {
     pub address: u32,
     /// Bytes as asked for.
     pub size_bytes: u64,
+    /// How the CPU sees it.
+    pub policy: CachePolicy,
 }
 
 struct Slot {
@@ -124,6 +126,7 @@ mod tests {
         BufferEntry {
             address: 0x1000,
             size_bytes,
+            policy: CachePolicy::Cached,
         }
     }
 

@@ -20,6 +20,7 @@ pub mod ddma;
 pub mod dpu;
 pub mod dpu_rdma;
 pub mod global;
+pub mod iommu;
 pub mod pc;
 pub mod ppu;
 pub mod ppu_rdma;

@@ -7,7 +7,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use npu_device::{Clock, DeviceError, DmaMem, DmaRange, Hardware, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait};
 
+use npu_regs::iommu::{WINDOW_BYTES, WINDOW_OFFSET};
+
 use crate::clock::VirtualClock;
+use crate::iommu::{Iommu, SharedLine};
 use crate::lock::Lock;
 use crate::memory::HostMemory;
 use crate::npu::{Kick, Npu, Progress};
@@ -82,8 +85,37 @@ impl Kick for NextWait {
     fn kick(&self) {}
 }
 
+/// The register window: the NPU's blocks and, from 0xB000 on, its IOMMU.
+struct Window {
+    npu: Arc<Npu>,
+    iommu: Arc<Iommu>,
+}
+
+fn of_iommu(offset: u32) -> bool {
+    (WINDOW_OFFSET..WINDOW_OFFSET + WINDOW_BYTES).contains(&offset)
+}
+
+impl Mmio for Window {
+    fn read32(&self, offset: u32) -> u32 {
+        if of_iommu(offset) {
+            self.iommu.read32(offset)
+        } else {
+            self.npu.read32(offset)
+        }
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        if of_iommu(offset) {
+            self.iommu.write32(offset, value);
+        } else {
+            self.npu.write32(offset, value);
+        }
+    }
+}
+
 struct Parts {
     npu: Arc<Npu>,
+    iommu: Arc<Iommu>,
     memory: Arc<dyn DmaMem>,
     range: DmaRange,
     clock: Arc<VirtualClock>,
@@ -115,16 +147,19 @@ impl SimBoard {
             Stepping::PerTask => Some(Arc::new(NextWait)),
             Stepping::RunToIdle => None,
         };
+        let [npu_line, iommu_line] = SharedLine::pair(line.clone());
+        let iommu = Arc::new(Iommu::new(memory.clone(), iommu_line));
         let npu = Arc::new(Npu::new(
-            memory.clone(),
-            line.clone(),
+            iommu.clone(),
+            npu_line,
             clock.clone(),
             kick,
             config.parameters,
         ));
-        let pmu = Pmu::new(npu.clone());
+        let pmu = Pmu::new(npu.clone(), iommu.clone());
         let parts = Parts {
             npu,
+            iommu,
             memory,
             range,
             clock,
@@ -139,7 +174,10 @@ impl SimBoard {
     pub fn hardware(&self) -> Hardware {
         Hardware {
             backend: "sim:rk3568",
-            mmio: self.parts.npu.clone(),
+            mmio: Arc::new(Window {
+                npu: self.parts.npu.clone(),
+                iommu: self.parts.iommu.clone(),
+            }),
             dma: self.parts.memory.clone(),
             memory: self.memory_range(),
             wait: Arc::new(self.clone()),
@@ -227,6 +265,7 @@ impl Platform for SimBoard {
     fn set_resets(&self, asserted: bool) -> Result<(), DeviceError> {
         if asserted {
             self.parts.npu.reset();
+            self.parts.iommu.reset();
         }
         Ok(())
     }

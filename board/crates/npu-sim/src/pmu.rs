@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use npu_device::Mmio;
 
+use crate::iommu::Iommu;
 use crate::npu::Npu;
 
 const REQUEST: u32 = 0x50;
@@ -19,15 +20,17 @@ const IDLE_BIT: u32 = 1 << 2;
 /// Power gate and bus-idle request of domain `RK3568_PD_NPU`.
 pub struct Pmu {
     npu: Arc<Npu>,
+    iommu: Arc<Iommu>,
     power: AtomicU32,
     request: AtomicU32,
 }
 
 impl Pmu {
     /// A PMU whose NPU domain is off and idle.
-    pub fn new(npu: Arc<Npu>) -> Self {
+    pub fn new(npu: Arc<Npu>, iommu: Arc<Iommu>) -> Self {
         Self {
             npu,
+            iommu,
             power: AtomicU32::new(POWER_BIT),
             request: AtomicU32::new(IDLE_BIT),
         }
@@ -36,7 +39,11 @@ impl Pmu {
     fn update(&self) {
         let on = self.power.load(Ordering::Acquire) & POWER_BIT == 0;
         let reachable = self.request.load(Ordering::Acquire) & IDLE_BIT == 0;
-        self.npu.set_power(on && reachable);
+        let powered = on && reachable;
+        if !powered {
+            self.iommu.reset();
+        }
+        self.npu.set_power(powered);
     }
 }
 

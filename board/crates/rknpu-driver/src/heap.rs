@@ -53,6 +53,32 @@ impl Heap {
         u32::try_from(start).map_err(|_| exhausted)
     }
 
+    /// Where [`Self::allocate`] would allocate.
+    pub(crate) fn would_allocate(&self, size_bytes: u64) -> Option<u32> {
+        let wanted = size_bytes.checked_next_multiple_of(PAGE_BYTES)?;
+        let fits = self.free.iter().find(|&&(_, bytes)| bytes >= wanted)?;
+        u32::try_from(fits.0).ok()
+    }
+
+    /// Allocates in as few pieces as lie free; all or nothing. Addresses and bytes, in whole pages.
+    pub(crate) fn allocate_pieces(&mut self, size_bytes: u64) -> Result<Vec<(u32, u64)>, DeviceError> {
+        let exhausted = DeviceError::OutOfMemory {
+            wanted_bytes: size_bytes,
+            free_bytes: self.free_bytes(),
+        };
+        let wanted = size_bytes.checked_next_multiple_of(PAGE_BYTES);
+        let mut left = wanted.filter(|&bytes| bytes <= self.free_bytes()).ok_or(exhausted)?;
+        let mut pieces = Vec::new();
+        while left > 0 {
+            let whole = self.free.iter().map(|&(_, bytes)| bytes).find(|&bytes| bytes >= left);
+            let largest = self.free.iter().map(|&(_, bytes)| bytes).max().unwrap_or(0);
+            let bytes = whole.map_or(largest, |_| left);
+            pieces.push((self.allocate(bytes)?, bytes));
+            left -= bytes;
+        }
+        Ok(pieces)
+    }
+
     /// Takes a range back; `size_bytes` as it was asked for.
     pub(crate) fn release(&mut self, address: u32, size_bytes: u64) {
         let (start, bytes) = (u64::from(address), size_bytes.next_multiple_of(PAGE_BYTES));
@@ -101,6 +127,22 @@ mod tests {
             heap.release(parts[index], 4096);
         }
         assert_eq!(heap.allocate(3 * 4096), Ok(0x10_0000));
+    }
+
+    #[test]
+    fn pieces_fill_the_holes_when_no_range_is_large_enough() {
+        let mut heap = heap(5);
+        let parts: Vec<u32> = (0..5).map(|_| heap.allocate(4096).unwrap()).collect();
+        for index in [0, 2, 3] {
+            heap.release(parts[index], 4096);
+        }
+        assert_eq!(heap.allocate_pieces(4097), Ok([(parts[2], 8192)].into()));
+        heap.release(parts[2], 8192);
+        assert_eq!(
+            heap.allocate_pieces(3 * 4096),
+            Ok([(parts[2], 8192), (parts[0], 4096)].into())
+        );
+        assert!(heap.allocate_pieces(1).is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Completion of a start, by interrupt or by polling: both call [`Interrupt::ack_irq`] (sheet §3.5).
+//! Completion of a start, by interrupt or by polling: both call [`Interrupt::ack_irq`] (sheet §3.5). Also takes note of page
+//! faults, since the IOMMU shares the line.
 //!
 //! Shared between thread and interrupt handler: atomics only, no lock.
 
@@ -7,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use npu_device::Mmio;
 use npu_regs::task::{INTERRUPT_CLEAR_ALL, INTERRUPT_DMA_ERRORS};
-use npu_regs::{Register, pc};
+use npu_regs::{Register, iommu, pc};
 
 /// The handler's half of the driver.
 pub struct Interrupt {
@@ -15,6 +16,11 @@ pub struct Interrupt {
     expected: AtomicU32,
     done: AtomicBool,
     mismatches: AtomicU32,
+    paging: AtomicBool,
+    /// A page fault was seen; address and direction are in the next two.
+    page_fault: AtomicBool,
+    fault_address: AtomicU32,
+    fault_status: AtomicU32,
 }
 
 /// Sets both bits of a pair when either is set: the group that ran last decides which one the hardware raises.
@@ -30,11 +36,34 @@ impl Interrupt {
             expected: AtomicU32::new(0),
             done: AtomicBool::new(false),
             mismatches: AtomicU32::new(0),
+            paging: AtomicBool::new(false),
+            page_fault: AtomicBool::new(false),
+            fault_address: AtomicU32::new(0),
+            fault_status: AtomicU32::new(0),
         }
     }
 
-    /// Reads, compares and clears the interrupt. False when it was not ours: the line is shared with the IOMMU.
+    /// Reads, compares and clears the interrupt. False when neither the NPU nor its IOMMU raised it.
     pub fn ack_irq(&self) -> bool {
+        let paged = self.paging.load(Ordering::Acquire) && self.ack_page_fault();
+        self.ack_completion() || paged
+    }
+
+    fn ack_page_fault(&self) -> bool {
+        let status = self.mmio.read32(iommu::INTERRUPT_STATUS);
+        if status == 0 {
+            return false;
+        }
+        self.fault_address
+            .store(self.mmio.read32(iommu::PAGE_FAULT_ADDRESS), Ordering::Relaxed);
+        self.fault_status
+            .store(self.mmio.read32(iommu::STATUS), Ordering::Relaxed);
+        self.page_fault.store(true, Ordering::Release);
+        self.mmio.write32(iommu::INTERRUPT_CLEAR, status);
+        true
+    }
+
+    fn ack_completion(&self) -> bool {
         let status = self.mmio.read32(pc::INTERRUPT_STATUS::INFO.offset);
         if status == 0 {
             return false;
@@ -51,6 +80,18 @@ impl Interrupt {
     /// Interrupts that did not equal the last task's mask.
     pub fn mismatches(&self) -> u32 {
         self.mismatches.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_paging(&self, on: bool) {
+        self.paging.store(on, Ordering::Release);
+    }
+
+    /// Takes the last page fault: its address and whether it was a write.
+    pub(crate) fn take_page_fault(&self) -> Option<(u32, bool)> {
+        self.page_fault.swap(false, Ordering::AcqRel).then(|| {
+            let write = self.fault_status.load(Ordering::Relaxed) & iommu::STATUS_FAULT_IS_WRITE != 0;
+            (self.fault_address.load(Ordering::Relaxed), write)
+        })
     }
 
     pub(crate) fn expect(&self, mask: u32) {

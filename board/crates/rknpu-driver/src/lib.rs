@@ -1,9 +1,11 @@
-//! Driver of the RK3568 NPU: matrix products through register-command streams.
+//! Driver of the RK3568 NPU: jobs of operations through register-command streams.
 //!
 //! ```text
-//!   NpuDevice ── driver ── check ── plan ── commands ── program ◀─ matmul_cna, matmul_array, matmul_dpu
-//!                  │                                    (one file per concept: convolution and pooling add theirs)
-//!                  └ queue ── start, interrupt ── unit ── power          Mmio, DmaMem, Wait, Clock, Platform
+//!   NpuDevice ── driver ── plan (one file per kind of operation, tiling, starts) ── task
+//!                  │                                                                 ▼
+//!                  │                                    commands ── words (one file per group of blocks)
+//!                  ├ queue ── job, sum ── start, interrupt ── unit ── power, paging
+//!                  └ memory ── heap, address_space                              Mmio, DmaMem, Wait, Clock, Platform
 //! ```
 //!
 //! Knows registers through `npu-regs` and its surroundings through `npu-device::Hardware`; nothing of simulators,
@@ -42,28 +44,30 @@
 
 extern crate alloc;
 
+mod address_space;
 mod cancel;
-mod check;
 mod commands;
-
 mod driver;
+mod family;
 mod heap;
 mod interrupt;
 mod job;
 mod listing;
-mod matmul_array;
-mod matmul_cna;
-mod matmul_dpu;
+mod memory;
+mod paging;
 mod plan;
 mod power;
-mod program;
 mod queue;
 mod soc;
 mod start;
+mod sum;
+mod task;
 mod unit;
+mod words;
 
 pub use cancel::CancelHandle;
 pub use driver::{ModelId, Options, RknpuDriver};
+pub use family::{CounterOffsets, NearBuffer, SOCS, SocRow, soc_row};
 pub use interrupt::Interrupt;
 pub use soc::{PowerDomain, RK3568, Soc};
 

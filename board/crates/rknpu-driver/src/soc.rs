@@ -1,4 +1,4 @@
-//! Constants of one chip, in one table. Everything that another chip of the family would change is here.
+//! What the driver needs to know of a chip to drive it. Rows of chips that are not driven yet are in `family`.
 
 /// What the driver knows about a chip.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The device below the queue: power, reset, interrupt. Knows no jobs.
+//! The device below the queue: power, reset, paging, interrupt. Knows no jobs.
 
 use alloc::sync::Arc;
 
@@ -6,13 +6,15 @@ use npu_device::{DeviceError, Hardware};
 
 use crate::interrupt::Interrupt;
 use crate::soc::Soc;
-use crate::{power, start};
+use crate::{paging, power, start};
 
 /// Hardware and the handler's half.
 pub(crate) struct Core {
     pub(crate) hardware: Hardware,
     pub(crate) interrupt: Arc<Interrupt>,
     pub(crate) soc: &'static Soc,
+    /// The IOMMU's directory, where paging is used.
+    directory: Option<u32>,
 }
 
 impl Core {
@@ -22,6 +24,7 @@ impl Core {
             hardware,
             interrupt,
             soc,
+            directory: None,
         }
     }
 
@@ -29,13 +32,14 @@ impl Core {
         self.hardware.clock.now_ns()
     }
 
-    /// Powers the domain up, sets the clock and checks that the window answers.
-    pub(crate) fn bring_up(&self) -> Result<u64, DeviceError> {
+    /// Powers the domain up, sets the clock, checks that the window answers and attaches the IOMMU to `directory`.
+    pub(crate) fn bring_up(&mut self, directory: Option<u32>) -> Result<u64, DeviceError> {
         let Hardware { platform, wait, .. } = &self.hardware;
         if let Some(pmu) = platform.pmu() {
             power::power_on(pmu, &**wait, &self.soc.power)?;
         }
         let clock_hz = platform.set_npu_clock_hz(self.soc.clock_hz)?;
+        self.directory = directory;
         self.reset()?;
         Ok(clock_hz)
     }
@@ -43,19 +47,35 @@ impl Core {
     /// Cuts the power.
     pub(crate) fn power_off(&self) -> Result<(), DeviceError> {
         let Hardware { platform, wait, .. } = &self.hardware;
+        self.interrupt.set_paging(false);
         platform
             .pmu()
             .map_or(Ok(()), |pmu| power::power_off(pmu, &**wait, &self.soc.power))
     }
 
-    /// Soft reset through both reset lines; `Lost` when the window does not answer afterwards.
+    /// Soft reset through both reset lines, then the IOMMU again, which forgot its directory; `Lost` when the window does
+    /// not answer afterwards.
     pub(crate) fn reset(&self) -> Result<(), DeviceError> {
-        self.hardware.platform.set_resets(true)?;
-        self.hardware.platform.set_resets(false)?;
-        if start::answers(&*self.hardware.mmio) {
-            Ok(())
-        } else {
-            Err(DeviceError::Lost)
+        let Hardware {
+            platform, mmio, wait, ..
+        } = &self.hardware;
+        self.interrupt.set_paging(false);
+        platform.set_resets(true)?;
+        platform.set_resets(false)?;
+        if !start::answers(&**mmio) {
+            return Err(DeviceError::Lost);
+        }
+        if let Some(directory) = self.directory {
+            paging::attach(&**mmio, &**wait, directory)?;
+            self.interrupt.set_paging(true);
+        }
+        Ok(())
+    }
+
+    /// After page tables changed.
+    pub(crate) fn forget_translations(&self) {
+        if self.directory.is_some() {
+            paging::forget(&*self.hardware.mmio);
         }
     }
 }

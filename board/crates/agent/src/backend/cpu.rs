@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use npu_device::layout::pitch_m;
 use npu_device::{
-    BufferEntry, BufferId, BufferRange, BufferTable, Capabilities, DeviceError, JobId, JobReport, JobTicket,
-    MatmulInt8, NpuDevice, Operation, TaskReport, Traffic,
+    BufferEntry, BufferId, BufferRange, BufferTable, CachePolicy, Capabilities, DeviceError, JobId, JobReport,
+    JobTicket, MatmulInt8, NpuDevice, Operation, TaskReport, Traffic,
 };
 
 use super::Backend;
@@ -154,6 +154,7 @@ impl NpuDevice for CpuAccelerator {
         let id = self.table.insert(BufferEntry {
             address: free as u32,
             size_bytes,
+            policy: CachePolicy::Cached,
         })?;
         if free == self.memory.len() {
             self.memory.push(bytes)

@@ -1,0 +1,362 @@
+//! Cuts a convolution into row bands and kernel slices, or a depthwise one into bands and channel groups (sheet §1.3, §4.2,
+//! §9.10). Knows shapes and addresses, writes no registers.
+
+use alloc::format;
+
+use npu_device::layout::{features, parameters, weights};
+use npu_device::{ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, DeviceError, Precision, Window};
+
+use super::Planner;
+use super::tiling::{Cut, Load};
+use crate::soc::Soc;
+use crate::task::{ConvolutionTask, Source, Stage, Stream, Work};
+use crate::words::entries_per_row;
+
+/// Largest kernel side, dense and depthwise; stride, padding, dilation (sheet §4.5).
+const MAX_KERNEL: u32 = 31;
+const MAX_DEPTHWISE_KERNEL: u32 = 8;
+const MAX_STRIDE: u32 = 7;
+const MAX_PADDING: u32 = 15;
+const MAX_DILATION: u32 = 31;
+/// Largest width and height of a band (erratum 15).
+const MAX_SIDE: usize = 2047;
+/// Most channels: the output's field has 13 bits, and the packed operands stay below 4 GiB.
+const MAX_CHANNELS: u32 = 8192;
+/// Most rows of a map: keeps every size below 2^31.
+const MAX_MAP_ROWS: u32 = 8192;
+/// Most products of one sum that cannot leave int32 (sheet §2.5).
+const MAX_PRODUCTS: u64 = 131_071;
+
+/// A convolution at device addresses, checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer {
+    pub(crate) operation: Convolution,
+    pub(crate) out_width: usize,
+    pub(crate) out_height: usize,
+    /// The task that would do everything at once.
+    pub(crate) whole: ConvolutionTask,
+}
+
+impl Planner<'_> {
+    pub(crate) fn convolution(&mut self, operation: &Convolution) -> Result<(), DeviceError> {
+        let layer = self.layer(operation)?;
+        match operation.kind {
+            ConvolutionKind::Depthwise => self.depthwise(&layer),
+            ConvolutionKind::Dense | ConvolutionKind::FirstLayer { .. } => {
+                let cut = layer.cut(self.soc).ok_or_else(nothing_fits)?;
+                self.dense(&layer, &cut)
+            }
+        }
+    }
+
+    /// Checks everything and resolves the addresses.
+    pub(crate) fn layer(&self, operation: &Convolution) -> Result<Layer, DeviceError> {
+        check(operation)?;
+        let (out_width, out_height) = operation
+            .output_size()
+            .filter(|&(width, height)| width as usize <= MAX_SIDE && height <= MAX_MAP_ROWS)
+            .ok_or_else(|| {
+                DeviceError::Invalid(format!(
+                    "window: no output of 1 to {MAX_SIDE} columns and 1 to {MAX_MAP_ROWS} rows"
+                ))
+            })?;
+        let (out_width, out_height) = (out_width as usize, out_height as usize);
+        let input = &operation.input;
+        let (width, height, channels) = (input.width as usize, input.height as usize, input.channels as usize);
+        let precision = operation.precision;
+        let taps = (operation.window.kernel_width * operation.window.kernel_height) as usize;
+        let kernels = operation.output_channels as usize;
+        let announced = weights::dense_channels(precision, channels);
+        let surface = precision.surface_channels() as usize;
+        let slice = precision.channel_slice() as usize;
+        let (source, input_bytes, weight_bytes) = match operation.kind {
+            ConvolutionKind::Dense => (
+                Source::Dense,
+                features::bytes(precision, width, height, channels, surface),
+                weights::dense_bytes(precision, kernels, taps, channels),
+            ),
+            ConvolutionKind::Depthwise => (
+                Source::Depthwise,
+                features::bytes(precision, width, height, channels, slice),
+                weights::depthwise_bytes(precision, taps, channels),
+            ),
+            ConvolutionKind::FirstLayer { unsigned } => (
+                Source::Interleaved { unsigned },
+                features::image_row_bytes(precision, width, channels) * height,
+                weights::dense_bytes(precision, kernels, taps, channels),
+            ),
+        };
+        let stage = Stage::of(&operation.result, None);
+        let (out_channels, pixel_bytes) = stage.surface();
+        let pixels = out_width * out_height;
+        let out_surface_bytes = match pixel_bytes {
+            16 => pixels * 16,
+            _ => pixels.next_multiple_of(4) * 8,
+        };
+        let mut whole = ConvolutionTask {
+            precision,
+            source,
+            width,
+            rows: height,
+            channels: announced,
+            real_channels: channels,
+            features: 0,
+            line_stride: width,
+            surface_stride: features::surface_pixels(width, height),
+            window: operation.window,
+            pad_value: operation.pad_value,
+            kernels,
+            kernel_bytes: taps * announced * precision.bytes() as usize,
+            weights: 0,
+            data_banks: 0,
+            weight_banks: 0,
+            data_reuse: false,
+            weight_reuse: false,
+            out_width,
+            out_rows: out_height,
+            output: 0,
+            out_surface_bytes,
+            stage,
+        };
+        if let Source::Interleaved { .. } = source {
+            whole.line_stride = features::image_row_bytes(precision, width, channels) / 8;
+            whole.surface_stride = width * height;
+        }
+        let aligned = whole.aligned_kernels();
+        let output_bytes = (aligned / out_channels * out_surface_bytes) as u64;
+        whole.features = self.address(operation.input.at, input_bytes as u64, "input")?;
+        whole.weights = self.address(operation.weights, weight_bytes as u64, "weights")?;
+        whole.output = self.address(operation.output, output_bytes, "output")?;
+        let mut operands = alloc::vec![
+            (whole.features, input_bytes as u64),
+            (whole.weights, weight_bytes as u64)
+        ];
+        if let ConvolutionResult::Int8 {
+            parameters: Some(stream),
+            ..
+        } = &operation.result
+        {
+            let bytes = match stream {
+                ChannelParameters::Full(_) => parameters::full_bytes(aligned),
+                ChannelParameters::Bias { .. } => parameters::bias_bytes(aligned),
+            };
+            let address = self.address(stream.at(), bytes as u64, "parameters")?;
+            operands.push((address, bytes as u64));
+            whole.stage = Stage::of(&operation.result, Some(Stream::of(stream, address)));
+        }
+        self.refuse_overlap((whole.output, output_bytes), &operands, "output")?;
+        Ok(Layer {
+            operation: *operation,
+            out_width,
+            out_height,
+            whole,
+        })
+    }
+
+    /// Pushes the tasks of a dense convolution or first layer.
+    pub(crate) fn dense(&mut self, layer: &Layer, cut: &Cut) -> Result<(), DeviceError> {
+        self.reserve(cut.tasks())?;
+        for slice in 0..cut.slices {
+            let first = slice * cut.slice_kernels;
+            let count = cut.slice_kernels.min(layer.whole.kernels - first);
+            for band in 0..cut.bands {
+                let mut task = layer.band(cut, band).kernel_slice(first, count);
+                task.data_reuse = cut.bands == 1 && slice > 0;
+                task.weight_reuse = cut.weights_fit && band > 0;
+                self.push(Work::Convolution(task));
+            }
+        }
+        Ok(())
+    }
+
+    /// One channel group after the other, each announced whole (erratum 27).
+    fn depthwise(&mut self, layer: &Layer) -> Result<(), DeviceError> {
+        let group = layer.whole.group();
+        let element = layer.whole.precision.bytes() as usize;
+        let taps = layer.whole.kernel_bytes / (layer.whole.channels * element);
+        let mut one = *layer;
+        one.whole.channels = group;
+        one.whole.kernel_bytes = taps * group * element;
+        let cut = one.cut(self.soc).ok_or_else(nothing_fits)?;
+        let channels = layer.whole.real_channels;
+        self.reserve(cut.bands.saturating_mul(channels.div_ceil(group)))?;
+        for first in (0..channels).step_by(group) {
+            let count = group.min(channels - first);
+            for band in 0..cut.bands {
+                let mut task = one.band(&cut, band);
+                let surfaces = first * element / 8;
+                task.features += (surfaces * task.surface_stride * 8) as u32;
+                task.real_channels = count;
+                // Slices of kernels are slices of channels here, and `kernel_bytes` is a whole group.
+                let weights = task.weights + (first / group * task.kernel_bytes) as u32;
+                task = ConvolutionTask {
+                    weights,
+                    ..task.kernel_slice(first, count)
+                };
+                task.weight_reuse = band > 0;
+                self.push(Work::Convolution(task));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Layer {
+    fn extent_rows(&self) -> usize {
+        let window = &self.operation.window;
+        ((window.kernel_height - 1) * window.dilation_y + 1) as usize
+    }
+
+    /// The cheapest cut.
+    pub(crate) fn cut(&self, soc: &Soc) -> Option<Cut> {
+        let whole = &self.whole;
+        let depthwise = whole.source == Source::Depthwise;
+        let row_bytes = whole.width * whole.channels * whole.precision.bytes() as usize;
+        let halo = self
+            .extent_rows()
+            .saturating_sub(self.operation.window.stride_y as usize);
+        let load = Load {
+            rows: self.out_height,
+            row_multiple: 1,
+            kernels: if depthwise { 1 } else { whole.kernels },
+            group: if depthwise { 1 } else { whole.group() },
+            kernel_bytes: whole.kernel_bytes,
+            feature_bytes: (whole.rows * row_bytes) as u64,
+            halo_bytes: (halo * row_bytes) as u64,
+        };
+        Cut::best(&load, soc, |banks| self.fitting_rows(banks, soc))
+    }
+
+    /// Output rows whose input rows fit so many banks.
+    fn fitting_rows(&self, data_banks: usize, soc: &Soc) -> usize {
+        let whole = &self.whole;
+        let surfaces = whole.channels * whole.precision.bytes() as usize / 8;
+        // One generator counts a remainder of three surfaces as four (§4.2): leave room for that.
+        let charged = if surfaces % 4 == 3 { surfaces + 1 } else { surfaces };
+        let entries = entries_per_row(whole.width, charged).next_multiple_of(2);
+        let input_rows = (data_banks * soc.bank_bytes / 32 / entries).min(MAX_SIDE);
+        if input_rows >= whole.rows {
+            return self.out_height;
+        }
+        let stride = self.operation.window.stride_y as usize;
+        match input_rows.checked_sub(self.extent_rows()) {
+            Some(more) => more / stride + 1,
+            None => 0,
+        }
+    }
+
+    /// The task of a band, all kernels.
+    pub(crate) fn band(&self, cut: &Cut, band: usize) -> ConvolutionTask {
+        let window = &self.operation.window;
+        let first_out = band * cut.band_rows;
+        let out_rows = cut.band_rows.min(self.out_height - first_out);
+        let stride = window.stride_y as usize;
+        let pad_top = window.pad_top as usize;
+        let first_row = (first_out * stride).saturating_sub(pad_top);
+        let pad_above = pad_top.saturating_sub(first_out * stride);
+        let last_row = ((first_out + out_rows - 1) * stride + self.extent_rows()).saturating_sub(pad_top);
+        let (_, pixel_bytes) = self.whole.stage.surface();
+        ConvolutionTask {
+            rows: last_row.min(self.whole.rows) - first_row,
+            features: self.whole.features + (first_row * self.whole.line_stride * 8) as u32,
+            window: Window {
+                pad_top: pad_above as u32,
+                ..*window
+            },
+            data_banks: cut.data_banks,
+            weight_banks: cut.weight_banks,
+            out_rows,
+            output: self.whole.output + (first_out * self.out_width * pixel_bytes) as u32,
+            ..self.whole
+        }
+    }
+}
+
+fn nothing_fits() -> DeviceError {
+    DeviceError::Unsupported("the rows of one output row and one kernel group do not fit the buffer together".into())
+}
+
+fn within(what: &str, value: u32, least: u32, most: u32) -> Result<(), DeviceError> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(DeviceError::Invalid(format!("{what} = {value}: {least} to {most}")))
+    }
+}
+
+fn check(operation: &Convolution) -> Result<(), DeviceError> {
+    let Convolution {
+        precision,
+        kind,
+        input,
+        window,
+        ..
+    } = operation;
+    let most_kernel = if *kind == ConvolutionKind::Depthwise {
+        MAX_DEPTHWISE_KERNEL
+    } else {
+        MAX_KERNEL
+    };
+    within("input width", input.width, 1, MAX_SIDE as u32)?;
+    within("input height", input.height, 1, MAX_MAP_ROWS)?;
+    within("input channels", input.channels, 1, MAX_CHANNELS)?;
+    within("output channels", operation.output_channels, 1, MAX_CHANNELS)?;
+    within("kernel width", window.kernel_width, 1, most_kernel)?;
+    within("kernel height", window.kernel_height, 1, most_kernel)?;
+    within("horizontal stride", window.stride_x, 1, MAX_STRIDE)?;
+    within("vertical stride", window.stride_y, 1, MAX_STRIDE)?;
+    within("horizontal dilation", window.dilation_x, 1, MAX_DILATION)?;
+    within("vertical dilation", window.dilation_y, 1, MAX_DILATION)?;
+    // A window that sees padding only has no rows to load.
+    let (extent_x, extent_y) = window.extent().unwrap_or((1, 1));
+    within("left padding", window.pad_left, 0, MAX_PADDING.min(extent_x - 1))?;
+    within("right padding", window.pad_right, 0, MAX_PADDING.min(extent_x - 1))?;
+    within("top padding", window.pad_top, 0, MAX_PADDING.min(extent_y - 1))?;
+    within("bottom padding", window.pad_bottom, 0, MAX_PADDING.min(extent_y - 1))?;
+    match (precision, i8::try_from(operation.pad_value)) {
+        (Precision::Int8, Ok(_)) => {}
+        (Precision::Fp16, _) if operation.pad_value == 0 => {}
+        _ => {
+            return Err(DeviceError::Invalid(format!(
+                "pad value {}: an int8, and 0 for fp16",
+                operation.pad_value
+            )));
+        }
+    }
+    let channels = if *kind == ConvolutionKind::Depthwise {
+        1
+    } else {
+        u64::from(input.channels)
+    };
+    let products = channels * u64::from(window.kernel_width * window.kernel_height);
+    if products > MAX_PRODUCTS {
+        return Err(DeviceError::Unsupported(format!(
+            "{products} products a sum: more than {MAX_PRODUCTS} can leave int32"
+        )));
+    }
+    match kind {
+        ConvolutionKind::Depthwise if operation.output_channels != input.channels => {
+            return Err(DeviceError::Invalid(format!(
+                "output channels = {}: a depthwise convolution has the input's {}",
+                operation.output_channels, input.channels
+            )));
+        }
+        ConvolutionKind::FirstLayer { .. } => within("channels of a first layer", input.channels, 1, 4)?,
+        ConvolutionKind::Depthwise | ConvolutionKind::Dense => {}
+    }
+    match (precision, kind, &operation.result) {
+        (Precision::Int8, _, ConvolutionResult::Fp16 { .. }) | (Precision::Fp16, _, ConvolutionResult::Int8 { .. }) => {
+            Err(DeviceError::Unsupported(
+                "int8 sums become int8 or int32, fp16 sums fp16 or fp32".into(),
+            ))
+        }
+        (Precision::Fp16, ConvolutionKind::FirstLayer { unsigned: true }, _) => {
+            Err(DeviceError::Invalid("unsigned pixels are int8".into()))
+        }
+        (_, ConvolutionKind::Depthwise, ConvolutionResult::Wide) => Err(DeviceError::Unsupported(
+            "no known program writes 32-bit results of a depthwise convolution (sheet §2.7)".into(),
+        )),
+        (_, _, ConvolutionResult::Int8 { output, .. }) => super::point_wise::check_conversion(output),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,171 @@
+//! Plans sums, scale changes and table functions: tasks of DPU and DPU_RDMA alone (sheet §2.6, appendix B.4).
+//!
+//! Such a task does not care where a pixel lies in its row. A map whose pixels do not fill whole groups of four is
+//! therefore one row of all its pixels, padding included, which leaves no gap between surfaces; large maps are chunks of
+//! such a row.
+
+use alloc::format;
+use alloc::sync::Arc;
+
+use npu_device::layout::features;
+use npu_device::{
+    Activation, Add, BufferRange, DeviceError, FeatureMap, OutputConversion, Precision, Requantize, Rescale,
+};
+
+use super::Planner;
+use crate::task::{PointWise, PointWiseTask, TableTask, Work};
+
+/// Widest and highest cube: 13 bits, in whole groups of four pixels (sheet §4.5).
+const MAX_SIDE: usize = 8188;
+/// Most channels, the same 13 bits.
+const MAX_CHANNELS: u32 = 8192;
+/// Largest distance of table entries: keeps the tables' reach inside int32.
+const MAX_STEP_SHIFT: u8 = 16;
+/// Largest shift of the two scale stages (6 bits).
+const MAX_SHIFT: u8 = 63;
+
+/// An int8 map at device addresses.
+struct Map {
+    pixels: usize,
+    width: usize,
+    height: usize,
+    channels: usize,
+    input: u32,
+    output: u32,
+    bytes: u64,
+}
+
+pub(super) fn check_conversion(conversion: &OutputConversion) -> Result<(), DeviceError> {
+    if conversion.shift > MAX_SHIFT {
+        return Err(DeviceError::Invalid(format!(
+            "conversion: shift {} is more than {MAX_SHIFT}",
+            conversion.shift
+        )));
+    }
+    Ok(())
+}
+
+fn check_rescale(what: &str, rescale: &Rescale, signed: bool) -> Result<(), DeviceError> {
+    if rescale.shift > MAX_SHIFT {
+        return Err(DeviceError::Invalid(format!(
+            "{what}: shift {} is more than {MAX_SHIFT}",
+            rescale.shift
+        )));
+    }
+    if !signed && rescale.multiplier < 0 {
+        return Err(DeviceError::Invalid(format!(
+            "{what}: multiplier {} is negative",
+            rescale.multiplier
+        )));
+    }
+    Ok(())
+}
+
+impl Planner<'_> {
+    pub(crate) fn add(&mut self, operation: &Add) -> Result<(), DeviceError> {
+        check_rescale("first operand", &operation.a_rescale, true)?;
+        check_rescale("second operand", &operation.b_rescale, false)?;
+        let map = self.map(&operation.a, operation.output)?;
+        let b = self.address(operation.b, map.bytes, "second operand")?;
+        self.refuse_overlap((map.output, map.bytes), &[(b, map.bytes)], "output")?;
+        let what = PointWise::Add {
+            a: operation.a_rescale,
+            operand: b,
+            b: operation.b_rescale,
+            relu: operation.relu,
+        };
+        self.tasks_of(&map, what, &operation.conversion)
+    }
+
+    pub(crate) fn requantize(&mut self, operation: &Requantize) -> Result<(), DeviceError> {
+        check_rescale("rescale", &operation.rescale, true)?;
+        let map = self.map(&operation.input, operation.output)?;
+        self.tasks_of(&map, PointWise::Requantize(operation.rescale), &operation.conversion)
+    }
+
+    pub(crate) fn activation(&mut self, operation: &Activation) -> Result<(), DeviceError> {
+        check_rescale("rescale", &operation.rescale, true)?;
+        let step_shift = operation.table.step_shift;
+        if step_shift > MAX_STEP_SHIFT {
+            return Err(DeviceError::Invalid(format!(
+                "table: step shift {step_shift} is more than {MAX_STEP_SHIFT}"
+            )));
+        }
+        let map = self.map(&operation.input, operation.output)?;
+        self.reserve(2)?;
+        for upper in [false, true] {
+            let table = Arc::clone(&operation.table);
+            self.push(Work::Table(TableTask { table, upper }));
+        }
+        let what = PointWise::Table {
+            rescale: operation.rescale,
+            step_shift,
+        };
+        self.tasks_of(&map, what, &operation.conversion)
+    }
+
+    fn map(&self, input: &FeatureMap, output: BufferRange) -> Result<Map, DeviceError> {
+        let &FeatureMap {
+            at,
+            width,
+            height,
+            channels,
+        } = input;
+        let sides = [width, height].iter().all(|&side| (1..=1 << 14).contains(&side));
+        if !sides || channels == 0 || channels > MAX_CHANNELS {
+            return Err(DeviceError::Invalid(format!(
+                "map of {width} x {height} x {channels}: 1 to 16384 pixels a side and 1 to {MAX_CHANNELS} channels"
+            )));
+        }
+        let (width, height) = (width as usize, height as usize);
+        let channels = (channels as usize).next_multiple_of(8);
+        let bytes = features::bytes(Precision::Int8, width, height, channels, 8) as u64;
+        let map = Map {
+            pixels: features::surface_pixels(width, height),
+            width,
+            height,
+            channels,
+            input: self.address(at, bytes, "input")?,
+            output: self.address(output, bytes, "output")?,
+            bytes,
+        };
+        self.refuse_overlap((map.output, bytes), &[(map.input, bytes)], "output")?;
+        Ok(map)
+    }
+
+    fn tasks_of(&mut self, map: &Map, what: PointWise, conversion: &OutputConversion) -> Result<(), DeviceError> {
+        check_conversion(conversion)?;
+        let task = |width: usize, height: usize, first_pixel: usize| {
+            let offset = (first_pixel * 8) as u32;
+            let what = match what {
+                PointWise::Add { a, operand, b, relu } => PointWise::Add {
+                    a,
+                    operand: operand + offset,
+                    b,
+                    relu,
+                },
+                other => other,
+            };
+            Work::PointWise(PointWiseTask {
+                width,
+                height,
+                channels: map.channels,
+                input: map.input + offset,
+                output: map.output + offset,
+                surface_bytes: map.pixels * 8,
+                what,
+                conversion: *conversion,
+            })
+        };
+        if (map.width * map.height).is_multiple_of(4) && map.width.max(map.height) <= MAX_SIDE {
+            self.reserve(1)?;
+            self.push(task(map.width, map.height, 0));
+            return Ok(());
+        }
+        self.reserve(map.pixels.div_ceil(MAX_SIDE))?;
+        for first in (0..map.pixels).step_by(MAX_SIDE) {
+            self.push(task(MAX_SIDE.min(map.pixels - first), 1, first));
+        }
+        Ok(())
+    }
+}

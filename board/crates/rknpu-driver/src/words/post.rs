@@ -1,0 +1,87 @@
+//! DPU stages of a convolution task: compensation, bias and scale, rectifier, output conversion (sheet §2.6).
+
+use npu_device::{OutputConversion, Rectifier};
+use npu_regs::{Bits, dpu};
+
+use super::program::TaskValues;
+use crate::task::{ConvolutionTask, Stage, Stream};
+
+/// Bypass of BS and BN as the vendor writes it.
+pub(super) const BYPASS_SCALE: u32 = 0x53;
+/// Bypass of EW as the vendor writes it.
+pub(super) const BYPASS_ELEMENT_WISE: u32 = 0x383;
+/// Fraction bits of per-channel multipliers (§2.6).
+const MULTIPLIER_SHIFT: u32 = 14;
+/// BS: operands from the stream, add and multiply, no rectifier.
+const ADD_AND_MULTIPLY: u32 = 0x148;
+/// BS: bias from the stream, multiplier bypassed.
+const ADD_ONLY: u32 = 0x158;
+/// BN: rectifier alone, without and with an upper bound.
+const RELU: u32 = 0x12;
+const RELU_UP_TO: u32 = 0x92;
+
+/// Sets them.
+pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
+    values.set(Bits::<dpu::EW_CFG>::raw(BYPASS_ELEMENT_WISE));
+    let (parameters, rectifier, output) = match plan.stage {
+        Stage::Wide => (None, Rectifier::None, OutputConversion::IDENTITY),
+        Stage::Fp16 { relu } => {
+            let rectifier = if relu { Rectifier::Relu } else { Rectifier::None };
+            (None, rectifier, OutputConversion::IDENTITY)
+        }
+        Stage::Int8 {
+            parameters,
+            rectifier,
+            output,
+        } => (parameters, rectifier, output),
+    };
+    if !matches!(plan.stage, Stage::Wide) {
+        // Scale 1 of an operand that is not read, as the vendor writes it (appendix B.1).
+        values.set(Bits::new().with(dpu::EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
+    }
+    scale(values, parameters);
+    values.set(Bits::<dpu::BN_CFG>::raw(match rectifier {
+        Rectifier::None => BYPASS_SCALE,
+        Rectifier::Relu => RELU,
+        Rectifier::ReluUpTo(_) => RELU_UP_TO,
+    }));
+    if let Rectifier::ReluUpTo(bound) = rectifier {
+        values.set(Bits::<dpu::BN_RELUX_CMP_VALUE>::raw(bound));
+    }
+    convert(values, &output);
+}
+
+fn scale(values: &mut TaskValues, parameters: Option<Stream>) {
+    match parameters {
+        None => values.set(Bits::<dpu::BS_CFG>::raw(BYPASS_SCALE)),
+        Some(Stream { full: true, .. }) => {
+            values.set(Bits::<dpu::BS_CFG>::raw(ADD_AND_MULTIPLY));
+            let multiplier = Bits::new().with(dpu::BS_MUL_CFG::BS_MUL_SHIFT_VALUE, MULTIPLIER_SHIFT);
+            values.set(multiplier.with(dpu::BS_MUL_CFG::BS_MUL_SRC, 1));
+        }
+        Some(Stream {
+            full: false,
+            zero_point_factor,
+            ..
+        }) => {
+            values.set(Bits::<dpu::BS_CFG>::raw(ADD_ONLY));
+            values.set(Bits::new().with(dpu::BS_OW_OP::OW_OP, u32::from(zero_point_factor as u16)));
+        }
+    }
+}
+
+/// Shift of negative values in the first stage of int8 results: the multiplier's (§2.6).
+pub(super) const fn negative_shift(stage: &Stage) -> u32 {
+    match stage {
+        Stage::Int8 { .. } => MULTIPLIER_SHIFT,
+        Stage::Wide | Stage::Fp16 { .. } => 0,
+    }
+}
+
+/// Sets the output conversion.
+pub(super) fn convert(values: &mut TaskValues, output: &OutputConversion) {
+    values.set(Bits::<dpu::OUT_CVT_OFFSET>::raw(output.offset as u32));
+    values.set(Bits::new().with(dpu::OUT_CVT_SCALE::OUT_CVT_SCALE, u32::from(output.scale)));
+    let shift = Bits::new().with(dpu::OUT_CVT_SHIFT::OUT_CVT_SHIFT, u32::from(output.shift));
+    values.set(shift.with(dpu::OUT_CVT_SHIFT::CVT_ROUND, u32::from(output.ties_up)));
+}

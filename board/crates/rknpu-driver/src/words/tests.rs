@@ -1,0 +1,530 @@
+//! Worked examples of appendix B as the builder makes them: B.1 word for word, of the others every listed field (§12.27).
+
+use alloc::vec::Vec;
+
+use npu_device::{
+    BufferEntry, BufferId, BufferRange, BufferTable, CachePolicy, ChannelParameters, Convolution, ConvolutionKind,
+    ConvolutionResult, FeatureMap, Operation, OutputConversion, Pool, PoolMethod, Precision, Rectifier, Rescale,
+    Window,
+};
+use npu_regs::{Command, register_at};
+
+use super::program::TaskValues;
+use crate::plan::testing;
+use crate::soc::RK3568;
+use crate::task::TaskPlan;
+
+/// One buffer of 1 GiB at address 0x1000_0000, so that offsets stand for symbolic addresses.
+fn table() -> (BufferTable, BufferId) {
+    let mut table = BufferTable::new(u64::MAX);
+    let entry = BufferEntry {
+        address: 0x1000_0000,
+        size_bytes: 1 << 30,
+        policy: CachePolicy::Cached,
+    };
+    let id = table.insert(entry).unwrap();
+    (table, id)
+}
+
+const INPUT: u32 = 0x1000_0000;
+const WEIGHTS: u32 = 0x1100_0000;
+const STREAM: u32 = 0x1200_0000;
+const OUTPUT: u32 = 0x1300_0000;
+
+fn at(buffer: BufferId, address: u32) -> BufferRange {
+    BufferRange {
+        buffer,
+        offset: u64::from(address - INPUT),
+    }
+}
+
+fn words(task: &TaskPlan, next: Option<(u32, usize)>) -> Vec<u64> {
+    let mut words = Vec::new();
+    super::emit(&mut TaskValues::new(), &mut words, task, next, 0).unwrap();
+    words
+}
+
+/// Value that a task leaves in a register.
+fn value(words: &[u64], offset: u32) -> u32 {
+    let writes = |&&word: &&u64| u32::from(word as u16) == offset && word >> 48 != 0x81 && word >> 48 != 0x41;
+    (words.iter().rfind(writes).expect("the register is written") >> 16) as u32
+}
+
+fn check(words: &[u64], expected: &[(u32, u32)]) {
+    for &(offset, expected) in expected {
+        let found = value(words, offset);
+        assert_eq!(found, expected, "0x{offset:04X}: 0x{found:X} instead of 0x{expected:X}");
+    }
+}
+
+/// Registers of B.1; all others of the task are 0.
+const B1: &[(u32, u32)] = &[
+    (0x1010, 0x50),
+    (0x1014, 0x12),
+    (0x1020, 0x0060_0025),
+    (0x1024, 0x003F_0040),
+    (0x1028, 0x30),
+    (0x102C, 0x360),
+    (0x1030, 0x9000),
+    (0x1034, 0x240),
+    (0x1038, 0x0303_0040),
+    (0x1040, 0x17),
+    (0x1044, 0x0060_00C0),
+    (0x104C, 0x0A),
+    (0x1050, 0x0001_0000),
+    (0x1054, 0x0001_0000),
+    (0x1058, 0x0001_0000),
+    (0x105C, 0x0001_0000),
+    (0x1068, 0xFF80_0000),
+    (0x1070, INPUT),
+    (0x1078, 0x0017_1C07),
+    (0x107C, 0x60),
+    (0x1080, 0x2400),
+    (0x1084, 0x0060_0025),
+    (0x1088, 0x40),
+    (0x1110, WEIGHTS),
+    (0x200C, 1),
+    (0x3010, 0x0011_002F),
+    (0x3014, 0x3F),
+    (0x400C, 0x108),
+    (0x4010, 0xE0),
+    (0x4020, OUTPUT),
+    (0x4024, 0x4800),
+    (0x4030, 0x2F),
+    (0x4034, 0x11),
+    (0x403C, 0x003F_003F),
+    (0x4040, 0x148),
+    (0x4048, 0xE01),
+    (0x4050, 0x125),
+    (0x4060, 0x12),
+    (0x4070, 0x383),
+    (0x4078, 1),
+    (0x4080, 0xFFFF_FF80),
+    (0x4084, 0x5BEC),
+    (0x4088, 0x16),
+    (0x40C0, 0x9000),
+    (0x500C, 0x2F),
+    (0x5010, 0x11),
+    (0x5014, 0x3F),
+    (0x501C, 0xE),
+    (0x5020, STREAM),
+    (0x5024, 0x3F),
+    (0x5028, 1),
+    (0x5034, 1),
+    (0x5044, 0x4000),
+    (0x5068, 0x0101_0101),
+];
+
+fn b1(buffer: BufferId) -> Convolution {
+    Convolution {
+        precision: Precision::Int8,
+        kind: ConvolutionKind::Dense,
+        input: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 96,
+            height: 96,
+            channels: 64,
+        },
+        output_channels: 64,
+        weights: at(buffer, WEIGHTS),
+        // 48 x 48 outputs with nothing above and left: the last row and column are padding.
+        window: Window {
+            pad_right: 1,
+            pad_bottom: 1,
+            ..Window::of(3, 3).stride(2)
+        },
+        pad_value: -128,
+        result: ConvolutionResult::Int8 {
+            parameters: Some(ChannelParameters::Full(at(buffer, STREAM))),
+            rectifier: Rectifier::Relu,
+            output: OutputConversion {
+                scale: 0x5BEC,
+                shift: 0x16,
+                offset: -128,
+                ties_up: false,
+            },
+        },
+        output: at(buffer, OUTPUT),
+    }
+}
+
+#[test]
+fn worked_example_b1_is_built_word_for_word() {
+    let (table, buffer) = table();
+    let tasks = testing::convolution(&b1(buffer), &table, &RK3568, 7, 18);
+    assert_eq!(tasks.len(), 3);
+    let next = INPUT + 0x480;
+    let built = words(&tasks[0], Some((next, 137)));
+    let mut expected = Vec::new();
+    let mut write = |offset: u32| {
+        let listed = B1.iter().find(|(at, _)| *at == offset).map_or(0, |(_, value)| *value);
+        let value = match offset {
+            0x10 => next,
+            0x14 => 0x88,
+            pointer if pointer & 0xFFF == 4 => 0x0E,
+            _ => listed,
+        };
+        let register = register_at(offset).unwrap();
+        expected.push(Command::Write { register, value }.encode());
+    };
+    // The order of §3.2, written out.
+    [0x1004, 0x2004, 0x3004, 0x1040, 0x4004, 0x5004]
+        .into_iter()
+        .for_each(&mut write);
+    let cna = [
+        0x100C..=0x1018,
+        0x1020..=0x1038,
+        0x1040..=0x1044,
+        0x104C..=0x1068,
+        0x1070..=0x1088,
+        0x1100..=0x1104,
+        0x1110..=0x114C,
+        0x1210..=0x1230,
+    ];
+    let rest = [
+        0x200C..=0x200C,
+        0x300C..=0x3014,
+        0x302C..=0x302C,
+        0x400C..=0x4014,
+        0x4020..=0x4024,
+        0x4030..=0x4054,
+        0x4060..=0x4088,
+        0x4090..=0x40AC,
+        0x40C0..=0x40C4,
+        0x4100..=0x412C,
+        0x500C..=0x5048,
+        0x504C..=0x504C,
+        0x5064..=0x5068,
+        0x10..=0x14,
+    ];
+    for range in cna.into_iter().chain(rest) {
+        range.step_by(4).for_each(&mut write);
+    }
+    expected.push(0x0041_0000_0000_0000);
+    expected.push(0x0081_0000_001F_0008);
+    assert_eq!(expected.len(), 137);
+    assert_eq!(built, expected);
+}
+
+#[test]
+fn the_bands_of_worked_example_b1_follow_each_other_and_stream_their_weights() {
+    let (table, buffer) = table();
+    let tasks = testing::convolution(&b1(buffer), &table, &RK3568, 7, 18);
+    let bands: Vec<_> = tasks.iter().map(|task| words(task, None)).collect();
+    // §9.10: previous output rows · stride, in lines of 96 pixels; the weights do not fit one bank, so none is reused.
+    for (band, first_out) in bands.iter().zip([0, 18, 36]) {
+        assert_eq!(value(band, 0x1070), INPUT + first_out * 2 * 96 * 8);
+        assert_eq!(value(band, 0x4020), OUTPUT + first_out * 48 * 8);
+        assert_eq!(value(band, 0x1040), 0x17);
+    }
+    // The last band has 12 output rows on 24 input rows; one row of padding is implied.
+    check(
+        &bands[2],
+        &[(0x1020, 0x0060_0018), (0x3010, 0x000B_002F), (0x102C, 12 * 48)],
+    );
+}
+
+#[test]
+fn worked_example_b2_has_every_listed_field() {
+    let (table, buffer) = table();
+    let layer = Convolution {
+        kind: ConvolutionKind::FirstLayer { unsigned: true },
+        input: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 192,
+            height: 192,
+            channels: 3,
+        },
+        window: Window {
+            pad_right: 1,
+            pad_bottom: 1,
+            ..Window::of(3, 3).stride(2)
+        },
+        ..b1(buffer)
+    };
+    let tasks = testing::convolution(&layer, &table, &RK3568, 7, 74);
+    let (first, second) = (words(&tasks[0], None), words(&tasks[1], None));
+    check(
+        &first,
+        &[
+            (0x100C, 0xA000),
+            (0x1018, 0x3EDC0),
+            (0x1020, 0x00C0_0095),
+            (0x1024, 0x0002_0008),
+            (0x1034, 72),
+            (0x1030, 0x1200),
+            (0x1044, 0x00C0_0030),
+            (0x104C, 0xE38E1),
+            (0x1050, 0x4000_FF80),
+            (0x1054, 0x4000_FF80),
+            (0x1058, 0x4000_FF80),
+            (0x105C, 0x0001_0000),
+            (0x107C, 0x48),
+            (0x1080, 0x9000),
+            (0x3010, 0x0049_005F),
+        ],
+    );
+    check(
+        &second,
+        &[
+            (0x1040, 0x2017),
+            (0x1070, INPUT + 0x14D00),
+            (0x1020, 0x00C0_002C),
+            (0x1018, 0x12900),
+        ],
+    );
+}
+
+#[test]
+fn worked_example_b3_has_every_listed_field() {
+    let (table, buffer) = table();
+    let layer = Convolution {
+        precision: Precision::Fp16,
+        kind: ConvolutionKind::FirstLayer { unsigned: false },
+        input: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 10,
+            height: 10,
+            channels: 3,
+        },
+        output_channels: 3,
+        window: Window::of(1, 1),
+        pad_value: 0,
+        result: ConvolutionResult::Fp16 { relu: false },
+        ..b1(buffer)
+    };
+    let tasks = testing::convolution(&layer, &table, &RK3568, 1, 10);
+    let built = words(&tasks[0], None);
+    assert_eq!(built.len(), 117);
+    assert_eq!(*built.last().unwrap(), 0x0081_0000_000F_0008);
+    check(
+        &built,
+        &[
+            (0x100C, 0xA220),
+            (0x1018, 0x384),
+            (0x1024, 0x0002_0004),
+            (0x1030, 24),
+            (0x1034, 8),
+            (0x1040, 0x71),
+            // Three entries: 10 pixels of 8 bytes; the width is rounded up to whole entries.
+            (0x1044, 0x000C_0003),
+            (0x104C, 0x0A),
+            (0x107C, 8),
+            (0x1080, 100),
+            (0x200C, 0x2001),
+            (0x300C, 0x2000),
+            (0x3014, 7),
+            (0x400C, 0x108),
+            (0x4010, 0x4800_0002),
+            (0x4024, 800),
+            (0x403C, 0x0002_0007),
+            (0x4040, 0x53),
+            (0x4060, 0x53),
+            (0x4050, 0x126),
+            (0x4070, 0x383),
+            (0x4084, 1),
+            (0x4088, 0),
+            (0x40C0, 1600),
+        ],
+    );
+}
+
+#[test]
+fn worked_example_b4_has_every_listed_field() {
+    let (table, buffer) = table();
+    let add = npu_device::Add {
+        a: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 48,
+            height: 48,
+            channels: 16,
+        },
+        a_rescale: Rescale {
+            offset: 0x80,
+            multiplier: 1 << 14,
+            shift: 0,
+        },
+        b: at(buffer, WEIGHTS),
+        b_rescale: Rescale {
+            offset: 0x80,
+            multiplier: 0x3E80,
+            shift: 3,
+        },
+        relu: true,
+        conversion: OutputConversion {
+            scale: 0x7BCF,
+            shift: 0x1D,
+            offset: -128,
+            ties_up: false,
+        },
+        output: at(buffer, OUTPUT),
+    };
+    let plan = crate::plan::plan(&[Operation::Add(add)], &table, &RK3568, 0).unwrap();
+    let built = words(&plan.tasks[0], None);
+    assert_eq!((plan.tasks.len(), built.len()), (1, 73));
+    check(
+        &built,
+        &[
+            (0x400C, 0x109),
+            (0x4010, 0),
+            (0x4024, 0x4800),
+            (0x40C0, 0x4800),
+            (0x4030, 0x2F),
+            (0x4034, 0x2F),
+            (0x403C, 0xF_000F),
+            (0x4040, 0x48),
+            (0x4044, 0x80),
+            (0x4048, 0x4000_0000),
+            (0x4050, 0x2),
+            (0x4060, 0x53),
+            (0x4070, 0x9000_00D0),
+            (0x4074, 0x80),
+            (0x4078, 3 << 16 | 0x3E80),
+            (0x4080, 0xFFFF_FF80),
+            (0x4084, 0x7BCF),
+            (0x4088, 0x1D),
+            (0x501C, 1),
+            (0x5034, 0x4000_0000),
+            (0x5038, WEIGHTS),
+            (0x5040, 0x4800),
+            (0x5044, 0x4001),
+            (0x504C, 0),
+        ],
+    );
+}
+
+#[test]
+fn worked_example_b6_has_every_listed_field() {
+    let (table, buffer) = table();
+    let pool = Pool {
+        precision: Precision::Int8,
+        input: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 20,
+            height: 20,
+            channels: 128,
+        },
+        method: PoolMethod::Maximum,
+        window: Window::of(3, 3).padding(1),
+        pad_value: -128,
+        output: at(buffer, OUTPUT),
+    };
+    let plan = crate::plan::plan(&[Operation::Pool(pool)], &table, &RK3568, 0).unwrap();
+    let built = words(&plan.tasks[0], None);
+    assert_eq!((plan.tasks.len(), built.len()), (1, 33));
+    assert_eq!(*built.last().unwrap(), 0x0081_0000_0060_0008);
+    check(
+        &built,
+        &[
+            (0x6024, 0x11),
+            (0x6034, 0x202),
+            (0x6038, 0),
+            (0x603C, 0),
+            (0x6040, 0x1111),
+            (0x6044, 0x7FF80),
+            (0x6048, 0x7FF80),
+            (0x604C, 0x7FF80),
+            (0x6050, 0x7FF80),
+            (0x6070, OUTPUT),
+            (0x607C, 0xC80),
+            (0x6084, 0xC80),
+            (0x60DC, 3),
+            (0x701C, INPUT),
+            (0x7024, 0xA0),
+            (0x7028, 0xC80),
+        ],
+    );
+}
+
+#[test]
+fn the_tables_of_an_activation_are_two_tasks_of_588_words() {
+    let (table, buffer) = table();
+    let entries = npu_device::ActivationTable {
+        lower: core::array::from_fn(|index| index as i16 - 600),
+        upper: core::array::from_fn(|index| index as i16 + 7),
+        step_shift: 5,
+    };
+    let activation = npu_device::Activation {
+        input: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 4,
+            height: 2,
+            channels: 8,
+        },
+        rescale: Rescale {
+            offset: 3,
+            multiplier: 100,
+            shift: 1,
+        },
+        table: alloc::sync::Arc::new(entries),
+        conversion: OutputConversion::IDENTITY,
+        output: at(buffer, OUTPUT),
+    };
+    let plan = crate::plan::plan(&[Operation::Activation(activation)], &table, &RK3568, 0).unwrap();
+    assert_eq!(plan.tasks.len(), 3);
+    for (task, access, first) in [(0, 0x20000, -600i16), (1, 0x30000, 7)] {
+        let built = words(&plan.tasks[task], None);
+        assert_eq!((built.len(), plan.tasks[task].words()), (588, 588));
+        let data: Vec<u64> = built
+            .iter()
+            .copied()
+            .filter(|&word| word as u16 == 0x4104 && word >> 48 == 0x1001)
+            .collect();
+        // 513 entries, one word more, and the closing 0 of the full task.
+        assert_eq!(data.len(), 515);
+        assert_eq!((data[0] >> 16) as i16, first);
+        assert_eq!(data[513], data[512]);
+        let opened = built.iter().position(|&word| word as u16 == 0x4100).unwrap();
+        assert_eq!((built[opened] >> 16) as u32, access);
+        assert_eq!(value(&built, 0x4100), 0);
+        // 1 x 1 x 8 (§2.6).
+        check(&built, &[(0x4030, 0), (0x4034, 0), (0x403C, 0x0007_0007)]);
+    }
+    check(
+        &words(&plan.tasks[2], None),
+        &[
+            (0x4070, 0x302),
+            (0x4108, 0x68),
+            (0x410C, 0x0005_0500),
+            (0x4110, 0xFFFF_C000),
+            (0x4114, 0),
+            (0x4118, 0),
+            (0x411C, 0x4000),
+            (0x4060, 0x48),
+            (0x4064, 3),
+            (0x4068, 100 << 16 | 1 << 8),
+            (0x4040, 0x53),
+        ],
+    );
+}
+
+#[test]
+fn a_depthwise_task_has_the_modes_of_the_sheet() {
+    let (table, buffer) = table();
+    let layer = Convolution {
+        kind: ConvolutionKind::Depthwise,
+        ..b1(buffer)
+    };
+    let plan = crate::plan::plan(&[Operation::Convolution(layer)], &table, &RK3568, 0).unwrap();
+    let first = words(&plan.tasks[0], None);
+    check(
+        &first,
+        &[
+            (0x100C, 3),
+            (0x1034, 9 * 32),
+            (0x1030, 9 * 32),
+            (0x1038, 0x0303_0001),
+            (0x200C, 3),
+            (0x300C, 2),
+            (0x3014, 31),
+            (0x400C, 0x138),
+            (0x4010, 0xE0),
+            (0x4050, 0x36D),
+            (0x40C0, 4 * 0x4800),
+            (0x5044, 0x4006),
+            (0x5024, 31),
+        ],
+    );
+    let last = words(plan.tasks.last().unwrap(), None);
+    check(&last, &[(0x1110, WEIGHTS + 9 * 32), (0x5020, STREAM + 32 * 8)]);
+}
