@@ -31,19 +31,18 @@ fn main() -> Result<(), DeviceError> {
     let mut npu = RknpuDriver::new(board.hardware(), &RK3568, Options::default());
     npu.init()?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let read = read_gb_per_s(threads);
+    let words: Vec<u64> = (0..(256 << 20) / 8).map(|at| at as u64).collect();
 
     let mut products = Vec::new();
     for (k, n) in (0..LAYERS).flat_map(|_| LAYER) {
         products.push(product(&mut npu, 1, k, n)?);
     }
     let weights: usize = (0..LAYERS).flat_map(|_| LAYER).map(|(k, n)| k * n).sum();
-    let seconds = median(|| {
-        for product in &products {
-            run(&mut npu, *product)?;
-        }
-        Ok(())
-    })?;
+    let (seconds, read_seconds) = medians(
+        || products.iter().try_for_each(|product| run(&mut npu, *product)),
+        || read_all(&words, threads),
+    )?;
+    let read = words.len() as f64 * 8.0 / read_seconds / 1e9;
     row(
         &format!(
             "decode rows of {LAYERS} layers through registers, {} MB of weights",
@@ -57,10 +56,22 @@ fn main() -> Result<(), DeviceError> {
 
     let (m, k, n) = (512, 2048, 5632);
     let large = product(&mut npu, m, k, n)?;
-    let seconds = median(|| run(&mut npu, large))?;
+    let (rows, tiles) = (pattern(m * k), pattern(n * k));
+    let mut results = vec![0; m * n];
+    let all = npu_kernels::run::Run::all_processors();
+    let (seconds, bare_seconds) = medians(
+        || run(&mut npu, large),
+        || {
+            // Without a flag nothing can cancel.
+            let _ = npu_kernels::int8::matmul_tiles_with(&rows, &tiles, m, k, &mut results, &all);
+        },
+    )?;
     let operations = (2 * m * k * n) as f64;
-    let (name, through) = (isa::active().name(), operations / seconds / 1e12);
-    let bare = operations / bare_seconds(m, k, n) / 1e12;
+    let (name, through, bare) = (
+        isa::active().name(),
+        operations / seconds / 1e12,
+        operations / bare_seconds / 1e12,
+    );
     row(
         &format!("512 x 2048 x 5632 through registers, {name}"),
         through,
@@ -99,51 +110,43 @@ fn run(npu: &mut RknpuDriver, product: MatmulInt8) -> Result<(), DeviceError> {
     npu.wait_for_completion(job, u64::MAX).map(drop)
 }
 
-/// The same product by the kernel alone, operands in rows and tiles.
-fn bare_seconds(m: usize, k: usize, n: usize) -> f64 {
-    let (a, b) = (pattern(m * k), pattern(n * k));
-    let mut c = vec![0; m * n];
-    let run = npu_kernels::run::Run::all_processors();
-    median(|| {
-        let _ = npu_kernels::int8::matmul_tiles_with(&a, &b, m, k, &mut c, &run);
-        Ok(())
-    })
-    .unwrap_or(f64::NAN)
-}
-
-/// Every byte of a large buffer read once, each thread its own part.
-fn read_gb_per_s(threads: usize) -> f64 {
-    let words: Vec<u64> = (0..(256 << 20) / 8).map(|at| at as u64).collect();
-    let part = words.len() / threads;
-    let sum = |words: &[u64]| {
-        let mut sums = [0u64; 32];
-        for words in words.as_chunks::<32>().0 {
-            sums.iter_mut().zip(words).for_each(|(sum, word)| *sum ^= word);
+/// Reads every byte once, each thread its own part.
+fn read_all(words: &[u64], threads: usize) {
+    thread::scope(|scope| {
+        for part in words.chunks(words.len().div_ceil(threads)) {
+            scope.spawn(move || {
+                let mut sums = [0u64; 32];
+                for words in part.as_chunks::<32>().0 {
+                    sums.iter_mut().zip(words).for_each(|(sum, word)| *sum ^= word);
+                }
+                black_box(sums);
+            });
         }
-        black_box(sums);
-    };
-    let seconds = median(|| {
-        thread::scope(|scope| {
-            for words in words.chunks_exact(part).take(threads) {
-                scope.spawn(move || sum(words));
-            }
-        });
-        Ok(())
     });
-    words.len() as f64 * 8.0 / seconds.unwrap_or(f64::NAN) / 1e9
 }
 
-/// Median seconds of repeated runs, after one that is not counted.
-fn median(mut work: impl FnMut() -> Result<(), DeviceError>) -> Result<f64, DeviceError> {
-    work()?;
-    let mut times = Vec::new();
-    for _ in 0..ROUNDS {
+/// Median seconds of each of two works, run in turns so that what else the machine does meets both; the first turn is not
+/// counted.
+fn medians(
+    mut first: impl FnMut() -> Result<(), DeviceError>,
+    mut second: impl FnMut(),
+) -> Result<(f64, f64), DeviceError> {
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
         let started = Instant::now();
-        work()?;
-        times.push(started.elapsed().as_secs_f64());
+        first()?;
+        let between = Instant::now();
+        second();
+        if round > 0 {
+            times[0].push((between - started).as_secs_f64());
+            times[1].push(between.elapsed().as_secs_f64());
+        }
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[ROUNDS / 2])
+    let [first, second] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[ROUNDS / 2]
+    });
+    Ok((first, second))
 }
 
 fn row(name: &str, value: f64, unit: &str, (what, limit): (&str, f64), goal: &str) {
