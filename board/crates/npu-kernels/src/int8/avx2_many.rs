@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::tiles::Many;
+use super::many::Many;
 use super::{GROUP, SLICE};
 
 /// Rows computed together: twelve accumulators, two vectors of B and one of A fill the registers.

@@ -5,6 +5,8 @@
 //! brought into that shape a column group at a time. Sums fit: K ≤ 131071 keeps |Σ| below 2^31 even at (−128)².
 
 mod lanes;
+#[cfg(feature = "simd")]
+mod many;
 mod scalar;
 #[cfg(feature = "simd")]
 mod tiles;

@@ -26,7 +26,7 @@ pub(crate) const MAX_PRODUCTS: usize = npu_kernels::int8::MAX_K;
 /// Results are computed at most this many bytes ahead of the DPU.
 const RESULT_BYTES: usize = 2 << 20;
 /// Windows are gathered at most this many bytes ahead.
-const ROW_BYTES: usize = 2 << 20;
+const ROW_BYTES: usize = 512 << 10;
 
 /// Buffers that outlive a task, so that running one allocates nothing large in the steady state.
 #[derive(Default)]
