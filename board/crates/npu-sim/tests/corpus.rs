@@ -99,6 +99,8 @@ fn layer(seed: u64, kind: Kind, style: Style) -> Vec<Program> {
         output: Output::Int8,
         after: After::Stages,
         style,
+        pointwise: None,
+        large: false,
     };
     convolution(&mut Random(seed), &Machine::new(DATA), wish, None).programs
 }

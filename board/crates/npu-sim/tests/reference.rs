@@ -3,17 +3,21 @@
 
 mod support;
 
-use npu_reference::{Map, Pool, Window, native, pool, post_process, saturate_i8};
+use npu_reference::{Map, native, pool, post_process, saturate_i8};
 use support::case::{After, Case, Wish, compare, convolution, guarded, verify};
 use support::conv::{Kind, Output};
 use support::element::{Join, table_load};
 use support::machine::{FIRST, Machine, NO_FAULT};
-use support::pooling::Pooling;
+use support::pooling::{Pooling, random_window};
 use support::random::{Random, for_seeds};
 use support::stages;
 use support::style::Style;
 
-fn check(mut random: Random, kind: Kind, output: Output, after: After) {
+fn check(random: Random, kind: Kind, output: Output, after: After) {
+    check_sized(random, (kind, false), output, after);
+}
+
+fn check_sized(mut random: Random, (kind, large): (Kind, bool), output: Output, after: After) {
     let machine = Machine::new(FIRST);
     let style = random.pick(&Style::ALL);
     let wish = Wish {
@@ -21,6 +25,8 @@ fn check(mut random: Random, kind: Kind, output: Output, after: After) {
         output,
         after,
         style,
+        pointwise: None,
+        large,
     };
     let Case {
         layer,
@@ -70,6 +76,16 @@ fn depthwise_convolutions_give_the_exact_requantized_bytes() {
 fn first_layers_give_the_exact_requantized_bytes() {
     for_seeds("first layer", 60, |random| {
         check(random, Kind::First, Output::Int8, After::Stages)
+    });
+}
+
+#[test]
+fn layers_larger_than_the_buffer_run_in_bands_with_streamed_weights() {
+    for_seeds("large", 6, |random| {
+        check_sized(random, (Kind::Dense, true), Output::Int8, After::Stages);
+    });
+    for_seeds("large depthwise", 4, |random| {
+        check_sized(random, (Kind::Depthwise, true), Output::Int8, After::Stages);
     });
 }
 
@@ -127,18 +143,6 @@ fn element_wise_tasks_join_two_maps_exactly() {
     });
 }
 
-/// A window that covers one axis of `size` exactly: kernel, stride, pads before and after.
-fn axis(random: &mut Random, size: usize) -> (usize, usize, usize, usize) {
-    loop {
-        let kernel = random.size(1, 7);
-        let stride = random.size(1, kernel);
-        let (before, after) = (random.size(0, kernel - 1), random.size(0, kernel - 1));
-        if size + before + after >= kernel && (size + before + after - kernel).is_multiple_of(stride) {
-            return (kernel, stride, before, after);
-        }
-    }
-}
-
 #[test]
 fn pooling_gives_the_exact_extrema_and_averages() {
     for_seeds("pooling", 80, |mut random| {
@@ -146,21 +150,7 @@ fn pooling_gives_the_exact_extrema_and_averages() {
         let style = random.pick(&Style::ALL);
         let shape = (8 * random.size(1, 6), random.size(1, 16), random.size(1, 16));
         let (input, from) = maps(&mut random, &machine, shape);
-        let (rows, columns) = (axis(&mut random, shape.1), axis(&mut random, shape.2));
-        let window = Window {
-            size: (rows.0, columns.0),
-            stride: (rows.1, columns.1),
-            before: (rows.2, columns.2),
-            after: (rows.3, columns.3),
-        };
-        let what = match random.size(0, 2) {
-            0 => Pool::Max,
-            1 => Pool::Min,
-            _ => Pool::Average {
-                reciprocal_width: 65536 / columns.0 as i64,
-                reciprocal_height: 65536 / rows.0 as i64,
-            },
-        };
+        let (window, what) = random_window(&mut random, shape.1, shape.2);
         let mut pooling = Pooling {
             input: shape,
             window,

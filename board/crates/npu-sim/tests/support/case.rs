@@ -32,6 +32,10 @@ pub struct Wish {
     pub output: Output,
     pub after: After,
     pub style: Style,
+    /// A 1x1 convolution to this many channels, which keeps rows and columns; otherwise everything is random.
+    pub pointwise: Option<usize>,
+    /// Maps and weights that do not fit a bank or two: bands and streamed weights come by themselves.
+    pub large: bool,
 }
 
 /// What follows the accumulators.
@@ -82,7 +86,8 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
     let channels = match kind {
         _ if source.is_some() => source.map_or(0, |source| source.map.channels),
         Kind::First => random.size(1, 4),
-        Kind::Depthwise => random.size(1, 70),
+        Kind::Depthwise => random.size(1, if wish.large { 300 } else { 70 }),
+        Kind::Dense if wish.large => random.size(100, 300),
         Kind::Dense => random.size(1, 100),
     };
     let announced = match (kind, style) {
@@ -93,15 +98,36 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
     };
     let (height, width) = match source {
         Some(source) => (source.map.height, source.map.width),
+        None if wish.large => (random.size(20, 40), random.size(20, 40)),
         None => (random.size(1, 14), random.size(1, 14)),
     };
-    let kernel = (random.size(1, 4), random.size(1, 4));
+    let kernel = match wish.pointwise {
+        Some(_) => (1, 1),
+        None if wish.large => (random.size(1, 3), random.size(1, 2)),
+        None => (random.size(1, 4), random.size(1, 4)),
+    };
     let kernels = if kind == Kind::Depthwise {
         channels
     } else {
-        random.size(1, 50)
+        let most = if wish.large { 160 } else { 50 };
+        wish.pointwise.unwrap_or_else(|| random.size(1, most))
     };
-    let geometry = geometry(random, kernel, (height, width));
+    let geometry = match wish.pointwise {
+        Some(_) => Geometry {
+            stride: (1, 1),
+            step: (1, 1),
+            pad: (0, 0),
+            output: (height, width),
+        },
+        // Strides keep the reference quick.
+        None if wish.large => Geometry {
+            stride: (2, 3),
+            step: (1, 1),
+            pad: (0, 0),
+            output: ((height - kernel.0) / 2 + 1, (width - kernel.1) / 3 + 1),
+        },
+        None => geometry(random, kernel, (height, width)),
+    };
     let convert = kind == Kind::First && random.chance(70);
     // Raw bytes of an image are unsigned; the converter takes 128 off.
     let input = match source {

@@ -3,6 +3,7 @@
 use npu_reference::{Pool, Window};
 
 use super::program::Program;
+use super::random::Random;
 
 #[derive(Clone, Debug)]
 pub struct Pooling {
@@ -77,4 +78,36 @@ impl Pooling {
         }
         program
     }
+}
+
+/// A window that covers one axis of `size` exactly: kernel, stride, pads before and after.
+fn axis(random: &mut Random, size: usize) -> (usize, usize, usize, usize) {
+    loop {
+        let kernel = random.size(1, 7);
+        let stride = random.size(1, kernel);
+        let (before, after) = (random.size(0, kernel - 1), random.size(0, kernel - 1));
+        if size + before + after >= kernel && (size + before + after - kernel).is_multiple_of(stride) {
+            return (kernel, stride, before, after);
+        }
+    }
+}
+
+/// A random window over `height` x `width`, and what it makes of it.
+pub fn random_window(random: &mut Random, height: usize, width: usize) -> (Window, Pool) {
+    let (rows, columns) = (axis(random, height), axis(random, width));
+    let window = Window {
+        size: (rows.0, columns.0),
+        stride: (rows.1, columns.1),
+        before: (rows.2, columns.2),
+        after: (rows.3, columns.3),
+    };
+    let what = match random.size(0, 2) {
+        0 => Pool::Max,
+        1 => Pool::Min,
+        _ => Pool::Average {
+            reciprocal_width: 65536 / columns.0 as i64,
+            reciprocal_height: 65536 / rows.0 as i64,
+        },
+    };
+    (window, what)
 }
