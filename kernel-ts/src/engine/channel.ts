@@ -52,6 +52,8 @@ export type ToMain =
       readonly executionCount: number;
       readonly silent: boolean;
       readonly text: CompiledText;
+      /** Names that the cell declares. */
+      readonly names: readonly string[];
       readonly expressions: readonly { readonly name: string; readonly text: CompiledText | CellOutcome }[];
     }
   | { readonly kind: 'input-answer'; readonly inputId: number; readonly answer: InputAnswer }

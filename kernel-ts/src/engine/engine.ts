@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { CellSettings, EngineOptions } from './cell-host.js';
 import type { CompiledText, FromMain } from './channel.js';
 import { EngineError } from './errors.js';
-import { analyzeCell, type CellAnalysis, commentOptionLines } from './front/analyze.js';
+import { analyzeCell, type CellAnalysis, cellText } from './front/analyze.js';
 import type { StagedCell } from './front/cell-files.js';
 import { Checker } from './front/checker.js';
 import { EngineChild } from './front/child-process.js';
@@ -347,6 +347,7 @@ class FrontEngine implements Engine {
       executionCount: request.executionCount,
       silent: request.silent,
       text,
+      names: [...analysis.names].filter(([, kind]) => kind !== 'type').map(([name]) => name),
       expressions: Object.entries(request.userExpressions).map(([name, code]) => ({
         name,
         text: this.#expression(name, code),
@@ -402,7 +403,7 @@ class FrontEngine implements Engine {
 
   /** The compiler's words for a text that does not parse, or the parser's where the compiler cannot be asked. */
   async #syntaxError(label: string, code: string, error: unknown): Promise<ShownError> {
-    const text = commentOptionLines(code);
+    const text = cellText(code);
     let complaints: Complaint[] = [];
     if (this.#check !== 'off') {
       try {

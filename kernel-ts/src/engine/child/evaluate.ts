@@ -12,6 +12,7 @@ import type { CellOutcome, ExpressionOutcome, MimeBundle, ShownError } from '../
 import { type CellMark, dropTimers, enterCell, forgetRunning } from './attribution.js';
 import { rememberText } from './frames.js';
 import { dropInputs } from './input.js';
+import { declared } from './magics.js';
 import { send, writeStream } from './output.js';
 import { showError } from './show-error.js';
 
@@ -118,6 +119,7 @@ export class Evaluator {
       executionCount: message.executionCount,
     };
     this.running = cell;
+    for (const name of message.names) declared.add(name);
     enterCell(mark);
     const ended = this.#run(cell, message);
     forgetRunning();

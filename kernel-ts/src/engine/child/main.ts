@@ -14,6 +14,7 @@ import { Evaluator } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
 import { answerInput, askUser } from './input.js';
+import { magic } from './magics.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
 import type { FromChildMain, WorkerMemory } from './worker.js';
@@ -47,6 +48,7 @@ const npulab = Object.freeze({
   meta: imports.meta,
   take: evaluator.take,
   use: evaluator.use,
+  magic,
   constant: new Proxy(Object.freeze({}), {
     get: () => Number.NaN,
     set: () => {

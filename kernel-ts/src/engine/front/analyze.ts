@@ -2,6 +2,7 @@
  * What a cell declares, read from its syntax alone. Knows no types and evaluates nothing. Surprise: top-level `using`
  * is rewritten here, before lowering, because its lowering would put the whole cell into a `try` block.
  */
+import { magicEdits, type TextEdit, withoutMagics } from './magics.js';
 import { asNode, asNodes, parseText, patternNames, type SyntaxNode } from './syntax.js';
 
 /** How a top-level name came to be. */
@@ -9,9 +10,9 @@ export type NameKind = 'const' | 'let' | 'function' | 'class' | 'enum' | 'namesp
 
 /** What the syntax of a cell says. */
 export interface CellAnalysis {
-  /** The text with option lines turned into comments; same length and lines as typed. */
+  /** The text with option lines turned into comments and magics into blanks; same length and lines as typed. */
   readonly text: string;
-  /** Text for the compiler: `text` with top-level `using` made into calls; lines are those of `text`. */
+  /** Text for the compiler: `text` with top-level `using` and magics made into calls; lines are those of `text`. */
   readonly runnable: string;
   /** Top-level names; a name with value and type (class, `const X` beside `type X`) also appears in `typed`. */
   readonly names: ReadonlyMap<string, NameKind>;
@@ -23,8 +24,13 @@ export interface CellAnalysis {
   readonly hasResult: boolean;
 }
 
+/** The cell as parser and checker see it: option lines are comments, magics are blanks; same length and lines as typed. */
+export function cellText(code: string): string {
+  return withoutMagics(commentOptionLines(code)).text;
+}
+
 /** Leading `#| …` lines become comments of the same length; `//| …` already are. */
-export function commentOptionLines(code: string): string {
+function commentOptionLines(code: string): string {
   if (!/^\s*#\|/.test(code) && !/^\s*\/\/\|/.test(code)) return code;
   const lines = code.split('\n');
   for (let index = 0; index < lines.length; index++) {
@@ -37,7 +43,7 @@ export function commentOptionLines(code: string): string {
 
 /** Reads a cell. Throws swc's error when it does not parse. */
 export function analyzeCell(code: string): CellAnalysis {
-  const text = commentOptionLines(code);
+  const { text, magics } = withoutMagics(commentOptionLines(code));
   const tree = parseText(text, 'cell');
   const names = new Map<string, NameKind>();
   const typed = new Set<string>();
@@ -104,7 +110,7 @@ export function analyzeCell(code: string): CellAnalysis {
   const last = tree.body.findLast((node) => node.type !== 'EmptyStatement');
   return {
     text,
-    runnable: usings.length === 0 ? text : withoutUsing(text, usings, tree.at),
+    runnable: edited(text, [...usingEdits(usings, tree.at), ...magicEdits(magics, tree)]),
     names,
     typed,
     exported,
@@ -113,8 +119,8 @@ export function analyzeCell(code: string): CellAnalysis {
 }
 
 /** `using a = f()` → `const a = __npulab.use(f(), false)`: the value is disposed at the end of the cell. */
-function withoutUsing(text: string, usings: readonly SyntaxNode[], at: (position: number) => number): string {
-  const edits: { start: number; end: number; text: string }[] = [];
+function usingEdits(usings: readonly SyntaxNode[], at: (position: number) => number): TextEdit[] {
+  const edits: TextEdit[] = [];
   for (const node of usings) {
     const items = asNodes(node.decls);
     const first = asNode(items[0]?.id)?.span;
@@ -128,9 +134,14 @@ function withoutUsing(text: string, usings: readonly SyntaxNode[], at: (position
       edits.push({ start: at(init.end), end: at(init.end), text: `, ${isAwait})` });
     }
   }
-  edits.sort((a, b) => b.start - a.start);
+  return edits;
+}
+
+function edited(text: string, edits: readonly TextEdit[]): string {
   let result = text;
-  for (const edit of edits) result = result.slice(0, edit.start) + edit.text + result.slice(edit.end);
+  for (const edit of [...edits].sort((a, b) => b.start - a.start)) {
+    result = result.slice(0, edit.start) + edit.text + result.slice(edit.end);
+  }
   return result;
 }
 

@@ -1,12 +1,12 @@
 /** Whether a text can run, needs more lines, or no further line can mend it. Reads syntax only. */
 import type { CompletenessResult } from '../types.js';
-import { commentOptionLines } from './analyze.js';
+import { cellText } from './analyze.js';
 import { parseText } from './syntax.js';
 
 /** Judges by where the parser stopped: at the end of the text, more lines may help. */
 export function completenessOf(code: string): CompletenessResult {
   try {
-    parseText(commentOptionLines(code), 'cell');
+    parseText(cellText(code), 'cell');
     return { status: 'complete' };
   } catch (error) {
     const message = parserMessage(error);

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { CompletionItemKind, SymbolFlags } from 'typescript/unstable/async';
 import type { CompletionList } from '../types.js';
-import { commentOptionLines } from './analyze.js';
+import { cellText } from './analyze.js';
 import { isBridgeName } from './cell-files.js';
 import type { Checker } from './checker.js';
 
@@ -42,7 +42,7 @@ export async function completeAt(
   cursor: number,
   folder: string,
 ): Promise<CompletionList> {
-  const text = commentOptionLines(code);
+  const text = cellText(code);
   const specifier = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])([^'"\n]*)$/.exec(text.slice(0, cursor));
   if (specifier !== null) return specifierMatches(checker, text, cursor, specifier[2] as string, folder);
   let start = cursor;

@@ -1,7 +1,7 @@
 /** Inspection: signature, documentation and tags of the name under the cursor. Runs no code. */
 import { type Project, SymbolFlags } from 'typescript/unstable/async';
 import type { InspectionResult } from '../types.js';
-import { commentOptionLines } from './analyze.js';
+import { cellText } from './analyze.js';
 import type { Checker } from './checker.js';
 
 const NOT_FOUND: InspectionResult = { found: false, data: {} };
@@ -14,7 +14,7 @@ export async function inspectAt(
   cursor: number,
   detailLevel: 0 | 1,
 ): Promise<InspectionResult> {
-  const text = commentOptionLines(code);
+  const text = cellText(code);
   const position = namePosition(text, cursor);
   if (position === undefined) return NOT_FOUND;
   return checker.explore(text, (project, file) => describe(project, file, position, detailLevel));
