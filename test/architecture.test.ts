@@ -17,12 +17,23 @@ const crateArrows: Record<string, readonly string[]> = {
   'npu-reference': [],
   fuzz: ['link', 'npu-device', 'npu-regs', 'npu-sim'],
   'rknpu-driver': ['npu-device', 'npu-regs'],
+  'rknpu-drm': ['npu-device', 'npu-regs', 'rknpu-driver'],
   'npu-sim': ['npu-device', 'npu-regs', 'npu-kernels'],
   'npu-predict': ['npu-device', 'npu-sim'],
   tinyllama: ['npu-device', 'npu-kernels'],
   link: [],
   'npu-tool': ['npu-regs', 'npu-device', 'npu-sim'],
-  agent: ['npu-regs', 'npu-device', 'npu-kernels', 'rknpu-driver', 'npu-sim', 'tinyllama', 'link', 'npu-tool'],
+  agent: [
+    'npu-regs',
+    'npu-device',
+    'npu-kernels',
+    'rknpu-driver',
+    'rknpu-drm',
+    'npu-sim',
+    'tinyllama',
+    'link',
+    'npu-tool',
+  ],
 };
 
 const room = (name: string): RegExp => new RegExp(`^kernel-ts/src/${name}/`);
@@ -117,7 +128,7 @@ describe('every room', () => {
       'test',
     ],
     ...['protocol', 'engine', 'display', 'lab', 'report', 'cli'].map((name) => `kernel-ts/src/${name}`),
-    ...[...Object.keys(crateArrows), 'rknpu-drm', 'npu-starry'].map((name) => `board/crates/${name}`),
+    ...[...Object.keys(crateArrows), 'npu-starry'].map((name) => `board/crates/${name}`),
   ];
 
   it.each(rooms)('%s has a README', (folder) => {

@@ -13,7 +13,7 @@ npulabd, the agent of NPU Lab on a board or a host
   npulabd --listen tcp://127.0.0.1:PORT --backend NAME [options]
 
   --listen URL            where to listen; port 0 picks a free one. Loopback only: the link has no keys yet
-  --backend NAME          sim:rk3568 (register-level model), cpu (control experiment)
+  --backend NAME          sim:rk3568 (register-level model), drm (the vendor's /dev/dri/cardN), cpu (control experiment)
   --store DIR             blob store           [$XDG_DATA_HOME/npulab/blobs]
   --log FILE              log file             [$XDG_STATE_HOME/npulab/npulabd-BOOTID.log]
   --grace-ms N            how long a session without a link is kept      [30000]

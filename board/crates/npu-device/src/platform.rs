@@ -138,6 +138,10 @@ pub trait Platform: Send + Sync {
     fn set_resets(&self, asserted: bool) -> Result<(), DeviceError>;
     /// Why the device stopped, as far as the platform can tell; silicon cannot and says `None`.
     fn fault_text(&self) -> Option<String>;
+    /// The same as an error, where the platform knows more than words: busy, lost, out of memory.
+    fn fault(&self) -> Option<DeviceError> {
+        self.fault_text().map(DeviceError::Fault)
+    }
     /// The meter of a modelled device.
     fn meter(&self) -> Option<&dyn TaskMeter>;
 }

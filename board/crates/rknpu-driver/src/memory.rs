@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use npu_device::{CachePolicy, DeviceError, DmaMem, Hardware, SyncDirection};
+use npu_device::{CachePolicy, DeviceError, DmaFault, DmaMem, Hardware, Platform, SyncDirection};
 
 use crate::address_space::AddressSpace;
 use crate::heap::Heap;
@@ -13,6 +13,7 @@ use crate::memory_fault;
 /// Memory that the driver hands out.
 pub(crate) struct Memory {
     dma: Arc<dyn DmaMem>,
+    platform: Arc<dyn Platform>,
     physical: Heap,
     space: Option<AddressSpace>,
 }
@@ -21,8 +22,17 @@ impl Memory {
     pub(crate) fn new(hardware: &Hardware) -> Self {
         Self {
             dma: hardware.dma.clone(),
+            platform: hardware.platform.clone(),
             physical: Heap::new(hardware.memory),
             space: None,
+        }
+    }
+
+    /// Why an access of the CPU failed: a device that is lost has lost its memory too.
+    fn fault(&self, fault: DmaFault) -> DeviceError {
+        match self.platform.fault() {
+            Some(DeviceError::Lost) => DeviceError::Lost,
+            _ => memory_fault(fault),
         }
     }
 
@@ -66,12 +76,14 @@ impl Memory {
 
     fn prepare(&self, pieces: &[(u32, u64)], policy: CachePolicy) -> Result<(), DeviceError> {
         for &(piece, bytes) in pieces {
-            self.dma.set_cache_policy(piece, bytes, policy).map_err(memory_fault)?;
-            self.dma.zero(piece, bytes).map_err(memory_fault)?;
+            self.dma
+                .set_cache_policy(piece, bytes, policy)
+                .map_err(|fault| self.fault(fault))?;
+            self.dma.zero(piece, bytes).map_err(|fault| self.fault(fault))?;
             if policy == CachePolicy::Cached {
                 self.dma
                     .sync(piece, bytes, SyncDirection::ToDevice)
-                    .map_err(memory_fault)?;
+                    .map_err(|fault| self.fault(fault))?;
             }
         }
         Ok(())
@@ -126,20 +138,22 @@ impl Memory {
     pub(crate) fn read(&self, address: u32, into: &mut [u8]) -> Result<(), DeviceError> {
         self.runs(address, into.len() as u64, |piece, at, bytes| {
             let part = &mut into[at as usize..(at + bytes) as usize];
-            self.dma.read(piece, part).map_err(memory_fault)
+            self.dma.read(piece, part).map_err(|fault| self.fault(fault))
         })
     }
 
     pub(crate) fn write(&self, address: u32, bytes: &[u8]) -> Result<(), DeviceError> {
         self.runs(address, bytes.len() as u64, |piece, at, count| {
             let part = &bytes[at as usize..(at + count) as usize];
-            self.dma.write(piece, part).map_err(memory_fault)
+            self.dma.write(piece, part).map_err(|fault| self.fault(fault))
         })
     }
 
     pub(crate) fn sync(&self, address: u32, size_bytes: u64, direction: SyncDirection) -> Result<(), DeviceError> {
         self.runs(address, size_bytes, |piece, _, bytes| {
-            self.dma.sync(piece, bytes, direction).map_err(memory_fault)
+            self.dma
+                .sync(piece, bytes, direction)
+                .map_err(|fault| self.fault(fault))
         })
     }
 }

@@ -240,8 +240,8 @@ impl Queue {
         let earlier = self.waiting.front().map_or(0, Job::tasks_done);
         let tasks_done = earlier + start::tasks_done(&*core.hardware.mmio);
         let page_fault = core.interrupt.take_page_fault();
-        if let Some(text) = core.hardware.platform.fault_text() {
-            return DeviceError::Fault(text);
+        if let Some(why) = core.hardware.platform.fault() {
+            return why;
         }
         let direction = |write: bool| if write { "write" } else { "read" };
         match (core.interrupt.dma_errors(), page_fault) {

@@ -1,6 +1,7 @@
 //! Back ends by name: the one place that knows which crates make a device.
 
 pub mod cpu;
+pub mod drm;
 pub mod sim;
 
 use link::message::sys::Parameter;
@@ -21,12 +22,13 @@ pub struct Backend {
 }
 
 /// Names that [`open`] takes.
-pub const NAMES: &[&str] = &["sim:rk3568", "cpu"];
+pub const NAMES: &[&str] = &["sim:rk3568", "drm", "cpu"];
 
 /// Makes the back end of a name.
 pub fn open(name: &str) -> Result<Backend, Failure> {
     match name {
         "sim:rk3568" => sim::backend(),
+        "drm" => drm::backend(std::path::Path::new(drm::CARDS)),
         "cpu" => Ok(cpu::backend()),
         _ => Err(Failure::bad_argument(format!("there is {}", NAMES.join(", ")))),
     }
