@@ -28,6 +28,14 @@ export const hostCodes = {
     'Check that npulabd runs on the board and listens on that port, that both sides use the same baud rate, and that TX and RX are crossed: npulab doctor --board ADDRESS.',
   'board.serial-unavailable':
     'Run npm install in the repository; the package serialport brings a binary for Linux on x86-64 and aarch64.',
+  'board.key-missing':
+    'Copy the key the board showed at its first start into ~/.config/npulab/keys/NAME (64 hex digits, mode 0600), or correct key=… of the address.',
+  'board.key-exposed': 'chmod 600 the file; if others may have read it, make a new key on the board.',
+  'board.key-damaged': 'A key file holds 64 hex digits and nothing else: copy it from the board again.',
+  'board.key-refused':
+    "The board does not have this key, or has none at all: compare the key's id with the one in the board's hello line; after failed tries the board waits some seconds.",
+  'board.file-damaged':
+    'Correct the boards file: { "NAME": { "address": "tcp://host:port" or "serial:///dev/…", "key": "NAME" (optional) } }.',
   'board.not-an-agent': 'Something else listens on this port: check address and port of npulabd.',
   'board.protocol-version': 'Update the older side, so that both speak a common protocol version.',
   'board.closed': 'Connect again: const board = await connect(…).',

@@ -1,4 +1,7 @@
 /** From a target to a link: which transport, which framing. Knows kinds of target; the work is elsewhere. */
+import { readKey } from '../secure/key-file.js';
+import { lineHandshake } from '../secure/line.js';
+import { secured } from '../secure/stream.js';
 import type { Clock } from '../session/clock.js';
 import { dialSerial } from '../transport/serial.js';
 import { dialTcp } from '../transport/tcp.js';
@@ -10,10 +13,14 @@ import { overSerial } from './serial-link.js';
 /** Bits that a byte takes on the wire: 8N1. */
 const bitsPerByte = 10;
 
-/** A dial for a board that runs already. */
+/** A dial for a board that runs already. Fails with `board.key-…` where the key cannot be read. */
 export function dialTarget(target: Exclude<Target, { kind: 'agent' }>, clock: Clock): DialLink {
-  if (target.kind === 'tcp') return overStream(dialTcp(target.host, target.port));
+  const key = target.key === undefined ? null : readKey(target.key);
+  if (target.kind === 'tcp') {
+    const dial = dialTcp(target.host, target.port);
+    return overStream(key ? secured(dial, key, `${target.host}:${target.port}`) : dial);
+  }
   const { path, baud } = target;
   const options = { clock, bytesPerMs: baud / bitsPerByte / 1000, name: `${path} at ${baud} baud` };
-  return overSerial(dialSerial(path, baud), options, null);
+  return overSerial(dialSerial(path, baud), options, key && lineHandshake(key, path));
 }

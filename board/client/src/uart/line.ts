@@ -90,6 +90,32 @@ export class Line {
     });
   }
 
+  /** The next frame, before delivery has begun. Rejects where the line ends first, or with the signal's reason. */
+  nextFrame(signal: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        signal.removeEventListener('abort', onAbort);
+        finish();
+      };
+      const onAbort = () => settle(() => reject(signal.reason));
+      if (signal.aborted) return onAbort();
+      signal.addEventListener('abort', onAbort);
+      const take = () => {
+        const first = this.#early.shift();
+        if (first) settle(() => resolve(first.bytes));
+      };
+      this.#events = {
+        onFrame: (channel, bytes) => {
+          this.#early.push({ channel, bytes });
+          take();
+        },
+        onConsole: (text) => this.#keep(text),
+        onDown: (reason) => settle(() => reject(new BoardError('board.connect-failed', reason))),
+      };
+      take();
+    });
+  }
+
   /** Begins delivery; what came before is told first. */
   listen(events: LineEvents): void {
     queueMicrotask(() => {
