@@ -1,5 +1,6 @@
 /** Addresses of boards. Knows their forms; connects to nothing. */
 import type { ConnectOptions } from './board.js';
+import { addressOf } from './boards-file.js';
 import { BoardError } from './errors.js';
 import type { Target } from './worker/channel.js';
 
@@ -20,11 +21,17 @@ export function parseAddress(url: string, options: ConnectOptions): Target {
       ...(memoryMib !== undefined && { memoryMib }),
     };
   }
-  const target = typeof url === 'string' ? (tcpTarget(url) ?? serialTarget(url)) : null;
+  const target = typeof url === 'string' ? runningTarget(url) : null;
   if (target) return target;
   throw new BoardError('board.unknown-address', `'${String(url)}' is no address of a board`, {
     fields: { url: String(url) },
   });
+}
+
+/** A board that runs already, by its address or its name in the boards file. */
+function runningTarget(url: string): Target | null {
+  const address = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(url) ? addressOf(url) : url;
+  return address === null ? null : (tcpTarget(address) ?? serialTarget(address));
 }
 
 function tcpTarget(url: string): Target | null {

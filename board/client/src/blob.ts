@@ -15,7 +15,8 @@ export interface BlobReceipt {
 
 /** What the store holds. */
 export interface BlobList {
-  blobs: readonly { id: string; sizeBytes: number; pins: number }[];
+  /** `pins`: loaded models that use it; `pinned`: kept by {@link Blobs.pin}. */
+  blobs: readonly { id: string; sizeBytes: number; pins: number; pinned: boolean }[];
   quotaBytes: number;
   usedBytes: number;
 }
@@ -32,4 +33,14 @@ export interface Blobs {
   put(source: BlobSource, options?: ProgressOptions): Promise<BlobReceipt>;
   /** Everything the store holds. */
   list(options?: CallOptions): Promise<BlobList>;
+  /** Keeps a blob from being collected, or lets it go. Fails with `notFound`. */
+  pin(id: string, pinned?: boolean, options?: CallOptions): Promise<void>;
+  /** Removes a blob. Fails with `busy` while a model uses it, or where it is pinned. */
+  remove(id: string, options?: CallOptions): Promise<void>;
+  /** Removes blobs longest unused until `freeBytes` of the quota are free; pinned and used ones stay. */
+  collect(freeBytes: number, options?: CallOptions): Promise<{ freedBytes: number; usedBytes: number }>;
+  /** Files of the agent's import folder. */
+  importable(options?: CallOptions): Promise<{ name: string; sizeBytes: number }[]>;
+  /** Takes a file that is on the board already into the store, without sending it. Fails with `notFound`, `noSpace`. */
+  import(name: string, options?: ProgressOptions): Promise<{ id: string; sizeBytes: number }>;
 }

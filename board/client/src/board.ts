@@ -4,8 +4,10 @@
  */
 import type { Blobs } from './blob.js';
 import type { Memory } from './buffer.js';
+import type { Leases } from './lease.js';
 import type { Models } from './model.js';
 import type { CallOptions } from './options.js';
+import type { ClockEstimate } from './session/clock-sync.js';
 import type { Tasks } from './task.js';
 
 /**
@@ -93,6 +95,8 @@ export type BoardEvent =
   | { type: 'reset'; reason: string; bootId: string }
   /** A log line of the agent. `lost` events before this one did not arrive. */
   | { type: 'log'; severity: 'error' | 'warning' | 'info' | 'debug' | 'trace'; text: string; lost: number }
+  /** Who holds the board has changed; `lostIt`: this session held it before. */
+  | { type: 'lease'; change: 'granted' | 'released' | 'expired' | 'taken'; who: string; why: string; lostIt: boolean }
   /** Text that something else wrote on the serial line, a kernel's log for example. Never a frame. */
   | { type: 'console'; text: string }
   /** The NPU hangs (`stuck`), was reset, or works again. While stuck, NPU calls fail at once with `deviceStuck`. */
@@ -132,6 +136,10 @@ export interface Board {
   readonly tasks: Tasks;
   readonly blobs: Blobs;
   readonly models: Models;
+  /** Who may change the board while several notebooks use it. */
+  readonly lease: Leases;
+  /** Where the board's clock stands, with its error; renewed by every ping (each two seconds by itself). Null before the first. */
+  readonly clock: ClockEstimate | null;
   /** Reads the facts again, for example `freeBytes`. */
   refresh(options?: CallOptions): Promise<BoardInfo>;
   /** The devices of the board. */

@@ -12,6 +12,7 @@ export type {
   PingResult,
   TimingParameter,
 } from './board.js';
+export { boardsPath, type NamedBoard, readBoards } from './boards-file.js';
 export type { Buffer, DType, Memory, Range, Summary } from './buffer.js';
 export { connect } from './connect.js';
 export type { BoardErrorCode, HostCode, WireCode } from './errors.js';
@@ -28,7 +29,9 @@ export type {
   TensorData,
   TensorHandle,
 } from './inference.js';
+export type { Lease, LeaseOptions, LeaseState, Leases } from './lease.js';
 export type { LoadedModel, ModelFiles, ModelInfo, Models, OperatorInfo } from './model.js';
 export type { CallOptions, Progress, ProgressOptions } from './options.js';
+export type { ClockEstimate } from './session/clock-sync.js';
 export type { JobReport, MatmulInt8, Operand, Task, TaskReport, Tasks } from './task.js';
 export type { TraceRecord } from './trace.js';

@@ -14,7 +14,7 @@ export interface CallOptions {
 /** How far a long call has come. Delivered at most ten times a second, the last state always. */
 export interface Progress {
   /** What is being done now. */
-  stage: 'hashing' | 'uploading' | 'loading';
+  stage: 'hashing' | 'uploading' | 'loading' | 'importing';
   /** Bytes finished in this stage, 0 … totalBytes. Chunks that were on the board already count as finished. */
   doneBytes: number;
   /** Bytes of this stage. */

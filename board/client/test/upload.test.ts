@@ -27,7 +27,9 @@ describe.each(wires)('over a %s', (kind) => {
     expect(receipt).toEqual({ id: sha256(bytes), sizeBytes: bytes.byteLength, uploadedBytes: bytes.byteLength });
     expect(fake.log.filter((line) => line === 'CALL blob.put')).toHaveLength(4);
     expect(await board.blobs.has([receipt.id, '0'.repeat(64)])).toEqual([true, false]);
-    expect((await board.blobs.list()).blobs).toEqual([{ id: receipt.id, sizeBytes: bytes.byteLength, pins: 0 }]);
+    expect((await board.blobs.list()).blobs).toEqual([
+      { id: receipt.id, sizeBytes: bytes.byteLength, pins: 0, pinned: false },
+    ]);
     expect(bytes.byteLength).toBe(3 * chunk + 5);
   });
 

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { decodeCbor, encodeCbor, Float, type Wire, type WireMap } from '../src/frame/cbor.js';
 import { framePieces, parseFrame } from '../src/frame/frame.js';
 import { type FrameType, frameType } from '../src/frame/header.js';
+import { readLeaseState } from '../src/handles/lease.js';
+import { deflated, inflated } from '../src/link/deflate.js';
 import { Deframer } from '../src/link/deframer.js';
-import { methodOf } from '../src/messages/methods.js';
+import { methodOf, topic } from '../src/messages/methods.js';
 import { Reader } from '../src/messages/reader.js';
 import {
   readBoardInfo,
@@ -29,6 +32,7 @@ import {
   readEvent,
   readFail,
   readHello,
+  readInflatedBytes,
   readItem,
   readPong,
   readReply,
@@ -108,7 +112,7 @@ describe.each(vectors)('vector $name', (one) => {
   test('names a method, a topic or nothing', () => {
     const { type, method } = one.frame;
     if (['CALL', 'REPLY', 'ITEM', 'END'].includes(type)) expect(methodOf(method)?.number).toBe(method);
-    else if (type === 'EVENT') expect([0x8001, 0x8002]).toContain(method);
+    else if (type === 'EVENT') expect(Object.values(topic)).toContain(method);
     else if (!['FAIL', 'CANCEL', 'CREDIT'].includes(type)) expect(method).toBe(0);
   });
 });
@@ -117,9 +121,12 @@ describe('what this side says', () => {
   const meta = (name: string) => hex(vector(name).parsed.meta);
 
   test('HELLO, new and resuming', () => {
-    expect(hex(helloMeta('@npulab/board 0.1.0', 1795000000000000, null))).toBe(meta('hello-host'));
+    expect(hex(helloMeta('@npulab/board 0.1.0', 1795000000000000, null, []))).toBe(meta('hello-host'));
+    expect(hex(helloMeta('@npulab/board 0.1.0', 1795000000000000, null, ['body.deflate']))).toBe(
+      meta('hello-host that inflates'),
+    );
     const token = new Uint8Array(16).fill(0xa5);
-    expect(hex(helloMeta('@npulab/board 0.1.0', 0, { token, streams: [{ call: 24, nextItem: 1000 }] }))).toBe(
+    expect(hex(helloMeta('@npulab/board 0.1.0', 0, { token, streams: [{ call: 24, nextItem: 1000 }] }, []))).toBe(
       meta('hello-host that resumes'),
     );
   });
@@ -160,7 +167,41 @@ describe('what this side understands', () => {
       clockHz: 1000000000,
       capabilities: ['blob.resume', 'model.step'],
       graceMs: 30000,
+      readOnly: false,
     });
+  });
+
+  test('HELLO under a key that only reads', () => {
+    const hello = readHello(meta('hello-board on a serial line with a key that reads'));
+    expect(hello).toMatchObject({ readOnly: true, maxBodyBytes: 16_384 });
+  });
+
+  test('leases', () => {
+    expect(readLeaseState(result('lease.state reply'))).toEqual({
+      mine: false,
+      holder: 'ann@desk, 03-link.ipynb',
+      why: 'measuring',
+      heldMs: 1234,
+      expiresMs: 28_766,
+      waiting: 2,
+    });
+    expect(readLeaseState(result('lease.state reply of a free board')).holder).toBeNull();
+    expect(readFail(meta('fail of a lease that is held'), 'lease.acquire')).toMatchObject({
+      code: 'leaseHeld',
+      fields: { holder: 'ann@desk' },
+    });
+  });
+
+  test('compressed bodies, and none that lies about its size', () => {
+    const { parsed } = vector('mem.read reply with a compressed body');
+    const sizeBytes = readInflatedBytes(parsed.meta);
+    expect(sizeBytes).toBe(1000);
+    const whole = inflated(parsed.body!, sizeBytes);
+    expect(whole).toHaveLength(1000);
+    for (const wrong of [0, 999, 1001, 2 ** 40]) expect(() => inflated(parsed.body!, wrong)).toThrow('inflate');
+    expect(inflated(deflated(whole)!, 1000)).toEqual(whole);
+    const noise = createHash('shake256', { outputLength: 4096 }).digest();
+    expect(deflated(noise)).toBeNull();
   });
 
   test('facts and devices', () => {

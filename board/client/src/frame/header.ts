@@ -80,7 +80,8 @@ export function readHeader(source: Uint8Array, frameBytes: number): Header {
     paddingBytes: view.getUint8(10),
     bodyBytes: view.getUint32(12, true),
   };
-  if (header.flags & (frameFlag.more | frameFlag.compressed)) throw damaged(`flags ${header.flags} nobody agreed on`);
+  const mayShrink = (type === frameType.call || type === frameType.reply) && header.bodyBytes > 0;
+  if (header.flags & ~(mayShrink ? frameFlag.compressed : 0)) throw damaged(`flags ${header.flags} nobody agreed on`);
   if (view.getUint8(11) !== 0) throw damaged('a reserved byte that is not zero');
   const padding = paddingFor(header.metaBytes, header.bodyBytes);
   if (header.paddingBytes !== padding) throw damaged(`${header.paddingBytes} padding bytes where ${padding} belong`);

@@ -4,7 +4,7 @@ import { damaged } from '../frame/header.js';
 import { invoke } from '../messages/invoke.js';
 import { digestBytes, Reader, toHex } from '../messages/reader.js';
 import { pick, tell } from './buffer.js';
-import { type BoardContext, badArgument } from './context.js';
+import { type BoardContext, badArgument, whole } from './context.js';
 
 /** {@link Blobs} of a board. */
 export function blobsOf({ client }: BoardContext): Blobs {
@@ -31,12 +31,50 @@ export function blobsOf({ client }: BoardContext): Blobs {
       const { result } = await invoke(client, 'blob.list', {}, pick(options));
       const reader = new Reader(result, 'blob.list');
       return {
-        blobs: reader
-          .readers(0)
-          .map((blob) => ({ id: toHex(blob.bytes(0, 32)), sizeBytes: blob.uint(1), pins: blob.uint(2) })),
+        blobs: reader.readers(0).map((blob) => ({
+          id: toHex(blob.bytes(0, 32)),
+          sizeBytes: blob.uint(1),
+          pins: blob.uint(2),
+          pinned: blob.has(3) && blob.bool(3),
+        })),
         quotaBytes: reader.uint(1),
         usedBytes: reader.uint(2),
       };
+    },
+    async pin(id, pinned = true, options = {}) {
+      await invoke(client, 'blob.pin', { 0: digestBytes(id) ?? fail(id), 1: pinned }, pick(options));
+    },
+    async remove(id, options = {}) {
+      await invoke(client, 'blob.remove', { 0: digestBytes(id) ?? fail(id) }, pick(options));
+    },
+    async collect(freeBytes, options = {}) {
+      whole(freeBytes, 'freeBytes', 0, Number.MAX_SAFE_INTEGER);
+      const { result } = await invoke(client, 'blob.gc', { 0: freeBytes }, pick(options));
+      const reader = new Reader(result, 'blob.gc');
+      return { freedBytes: reader.uint(0), usedBytes: reader.uint(1) };
+    },
+    async importable(options = {}) {
+      const { result } = await invoke(client, 'blob.importable', {}, pick(options));
+      return new Reader(result, 'blob.importable')
+        .readers(0)
+        .map((file) => ({ name: file.text(0), sizeBytes: file.uint(1) }));
+    },
+    async import(name, options = {}) {
+      const { result } = await invoke(
+        client,
+        'blob.import',
+        { 0: name },
+        {
+          ...pick(options),
+          onItem: ({ payload, taken }) => {
+            const state = new Reader(payload, 'blob.import');
+            tell(options.onProgress, { stage: 'importing', doneBytes: state.uint(0), totalBytes: state.uint(1) });
+            taken();
+          },
+        },
+      );
+      const reader = new Reader(result, 'blob.import');
+      return { id: toHex(reader.bytes(0, 32)), sizeBytes: reader.uint(1) };
     },
   };
 }

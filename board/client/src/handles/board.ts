@@ -3,12 +3,14 @@ import type { Blobs } from '../blob.js';
 import type { Board, BoardDevice, BoardEvent, BoardInfo, BoardState, PingResult } from '../board.js';
 import type { Memory } from '../buffer.js';
 import type { Wire } from '../frame/cbor.js';
+import type { Leases } from '../lease.js';
 import { invoke } from '../messages/invoke.js';
 import { topic as topics } from '../messages/methods.js';
 import { Reader, toHex } from '../messages/reader.js';
 import { readBoardInfo, readDevices } from '../messages/results.js';
 import type { Models } from '../model.js';
 import type { CallOptions } from '../options.js';
+import type { ClockEstimate } from '../session/clock-sync.js';
 import type { Tasks } from '../task.js';
 import { clientVersion } from '../version.js';
 import type { Endpoint, Opened } from '../worker/channel.js';
@@ -16,11 +18,13 @@ import { LinkClient } from '../worker/client.js';
 import { blobsOf } from './blobs.js';
 import { memoryOf, pick, tell } from './buffer.js';
 import type { BoardContext } from './context.js';
+import { leasesOf } from './lease.js';
 import { modelsOf } from './models.js';
 import { type Facts, hertz, Shown, size } from './show.js';
 import { tasksOf } from './task.js';
 
 const severities = ['trace', 'debug', 'info', 'warning', 'error'] as const;
+const leaseChanges = ['granted', 'released', 'expired', 'taken'] as const;
 const deviceStates = ['ready', 'stuck', 'reset'] as const;
 const pingTimeoutMs = 10_000;
 
@@ -53,6 +57,8 @@ class LinkedBoard extends Shown implements Board {
   readonly tasks: Tasks;
   readonly blobs: Blobs;
   readonly models: Models;
+  readonly lease: Leases;
+  #clock: ClockEstimate | null = null;
   readonly #url: string;
   readonly #onEvent: ((event: BoardEvent) => void) | undefined;
   readonly #afterClose: () => Promise<void>;
@@ -71,6 +77,9 @@ class LinkedBoard extends Shown implements Board {
       suspect: (suspect) => this.#tell({ type: 'suspect', suspect }),
       reset: (opened, reason) => this.#reset(opened, reason),
       event: (topic, payload, lost) => this.#happened(topic, payload, lost),
+      clock: (estimate) => {
+        this.#clock = estimate;
+      },
       console: (text) => this.#tell({ type: 'console', text }),
       ended: (error) => this.#changed('lost', error.message),
     });
@@ -84,10 +93,15 @@ class LinkedBoard extends Shown implements Board {
     this.tasks = tasksOf(context);
     this.blobs = blobsOf(context);
     this.models = modelsOf(context);
+    this.lease = leasesOf(context);
   }
 
   get info(): BoardInfo {
     return this.#info!;
+  }
+
+  get clock(): ClockEstimate | null {
+    return this.#clock;
   }
 
   get state(): BoardState {
@@ -179,6 +193,9 @@ class LinkedBoard extends Shown implements Board {
     if (topic === topics.log) {
       const severity = severities[reader.uint(0)] ?? 'error';
       this.#tell({ type: 'log', severity, text: reader.text(1), lost });
+    } else if (topic === topics.lease) {
+      const change = reader.oneOf(0, leaseChanges);
+      this.#tell({ type: 'lease', change, who: reader.text(1), why: reader.text(2), lostIt: reader.bool(3) });
     } else if (topic === topics.deviceState) {
       this.#tell({ type: 'device', state: reader.oneOf(0, deviceStates), lost });
     }

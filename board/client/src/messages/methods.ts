@@ -26,6 +26,12 @@ const rows = [
   // name             number  retry         own deadline   stream  undo
   ['sys.info',        0x0001, 'pure',        10 * second,  false,  null  ],
   ['sys.devices',     0x0002, 'pure',        10 * second,  false,  null  ],
+  ['sys.echo',        0x0003, 'pure',        60 * second,  false,  null  ],
+  ['sys.link',        0x0004, 'pure',        10 * second,  false,  null  ],
+  ['lease.acquire',   0x0008, 'once',         hours,       false,  null  ],
+  ['lease.release',   0x0009, 'idempotent',  10 * second,  false,  null  ],
+  ['lease.take',      0x000a, 'once',        10 * second,  false,  null  ],
+  ['lease.state',     0x000b, 'pure',        10 * second,  false,  null  ],
   ['mem.alloc',       0x0010, 'once',        30 * second,  false,  0x0011],
   ['mem.free',        0x0011, 'once',        30 * second,  false,  null  ],
   ['mem.write',       0x0012, 'idempotent',  60 * second,  false,  null  ],
@@ -40,6 +46,11 @@ const rows = [
   ['blob.put',        0x0032, 'idempotent', 120 * second,  false,  null  ],
   ['blob.commit',     0x0033, 'idempotent',  hours,        false,  null  ],
   ['blob.list',       0x0034, 'pure',        30 * second,  false,  null  ],
+  ['blob.pin',        0x0035, 'idempotent',  30 * second,  false,  null  ],
+  ['blob.remove',     0x0036, 'idempotent',  30 * second,  false,  null  ],
+  ['blob.gc',         0x0037, 'idempotent', 120 * second,  false,  null  ],
+  ['blob.import',     0x0038, 'idempotent',  hours,        true,   null  ],
+  ['blob.importable', 0x0039, 'pure',        30 * second,  false,  null  ],
   ['model.load',      0x0040, 'once',        hours,        true,   0x0041],
   ['model.unload',    0x0041, 'once',        60 * second,  false,  null  ],
   ['model.operators', 0x0042, 'pure',        30 * second,  true,   null  ],
@@ -81,4 +92,4 @@ export function methods(): readonly Method[] {
 }
 
 /** Topics of EVENT frames. */
-export const topic = { log: 0x8001, deviceState: 0x8002 } as const;
+export const topic = { log: 0x8001, deviceState: 0x8002, lease: 0x8003, console: 0x8004, progress: 0x8005 } as const;

@@ -20,6 +20,8 @@ export interface Hello {
   clockHz: number;
   capabilities: string[];
   graceMs: number;
+  /** The key in use only reads. */
+  readOnly: boolean;
 }
 
 /** A stream that goes on after a reconnect. */
@@ -33,6 +35,7 @@ export function helloMeta(
   build: string,
   wallMicros: number,
   resume: { token: Uint8Array; streams: StreamPlace[] } | null,
+  capabilities: readonly string[],
 ): Uint8Array {
   const meta: WireMap = new Map<number, Wire>([
     [0, protocolVersion],
@@ -55,6 +58,7 @@ export function helloMeta(
       );
     }
   }
+  if (capabilities.length > 0) meta.set(6, [...capabilities]);
   return encodeCbor(meta);
 }
 
@@ -84,6 +88,7 @@ export function readHello(meta: Uint8Array): Hello {
     clockHz: reader.uint(7),
     capabilities: reader.list(8).filter((name) => typeof name === 'string'),
     graceMs: reader.uint(9),
+    readOnly: reader.has(10) && reader.bool(10),
   };
   if (hello.maxFrameBytes < 1024 || hello.maxInflight < 1 || hello.maxBodyBytes < 64 || hello.clockHz < 1) {
     throw damaged('HELLO: limits that leave no room for a call');
@@ -91,16 +96,22 @@ export function readHello(meta: Uint8Array): Hello {
   return hello;
 }
 
-/** CALL. `args`: the method's arguments, encoded. */
-export function callMeta(args: Uint8Array, deadlineMs: number | null): Uint8Array {
+/** CALL. `args`: the method's arguments, encoded. `inflatedBytes`: size of the body before it was deflated. */
+export function callMeta(args: Uint8Array, deadlineMs: number | null, inflatedBytes: number | null = null): Uint8Array {
   const meta: WireMap = new Map([[0, new Encoded(args)]]);
   if (deadlineMs !== null) meta.set(1, Math.max(1, Math.ceil(deadlineMs)));
+  if (inflatedBytes !== null) meta.set(2, inflatedBytes);
   return encodeCbor(meta);
 }
 
 /** Result of a REPLY. */
 export function readReply(meta: Uint8Array): Wire {
   return new Reader(decodeCbor(meta), 'REPLY').any(0);
+}
+
+/** Size of a REPLY's body before it was deflated. */
+export function readInflatedBytes(meta: Uint8Array): number {
+  return new Reader(decodeCbor(meta), 'REPLY').uint(1);
 }
 
 /** The error of a FAIL; a code that link.cddl does not know becomes `internal` with the code in its fields. */

@@ -6,14 +6,17 @@
 import { BoardError } from '../errors.js';
 import { encodeCbor, type Wire } from '../frame/cbor.js';
 import { type Frame, frameBytes } from '../frame/frame.js';
-import { damaged, type FrameType, frameType } from '../frame/header.js';
+import { damaged, type FrameType, frameFlag, frameType } from '../frame/header.js';
+import { deflateCapability, deflated, inflated } from '../link/deflate.js';
 import { type Method, methodOf } from '../messages/methods.js';
 import {
   callMeta,
   cancelMeta,
   creditMeta,
+  type Hello,
   readEnd,
   readFail,
+  readInflatedBytes,
   readItem,
   readReply,
   type StreamPlace,
@@ -27,6 +30,10 @@ interface Call {
   method: Method;
   spec: CallSpec;
   sent: boolean;
+  /** Body as it travels. */
+  body: Uint8Array<ArrayBuffer> | null;
+  /** Its size before it was deflated; null where it was not. */
+  inflatedBytes: number | null;
   deadlineAt: number;
   /** When the caller of a cancelled call stops waiting. */
   cancelAt: number;
@@ -37,11 +44,15 @@ interface Call {
   uncreditedBytes: number;
 }
 
+const serialBodyBytes = 64 * 1024;
+
 /** Limits of the peer, from HELLO. */
-export interface CallLimits {
+interface CallLimits {
   maxInflight: number;
   maxFrameBytes: number;
   maxBodyBytes: number;
+  /** The board inflates bodies, and the link is slow enough for that to pay. */
+  deflate: boolean;
 }
 
 /** The table of calls. `emit` takes what it wants done. */
@@ -51,15 +62,22 @@ export class CallTable {
   readonly #byKey = new Map<number, Call>();
   #queue: Call[] = [];
   #nextId = 2;
-  #limits: CallLimits = { maxInflight: timing.maxInflight, maxFrameBytes: 1 << 20, maxBodyBytes: 1 << 20 };
+  #limits: CallLimits = {
+    maxInflight: timing.maxInflight,
+    maxFrameBytes: 1 << 20,
+    maxBodyBytes: 1 << 20,
+    deflate: false,
+  };
 
   constructor(emit: (action: SessionAction) => void) {
     this.#emit = emit;
   }
 
   /** Takes the peer's limits. */
-  limit(limits: CallLimits): void {
-    this.#limits = { ...limits, maxInflight: Math.min(limits.maxInflight, timing.maxInflight) };
+  limit({ maxInflight, maxFrameBytes, maxBodyBytes, capabilities }: Hello): void {
+    // Only a serial line asks for bodies that small; on a network deflate costs more time than it saves.
+    const deflate = capabilities.includes(deflateCapability) && maxBodyBytes <= serialBodyBytes;
+    this.#limits = { maxInflight: Math.min(maxInflight, timing.maxInflight), maxFrameBytes, maxBodyBytes, deflate };
   }
 
   /** Puts a call at the end of the queue; `pump` sends it. */
@@ -72,6 +90,8 @@ export class CallTable {
       method,
       spec,
       sent: false,
+      body: spec.body,
+      inflatedBytes: null,
       deadlineAt: spec.timeoutMs === null ? Number.POSITIVE_INFINITY : now + spec.timeoutMs,
       cancelAt: Number.POSITIVE_INFINITY,
       nextItem: 0,
@@ -88,12 +108,8 @@ export class CallTable {
   pump(now: number): void {
     while (this.#queue.length > 0 && this.#byId.size - this.#queue.length < this.#limits.maxInflight) {
       const call = this.#queue.shift()!;
-      const frame = this.#frame(
-        call,
-        frameType.call,
-        callMeta(call.spec.args, this.#remaining(call, now)),
-        call.spec.body,
-      );
+      if (this.#limits.deflate) shrink(call);
+      const frame = this.#callFrame(call, now);
       if (
         (frame.body?.byteLength ?? 0) > this.#limits.maxBodyBytes ||
         frameBytes(frame) > this.#limits.maxFrameBytes ||
@@ -163,7 +179,7 @@ export class CallTable {
       this.#undo(call, call.method.undo, result, now);
       return;
     }
-    if (call.key !== null) this.#emit({ type: 'reply', key: call.key, result, body: frame.body });
+    if (call.key !== null) this.#emit({ type: 'reply', key: call.key, result, body: bodyOf(frame) });
   }
 
   /** Ends waits that are over. */
@@ -208,10 +224,7 @@ export class CallTable {
         this.#forget(call);
         continue;
       }
-      this.#emit({
-        type: 'send',
-        frame: this.#frame(call, frameType.call, callMeta(call.spec.args, this.#remaining(call, now)), call.spec.body),
-      });
+      this.#emit({ type: 'send', frame: this.#callFrame(call, now) });
       if (call.method.stream && call.itemCount === null) this.#credit(call, call.uncreditedBytes);
       call.uncreditedBytes = 0;
       if (call.cancelAt !== Number.POSITIVE_INFINITY) {
@@ -276,6 +289,12 @@ export class CallTable {
       this.#emit({ type: 'send', frame: this.#frame(call, frameType.credit, creditMeta(sizeBytes), null) });
   }
 
+  #callFrame(call: Call, now: number): Frame {
+    const meta = callMeta(call.spec.args, this.#remaining(call, now), call.inflatedBytes);
+    const frame = this.#frame(call, frameType.call, meta, call.body);
+    return call.inflatedBytes === null ? frame : { ...frame, flags: frameFlag.compressed };
+  }
+
   #frame(call: Call, type: FrameType, meta: Uint8Array, body: Uint8Array<ArrayBuffer> | null): Frame {
     return { type, flags: 0, method: call.method.number, call: call.id, meta, body };
   }
@@ -294,6 +313,19 @@ export class CallTable {
   #bump(): void {
     this.#nextId = this.#nextId >= 0xffff_fffe ? 2 : this.#nextId + 2;
   }
+}
+
+/** Deflates the body where that helps, once. */
+function shrink(call: Call): void {
+  const small = call.body && call.inflatedBytes === null ? deflated(call.body) : null;
+  if (!small) return;
+  call.inflatedBytes = call.body!.byteLength;
+  call.body = small;
+}
+
+/** The body as it was before it travelled. */
+function bodyOf({ flags, meta, body }: Frame): Uint8Array<ArrayBuffer> | null {
+  return body && flags & frameFlag.compressed ? inflated(body, readInflatedBytes(meta)) : body;
 }
 
 function cancelled(call: Call): BoardError {

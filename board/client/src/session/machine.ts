@@ -6,6 +6,7 @@
 import { BoardError } from '../errors.js';
 import type { Frame } from '../frame/frame.js';
 import { damaged, type FrameType, frameType } from '../frame/header.js';
+import { deflateCapability } from '../link/deflate.js';
 import {
   byeMeta,
   type Hello,
@@ -18,6 +19,7 @@ import {
   readPong,
 } from '../messages/session.js';
 import { CallTable } from './calls.js';
+import { type ClockEstimate, ClockSync } from './clock-sync.js';
 import { type SessionAction, type SessionEvent, timing } from './types.js';
 
 type Phase = 'idle' | 'dialing' | 'greeting' | 'open' | 'waiting' | 'ended';
@@ -48,6 +50,7 @@ export class Session {
   #lastMicros = 0;
   #pings: PendingPing[] = [];
   #reason = '';
+  #clock: ClockSync | null = null;
 
   /** `build`: what HELLO says we are. */
   constructor(build: string) {
@@ -61,6 +64,11 @@ export class Session {
     else if (event.type === 'call' || event.type === 'ping')
       this.#push({ type: 'fail', key: event.key, error: closed('The board is closed') });
     return this.#out;
+  }
+
+  /** Where the board's clock stands; `epochMs`: ms since 1970 of the zero of `now`. Null before the first PONG. */
+  clock(epochMs: number): ClockEstimate | null {
+    return this.#clock?.estimate(epochMs) ?? null;
   }
 
   /** When a `tick` is due; infinite where nothing waits for time. */
@@ -130,7 +138,7 @@ export class Session {
     this.#phase = 'greeting';
     this.#phaseEndsAt = now + timing.helloMs;
     const resume = this.#hello && { token: this.#hello.token, streams: this.#calls.streams() };
-    this.#send(frameType.hello, helloMeta(this.#build, wallMicros, resume));
+    this.#send(frameType.hello, helloMeta(this.#build, wallMicros, resume, [deflateCapability]));
   }
 
   #frame(frame: Frame, now: number): void {
@@ -162,6 +170,7 @@ export class Session {
     this.#lastLifeAt = now;
     this.#nextPingAt = now + timing.pingMs;
     this.#calls.limit(hello);
+    if (!before || !sameBytes(before.bootId, hello.bootId)) this.#clock = new ClockSync(hello.clockHz);
     if (before && hello.resumed && sameBytes(before.bootId, hello.bootId)) {
       this.#push({ type: 'state', state: 'connected', reason: 'The link is back; everything goes on' });
       this.#calls.resend(now);
@@ -228,6 +237,8 @@ export class Session {
     const { hostMicros, receivedTicks, sentTicks } = readPong(frame.meta);
     const heldMs = Math.max(0, ((sentTicks - receivedTicks) * 1000) / this.#hello!.clockHz);
     const roundTripMs = Math.max(0, now - hostMicros / 1000 - heldMs);
+    this.#clock?.add({ sentMs: hostMicros / 1000, receivedTicks, answeredTicks: sentTicks, gotMs: now });
+    this.#push({ type: 'clock' });
     const answered = this.#pings.filter((ping) => ping.hostMicros === hostMicros);
     this.#pings = this.#pings.filter((ping) => ping.hostMicros !== hostMicros);
     for (const { key } of answered) this.#push({ type: 'pong', key, roundTripMs, boardTicks: receivedTicks });

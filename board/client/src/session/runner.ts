@@ -7,6 +7,7 @@ import type { Wire } from '../frame/cbor.js';
 import type { DialLink, FrameLink } from '../link/frame-link.js';
 import type { Hello } from '../messages/session.js';
 import type { Clock } from './clock.js';
+import type { ClockEstimate } from './clock-sync.js';
 import { Session } from './machine.js';
 import type { CallSpec, SessionAction, SessionEvent } from './types.js';
 
@@ -29,6 +30,7 @@ export interface SessionListener {
   suspect(suspect: boolean): void;
   reset(hello: Hello, epoch: number, reason: string): void;
   event(topic: number, payload: Wire, lost: number): void;
+  clock(estimate: ClockEstimate): void;
   /** Text that something else wrote on the serial line. */
   console(text: string): void;
   ended(error: BoardError): void;
@@ -159,6 +161,11 @@ export class SessionRunner implements Caller {
         this.#waiters
           .get(key)
           ?.onItem?.({ payload, body, taken: () => this.#feed({ type: 'consumed', key, sizeBytes }) });
+        return;
+      }
+      case 'clock': {
+        const epochMs = this.#clock.wallMicros() / 1000 - this.#clock.now();
+        this.#listener.clock(this.#session.clock(epochMs)!);
         return;
       }
       case 'ready':

@@ -72,6 +72,8 @@ export type SessionAction =
   | { type: 'fail'; key: number; error: BoardError }
   | { type: 'item'; key: number; payload: Wire; body: Uint8Array<ArrayBuffer> | null; sizeBytes: number }
   | { type: 'pong'; key: number; roundTripMs: number; boardTicks: number }
+  /** Another sample of the board's clock is there. */
+  | { type: 'clock' }
   /** Connected for the first time. */
   | { type: 'ready'; hello: Hello; epoch: number }
   /** Connected again, but to a new session: every handle of before is stale. */

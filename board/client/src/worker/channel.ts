@@ -8,6 +8,7 @@ import type { PortableError } from '../errors.js';
 import type { Wire } from '../frame/cbor.js';
 import type { Hello } from '../messages/session.js';
 import type { Progress } from '../options.js';
+import type { ClockEstimate } from '../session/clock-sync.js';
 import type { CallSpec } from '../session/types.js';
 
 /** Where the board is. */
@@ -53,6 +54,7 @@ export type FromLink =
   | { type: 'reset'; opened: Opened; reason: string }
   | { type: 'event'; topic: number; payload: Wire; lost: number }
   | { type: 'console'; text: string }
+  | { type: 'clock'; estimate: ClockEstimate }
   | { type: 'ended'; error: PortableError }
   /** Everything is put away; the thread ends. */
   | { type: 'closed' };

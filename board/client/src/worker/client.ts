@@ -7,6 +7,7 @@ import type { PingResult } from '../board.js';
 import { BoardError, fromPortable } from '../errors.js';
 import type { Wire } from '../frame/cbor.js';
 import type { Progress } from '../options.js';
+import type { ClockEstimate } from '../session/clock-sync.js';
 import type { Caller, CallResult, StreamItem } from '../session/runner.js';
 import type { CallSpec } from '../session/types.js';
 import { onAbort } from './aborts.js';
@@ -19,6 +20,7 @@ export interface LinkListener {
   reset(opened: Opened, reason: string): void;
   event(topic: number, payload: Wire, lost: number): void;
   console(text: string): void;
+  clock(estimate: ClockEstimate): void;
   ended(error: BoardError): void;
 }
 
@@ -149,6 +151,9 @@ export class LinkClient implements Caller {
         return;
       case 'event':
         this.#listener.event(message.topic, message.payload, message.lost);
+        return;
+      case 'clock':
+        this.#listener.clock(message.estimate);
         return;
       case 'console':
         this.#listener.console(message.text);

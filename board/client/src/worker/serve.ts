@@ -49,6 +49,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
         post({ type: 'reset', opened: { hello, epoch }, reason });
       },
       event: (topic, payload, lost) => post({ type: 'event', topic, payload, lost }),
+      clock: (estimate) => post({ type: 'clock', estimate }),
       console: (text) => post({ type: 'console', text }),
       ended: (error) => post({ type: 'ended', error: toPortable(error) }),
     });
