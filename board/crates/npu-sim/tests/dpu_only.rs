@@ -248,7 +248,7 @@ fn upsample(from: u32, to: u32, (width, height): (u32, u32)) -> Program {
         (0x4024, row),
         (0x4030, 2 * width - 1),
         (0x4034, height - 1),
-        (0x4038, 2 * width << 16 | (2 * width)),
+        (0x4038, (2 * width) << 16 | (2 * width)),
         (0x403C, 0x0007_0007),
         (0x4040, 0x53),
         (0x4050, 0x126),

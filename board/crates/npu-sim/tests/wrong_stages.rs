@@ -213,6 +213,9 @@ fn requantized(m: u32, k: u32, n: u32) -> Task {
     .fold(task, |task, (offset, value)| task.with(offset, value))
 }
 
+/// Registers to overwrite.
+type Changes = Vec<(u32, u32)>;
+
 /// The words of a task of common::Task, with DPU_RDMA.
 fn with_reader(task: &Task, reader: &[(u32, u32)]) -> Vec<u64> {
     let mut words = task.words(None);
@@ -250,7 +253,7 @@ fn fault_of_requantized(task: &Task, reader: &[(u32, u32)]) -> String {
 fn a_convolution_whose_stream_or_operand_cannot_come_is_named() {
     let task = || requantized(4, 32, 16);
     assert_eq!(fault_of_requantized(&task(), &[]), "");
-    let cases: Vec<(Task, Vec<(u32, u32)>, &str)> = vec![
+    let cases: Vec<(Task, Changes, &str)> = vec![
         (
             Task { mask: 0x0F, ..task() },
             vec![],
@@ -429,7 +432,7 @@ fn random_registers_of_the_dpu_never_panic_and_never_hang() {
         let mut task = requantized(1 + random.next() as u32 % 9, 32, 16);
         for _ in 0..1 + random.next() % 3 {
             let offset = offsets[random.next() as usize % offsets.len()];
-            let value = if random.next() % 2 == 0 {
+            let value = if random.next().is_multiple_of(2) {
                 random.next() as u32
             } else {
                 task.value(offset) ^ 1 << (random.next() % 32)
@@ -446,7 +449,7 @@ fn random_registers_of_the_dpu_never_panic_and_never_hang() {
         let machine = Machine::new(FIRST);
         let mut program = add(&machine);
         let offset = readers[random.next() as usize % readers.len()];
-        let value = if random.next() % 2 == 0 {
+        let value = if random.next().is_multiple_of(2) {
             random.next() as u32
         } else {
             program.get(offset) ^ 1 << (random.next() % 32)

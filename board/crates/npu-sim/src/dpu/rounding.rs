@@ -10,8 +10,8 @@ pub(crate) enum Ties {
     Up,
 }
 
-/// Past this shift every 48-bit value rounds to 0.
-const LARGEST_SHIFT: u32 = 60;
+/// Past this shift every product rounds to 0, 48-bit ones long before.
+const LARGEST_SHIFT: u32 = 62;
 
 /// `value / 2^shift`, rounded to nearest, ties away from zero.
 #[inline(always)]

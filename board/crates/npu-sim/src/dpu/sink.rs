@@ -136,13 +136,15 @@ impl Sink<'_> {
     /// The element-wise operand of a run: raw signed bytes.
     fn operands(&self, run: &Run, into: &mut Vec<i32>) {
         into.clear();
+        into.resize(run.pixels * LANES, 0);
         let pixels = self.dpu.input.pixels();
         let first = (run.channel / 8 * pixels + run.pixel) * 8 + run.channel % 8;
-        let Some(bytes) = self.feeds.operand.get(first..) else {
-            return;
-        };
-        let atoms = bytes.chunks(8).take(run.pixels);
-        into.extend(atoms.flat_map(|atom| (0..LANES).map(|lane| atom.get(lane).map_or(0, |&b| i32::from(b as i8)))));
+        let bytes = self.feeds.operand.get(first..).unwrap_or_default();
+        for (four, atom) in into.chunks_exact_mut(LANES).zip(bytes.chunks(8)) {
+            for (value, &byte) in four.iter_mut().zip(&atom[..LANES]) {
+                *value = i32::from(byte as i8);
+            }
+        }
     }
 
     fn integers(&mut self, tile: &Tile<'_>, values: &[i32], bytes: &mut [u8]) {

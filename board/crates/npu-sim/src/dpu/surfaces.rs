@@ -54,17 +54,8 @@ impl Surfaces {
         }
         let pixels = cube.width * cube.height;
         let atom = out.atom_bytes();
-        let stride = view.raw::<dpu::DST_SURF_STRIDE>();
-        let register = dpu::DST_SURF_STRIDE::INFO;
-        if (stride as usize) < atom * pixels {
-            return Err(broken(register, "DST_SURF_STRIDE", stride, rules::OUTPUT_STRIDE));
-        }
-        // 32-bit results have 16 * W * H; 8-byte surfaces are whole quads of pixels, or a single pixel (§2.7, §6.1).
-        let aligned = atom == 16 || stride.is_multiple_of(32) || (pixels == 1 && stride == 8);
-        if !aligned {
-            return Err(broken(register, "DST_SURF_STRIDE", stride, rules::OUTPUT_ALIGNMENT));
-        }
         let count = cube.channels / out.atom_channels();
+        let stride = stride(view, atom, pixels, count)?;
         let add = view.raw::<dpu::SURFACE_ADD>();
         // With one group there is no step to the next one.
         if count > per_group && u64::from(add) != per_group as u64 * u64::from(stride) {
@@ -112,6 +103,20 @@ impl Surfaces {
                 .map_err(output_fault)?;
         }
         Ok(())
+    }
+}
+
+/// Bytes between surfaces. Of a single surface nobody steps to the next one, and the register may say anything.
+fn stride(view: &View<'_>, atom: usize, pixels: usize, surfaces: usize) -> Result<u32, FaultKind> {
+    let stride = view.raw::<dpu::DST_SURF_STRIDE>();
+    let refuse = |rule| broken(dpu::DST_SURF_STRIDE::INFO, "DST_SURF_STRIDE", stride, rule);
+    // 32-bit results have 16 * W * H; 8-byte surfaces are whole quads of pixels, or a single pixel (§2.7, §6.1).
+    let aligned = atom == 16 || stride.is_multiple_of(32) || (pixels == 1 && stride == 8);
+    match surfaces {
+        1 => Ok(stride),
+        _ if (stride as usize) < atom * pixels => Err(refuse(rules::OUTPUT_STRIDE)),
+        _ if !aligned => Err(refuse(rules::OUTPUT_ALIGNMENT)),
+        _ => Ok(stride),
     }
 }
 

@@ -35,6 +35,16 @@ impl Transfer {
         }
     }
 
+    /// Whether both ends of the cube are memory: asked before room is made for what registers claim it to hold.
+    fn check(&self, memory: &dyn DmaMem) -> Result<(), DmaFault> {
+        let span = self.span();
+        let mut byte = [0];
+        let last = usize::try_from(span.bytes - 1).unwrap_or(usize::MAX);
+        let end = offset(self.address, last, false).and_then(|address| memory.read(address, &mut byte));
+        // The first missing address is the better one to name.
+        end.or_else(|fault| memory.read(self.address, &mut byte).and(Err(fault)))
+    }
+
     /// Reads `surfaces` surfaces from `first`, without the gaps.
     pub(crate) fn read(
         &self,
@@ -43,6 +53,7 @@ impl Transfer {
         surfaces: usize,
         into: &mut Vec<u8>,
     ) -> Result<(), DmaFault> {
+        self.check(memory)?;
         let surface_bytes = self.row_bytes * self.rows;
         into.clear();
         into.resize(surface_bytes * surfaces, 0);
@@ -66,6 +77,28 @@ impl Transfer {
 mod tests {
     use super::*;
     use crate::memory::{BASE, HostMemory};
+
+    #[test]
+    fn a_cube_that_leaves_memory_faults_before_room_is_made_for_it() {
+        let memory = HostMemory::new(4096).unwrap();
+        let huge = Transfer {
+            address: BASE,
+            row_bytes: 8192 * 16,
+            row_pitch: 8192 * 16,
+            rows: 8192,
+            surface_pitch: 8192 * 8192 * 16,
+            surfaces: 2048,
+        };
+        let mut bytes = Vec::new();
+        let fault = |address| Err(DmaFault { address, write: false });
+        assert_eq!(huge.read(&memory, 0, 2048, &mut bytes), fault(BASE));
+        let outside = Transfer { address: 16, ..huge };
+        assert_eq!(outside.read(&memory, 0, 2048, &mut bytes), fault(16));
+        let long = Transfer { surfaces: 1, ..huge };
+        let end = BASE + 8192 * 8192 * 16 - 1;
+        assert_eq!(long.read(&memory, 0, 1, &mut bytes), fault(end));
+        assert_eq!(bytes.capacity(), 0);
+    }
 
     #[test]
     fn gaps_between_rows_and_surfaces_are_left_out() {

@@ -116,12 +116,8 @@ fn reader(view: &View<'_>) -> Result<(usize, usize), FaultKind> {
     view.held(BRDMA_CFG::BRDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
     view.held(NRDMA_CFG::NRDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
     view.held(ERDMA_CFG::ERDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
-    // Eight int8 channels; read as int16 they count as four or as eight.
-    view.held(
-        dpu_rdma::DATA_CUBE_CHANNEL::CHANNEL,
-        |v| v == 3 || v == 7,
-        rules::UPSAMPLE,
-    )?;
+    // One surface: eight int8 channels, however many int16 ones they are counted as.
+    view.held(dpu_rdma::DATA_CUBE_CHANNEL::CHANNEL, |v| v < 8, rules::UPSAMPLE)?;
     view.zero(Block::DpuRdma, &[0x5030, 0x5064, 0x506C])?;
     Ok((
         view.get(DATA_CUBE_WIDTH::WIDTH) as usize + 1,
