@@ -1,0 +1,456 @@
+//! The errata of the hardware sheet (§8) that software can cause, one test per number: what silicon answers with a hang or
+//! with garbage is a typed error here that names the number. Each program is right but for the one change.
+//!
+//! Not here: 12 and 13 (a race and a load that does not land; not modelled, §12.25), 22 to 24 and 31 (power, clocks,
+//! other chips), 1 and 3 (the IOMMU model's own tests).
+
+mod support;
+
+use npu_reference::{Element, Geometry, Pool, Post, Window, half};
+use npu_regs::task::Mix;
+use support::case::{After, Case, Wish, convolution, verify};
+use support::conv::{Addresses, Kind, Layer, Output};
+use support::element::Join;
+use support::machine::{FIRST, Machine, NO_FAULT};
+use support::pooling::Pooling;
+use support::post;
+use support::program::Program;
+use support::random::Random;
+use support::style::{Style, tail};
+
+/// A random layer that has what the test needs: the first seed of which `wanted` holds.
+fn case(kind: Kind, style: Style, wanted: impl Fn(&Case) -> bool) -> (Machine, Case) {
+    sized((kind, false), style, wanted)
+}
+
+fn sized((kind, large): (Kind, bool), style: Style, wanted: impl Fn(&Case) -> bool) -> (Machine, Case) {
+    let wish = Wish {
+        kind,
+        output: Output::Int8,
+        after: After::Stages,
+        style,
+        pointwise: None,
+        large,
+    };
+    let mut found = (0..400).map(|seed| {
+        let machine = Machine::new(FIRST);
+        let case = convolution(&mut Random(seed), &machine, wish, None);
+        (machine, case)
+    });
+    found
+        .into_iter()
+        .find(|(_, case)| wanted(case))
+        .expect("one of 400 layers has it")
+}
+
+const VENDOR: Style = Style::Vendor { zeros_in_front: false };
+
+fn with_operand(case: &Case) -> bool {
+    case.layer.addresses.operand != 0
+}
+
+/// Runs the case with changed registers in every task; what stopped it.
+fn broken((machine, case): &(Machine, Case), changes: &[(u32, u32)]) -> String {
+    machine.reset();
+    let mut programs = case.programs.clone();
+    programs.iter_mut().for_each(|program| drop(program.set_all(changes)));
+    machine.run(&programs, Style::Open)
+}
+
+fn assert_named(fault: &str, register: &str, number: u32) {
+    let erratum = format!("§8 erratum {number}");
+    let cited = fault.match_indices(&erratum).any(|(at, text)| {
+        // "erratum 1" is not "erratum 11".
+        !fault[at + text.len()..].starts_with(|next: char| next.is_ascii_digit())
+    });
+    assert!(
+        cited && fault.contains(register),
+        "{register}, erratum {number}: {fault}"
+    );
+}
+
+fn join(machine: &Machine) -> (Join, Program) {
+    let memory = machine.reserve(0x4000, 64);
+    let join = Join {
+        shape: (16, 7, 7),
+        left: memory,
+        right: memory + 0x1000,
+        output: memory + 0x2000,
+        rows: (0, 7),
+    };
+    let tensor = npu_reference::Map::from_fn(16, 7, 7, |_, _, _| 0);
+    let post = Post {
+        element: Element::Operand {
+            tensor,
+            converter: npu_reference::Converter {
+                offset_first: true,
+                ..npu_reference::Converter::IDENTITY
+            },
+            algorithm: npu_reference::Algorithm::Add,
+            rectifier: npu_reference::Rectifier::Off,
+        },
+        ..Post::BYPASS
+    };
+    let program = join.program(&post, VENDOR);
+    (join, program)
+}
+
+fn pooling(machine: &Machine, size: usize, stride: usize) -> Program {
+    let memory = machine.reserve(0x4000, 64);
+    let window = Window {
+        size: (size, size),
+        stride: (stride, stride),
+        before: (0, 0),
+        after: (0, 0),
+    };
+    Pooling {
+        input: (16, size + 2 * stride, size + 2 * stride),
+        window,
+        pool: Pool::Max,
+        pad: -128,
+        from: memory,
+        to: memory + 0x2000,
+    }
+    .program()
+}
+
+#[test]
+fn erratum_02_registers_without_power_abort() {
+    let machine = Machine::new(FIRST);
+    machine.hardware.platform.pmu().unwrap().write32(0xA0, 0x0002_0002);
+    machine.poke(&[(0x10, 1)]);
+    assert_named(&machine.fault(), "PC", 2);
+}
+
+#[test]
+fn erratum_04_a_shifted_task_base_hangs_the_bus() {
+    let machine = Machine::new(FIRST);
+    machine.poke(&[(0x34, FIRST >> 4 | 1)]);
+    assert_named(&machine.fault(), "TASK_DMA_BASE_ADDR", 4);
+}
+
+#[test]
+fn erratum_05_reader_bursts_of_seven_hang_and_of_eight_and_fifteen_work() {
+    let both = case(Kind::Dense, VENDOR, with_operand);
+    for (mode, works) in [(7 << 11, false), (8 << 11, true), (15 << 11, true), (0x7810, true)] {
+        let fault = broken(&both, &[(0x5044, mode)]);
+        if works {
+            assert_eq!(fault, NO_FAULT, "0x{mode:X}");
+        } else {
+            assert_named(&fault, "DPU_RDMA.FEATURE_MODE_CFG", 5);
+        }
+    }
+    let machine = Machine::new(FIRST);
+    let (_, mut program) = join(&machine);
+    assert_named(
+        &machine.run(&[program.set(0x5044, 7 << 11 | 1).clone()], VENDOR),
+        "FEATURE_MODE_CFG",
+        5,
+    );
+}
+
+#[test]
+fn erratum_06_a_stream_of_1025_words_hangs_the_fetch_and_one_of_1024_runs() {
+    for (words, works) in [(1024, true), (1025, false)] {
+        let machine = Machine::new(FIRST);
+        let (_, program) = join(&machine);
+        let mut stream = vec![0u64; words - 73];
+        stream.extend(&VENDOR.bodies(std::slice::from_ref(&program))[0]);
+        stream.extend(tail(0, 0, program.mix.mask()));
+        assert_eq!(stream.len(), words);
+        let address = machine.place(&stream.into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
+        machine.start((address, words as u32 - 1), 1, 0x300, VENDOR);
+        if works {
+            assert_eq!(machine.fault(), NO_FAULT);
+        } else {
+            assert_named(&machine.fault(), "PC.REGISTER_AMOUNTS", 6);
+        }
+    }
+}
+
+#[test]
+fn erratum_07_after_an_odd_count_the_next_start_stalls_whatever_blocks_ran() {
+    let machine = Machine::new(FIRST);
+    let (_, program) = join(&machine);
+    let one = [program.clone()];
+    let two = [program.clone(), program];
+    assert_eq!(machine.run(&two, VENDOR), NO_FAULT);
+    assert_eq!(machine.run(&one, VENDOR), NO_FAULT);
+    assert_named(&machine.run(&one, VENDOR), "DPU", 7);
+    machine.reset();
+    assert_eq!(machine.run(&one, VENDOR), NO_FAULT, "a core reset cures it");
+    let pool = pooling(&machine, 2, 2);
+    assert_eq!(
+        machine.run(std::slice::from_ref(&pool), VENDOR),
+        NO_FAULT,
+        "other blocks have their own executer"
+    );
+    assert_named(&machine.run(&[pool], VENDOR), "PPU", 7);
+}
+
+#[test]
+fn erratum_08_a_block_started_by_its_own_bit_scrambles() {
+    for block in [0x1008, 0x2008, 0x3008, 0x4008, 0x5008, 0x6008, 0x7008] {
+        let machine = Machine::new(FIRST);
+        machine.poke(&[(0x10, 1), (block, 1)]);
+        assert_named(&machine.fault(), "OPERATION_ENABLE", 8);
+    }
+    let mut words = VENDOR.bodies(&[join(&Machine::new(FIRST)).1])[0].clone();
+    words.push(support::style::write(0x4008, 1));
+    words.extend(tail(0, 0, Mix::Dpu.mask()));
+    let machine = Machine::new(FIRST);
+    let amount = words.len() as u32 - 1;
+    let address = machine.place(&words.into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
+    machine.start((address, amount), 1, 0x300, VENDOR);
+    assert_named(&machine.fault(), "DPU.OPERATION_ENABLE", 8);
+}
+
+#[test]
+fn erratum_09_interrupt_bit_16_fires_at_dispatch_only_if_unmasked() {
+    for (mask, raised) in [(0x300, 0x100), (0x1_0300, 0x1_0100)] {
+        let machine = Machine::new(FIRST);
+        let (_, program) = join(&machine);
+        let chain = machine.chain(&[program], VENDOR);
+        machine.start(chain, 1, mask, Style::Open);
+        assert_eq!((machine.fault().as_str(), machine.peek(0x2C)), (NO_FAULT, raised));
+    }
+}
+
+#[test]
+fn erratum_10_the_pooling_unit_raises_no_interrupt_even_if_unmasked() {
+    let machine = Machine::new(FIRST);
+    let program = pooling(&machine, 3, 1);
+    assert_eq!(machine.run(&[program], Style::Open), NO_FAULT);
+    assert_eq!(
+        (machine.peek(0x2C), machine.peek(0x28), machine.peek(0x3C) & 0xFFF),
+        (0, 0, 1)
+    );
+}
+
+#[test]
+fn erratum_11_surfaces_that_are_no_multiple_of_four_pixels_fault_in_every_reader_and_writer() {
+    let odd = |case: &Case| with_operand(case) && case.layer.announced > 8 && case.layer.kernels > 8;
+    let both = case(Kind::Dense, VENDOR, |case| {
+        odd(case) && case.layer.input.1 * case.layer.input.2 % 4 == 1 && case.layer.output_pixels() % 4 == 1
+    });
+    let layer = &both.1.layer;
+    let exact = (layer.input.1 * layer.input.2) as u32;
+    assert_named(&broken(&both, &[(0x1080, exact)]), "CNA.DMA_CON2", 11);
+    let exact = 8 * layer.output_pixels() as u32;
+    assert_named(
+        &broken(&both, &[(0x4024, exact), (0x40C0, 2 * exact)]),
+        "DPU.DST_SURF_STRIDE",
+        11,
+    );
+    assert_named(
+        &broken(&both, &[(0x5040, exact), (0x504C, 0), (0x503C, 0)]),
+        "DPU_RDMA.EW_SURF_STRIDE",
+        11,
+    );
+    let machine = Machine::new(FIRST);
+    let (_, mut flying) = join(&machine);
+    assert_named(&machine.run(&[flying.set(0x504C, 0).clone()], VENDOR), "DPU_RDMA", 11);
+    // 7x7 out of 9x9: 49 pixels instead of 52, and 81 instead of 84.
+    for (register, name) in [(0x607C, "PPU.DST_SURF_STRIDE"), (0x7028, "PPU_RDMA.SRC_SURF_STRIDE")] {
+        let machine = Machine::new(FIRST);
+        let memory = machine.reserve(0x4000, 64);
+        let mut program = Pooling {
+            input: (16, 9, 9),
+            window: Window {
+                size: (3, 3),
+                stride: (1, 1),
+                before: (0, 0),
+                after: (0, 0),
+            },
+            pool: Pool::Max,
+            pad: 0,
+            from: memory,
+            to: memory + 0x2000,
+        }
+        .program();
+        let exact = if register == 0x607C { 49 * 8 } else { 81 * 8 };
+        assert_named(&machine.run(&[program.set(register, exact).clone()], VENDOR), name, 11);
+    }
+}
+
+#[test]
+fn erratum_14_entries_count_declared_channels_and_must_fit_the_banks() {
+    // 20 real channels, 32 declared: entries of the real ones alone would wrap.
+    let both = case(Kind::Dense, Style::Open, |case| {
+        let (channels, _, width) = case.layer.input;
+        channels.div_ceil(8) < case.layer.announced / 8 && width >= 4
+    });
+    let (channels, height, width) = both.1.layer.input;
+    let real = (width * channels.div_ceil(8)).div_ceil(4);
+    assert_named(
+        &broken(&both, &[(0x1044, (width << 16 | real) as u32)]),
+        "CNA.CBUF_CON1",
+        14,
+    );
+    let entries = both.1.layer.entries(Style::Open);
+    assert!(entries * height <= 1024, "the layer needs one bank");
+    let wide = sized((Kind::Dense, true), VENDOR, |case| {
+        case.programs[0].get(0x1040) & 0xF > 1
+    });
+    assert_named(&broken(&wide, &[(0x1040, 0x71)]), "CNA.CBUF_CON0", 14);
+}
+
+#[test]
+fn erratum_15_sizes_beyond_eleven_bits_are_refused_instead_of_wrapping() {
+    let both = case(Kind::Dense, VENDOR, |_| true);
+    let (_, height, width) = both.1.layer.input;
+    // 2500 wide runs as 452 on silicon: the rest falls out of the field.
+    for value in [2500 << 16 | 1, 0] {
+        assert_named(&broken(&both, &[(0x1020, value)]), "CNA.DATA_SIZE0", 15);
+    }
+    assert_named(&broken(&both, &[(0x1028, 2048)]), "CNA.DATA_SIZE2", 15);
+    // The loader's field is wider: what wrapped in the other shows here.
+    let loaded = ((width + 2048) << 16 | height) as u32;
+    assert_named(&broken(&both, &[(0x1084, loaded)]), "CNA.FC_DATA_SIZE0", 15);
+}
+
+#[test]
+fn erratum_16_grains_of_more_than_ten_bits_are_refused() {
+    let both = case(Kind::Dense, VENDOR, |_| true);
+    assert_named(&broken(&both, &[(0x1010, 1025 << 4)]), "CNA.CONV_CON2", 16);
+    assert_eq!(broken(&both, &[(0x1010, 1023 << 4)]), NO_FAULT);
+}
+
+#[test]
+fn erratum_17_fp16_results_overflow_to_infinity_and_fp32_results_do_not() {
+    for output in [Output::Half, Output::Float] {
+        let machine = Machine::new(FIRST);
+        let large = half::from_f32(60000.0).to_le_bytes().repeat(4);
+        let two = half::from_f32(2.0).to_le_bytes().repeat(4 * 8);
+        let mut layer = Layer {
+            kind: Kind::Dense,
+            half: true,
+            input: (4, 1, 1),
+            announced: 4,
+            kernel: (1, 1),
+            kernels: 8,
+            geometry: Geometry {
+                stride: (1, 1),
+                step: (1, 1),
+                pad: (0, 0),
+                output: (1, 1),
+            },
+            pad_value: 0,
+            convert: false,
+            output,
+            addresses: Addresses {
+                input: machine.place(&large),
+                weights: machine.place(&two),
+                output: machine.reserve(256, 64),
+                ..Addresses::default()
+            },
+            most_rows: 1,
+            kernels_per_task: 16,
+            post: Vec::new(),
+            data_format: 0,
+            ow: 0,
+            stream_bytes: 0,
+        };
+        let programmed = post::program(&Post::BYPASS, 8, 0);
+        (layer.post, layer.ow) = (programmed.registers, programmed.ow);
+        assert_eq!(machine.run(&layer.programs(VENDOR), VENDOR), NO_FAULT);
+        let bytes = machine.read(layer.addresses.output, 4);
+        match output {
+            Output::Half => assert_eq!(bytes[..2], 0x7C00u16.to_le_bytes()),
+            _ => assert_eq!(bytes, 480_000f32.to_le_bytes()),
+        }
+    }
+}
+
+#[test]
+fn erratum_18_thirty_two_bit_partial_sums_cannot_be_operands() {
+    let machine = Machine::new(FIRST);
+    let (_, mut program) = join(&machine);
+    // fp32 through the DPU with an operand beside it.
+    program.set_all(&[
+        (0x4010, 0xB400_0002),
+        (0x5044, 0x2_C041),
+        (0x4024, 16 * 49),
+        (0x40C0, 16 * 49),
+        (0x504C, 0),
+    ]);
+    let fault = machine.run(&[program], VENDOR);
+    assert!(fault.contains("DPU_RDMA.ERDMA_CFG (0x5034)"), "{fault}");
+    assert!(fault.contains("operands beside int8 and fp16 only"), "{fault}");
+}
+
+#[test]
+fn erratum_19_int16_results_are_refused_by_name() {
+    let both = case(Kind::Dense, VENDOR, |_| true);
+    let fault = broken(&both, &[(0x4010, 0x2000_00E0)]);
+    assert!(
+        fault.contains("DPU.DATA_FORMAT (0x4010) OUT_PRECISION = 0x1: not modelled"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn erratum_20_pooling_windows_and_strides_have_limits() {
+    let machine = Machine::new(FIRST);
+    assert_eq!(machine.run(&[pooling(&machine, 7, 7)], VENDOR), NO_FAULT);
+    let machine = Machine::new(FIRST);
+    assert_named(
+        &machine.run(&[pooling(&machine, 8, 1)], VENDOR),
+        "PPU.POOLING_KERNEL_CFG",
+        20,
+    );
+}
+
+#[test]
+fn erratum_25_is_of_another_chip_a_convolution_beside_an_enabled_reader_runs() {
+    // §12.1: vendor tasks of mask 0x1F write 0x4000, with the main read channel neither flying nor disabled.
+    let both = case(Kind::Dense, VENDOR, |case| case.programs[0].mix == Mix::ConvolutionRdma);
+    assert_eq!(broken(&both, &[(0x5044, 0x4000)]), NO_FAULT);
+    verify(&both.0, &both.1.layer, &both.1.expected).unwrap();
+    let fault = broken(&both, &[(0x5044, 0x4001)]);
+    assert!(
+        fault.contains("DPU_RDMA.FEATURE_MODE_CFG (0x5044) FLYING_MODE = 1"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn erratum_26_a_pooling_stride_larger_than_the_window_hangs() {
+    let machine = Machine::new(FIRST);
+    for stride in [4, 5, 8] {
+        machine.reset();
+        assert_named(
+            &machine.run(&[pooling(&machine, 3, stride)], VENDOR),
+            "PPU.POOLING_KERNEL_CFG",
+            26,
+        );
+    }
+}
+
+#[test]
+fn erratum_27_depthwise_outputs_are_announced_in_thirty_twos() {
+    let both = case(Kind::Depthwise, VENDOR, |case| case.layer.kernels <= 16);
+    assert_eq!(broken(&both, &[]), NO_FAULT);
+    assert_named(&broken(&both, &[(0x3014, 15)]), "CORE.DATAOUT_SIZE_1", 27);
+}
+
+#[test]
+fn erratum_28_a_residual_joins_neither_depthwise_layers_nor_tables() {
+    let both = case(Kind::Depthwise, VENDOR, |case| {
+        case.programs[0].mix == Mix::ConvolutionRdma
+    });
+    let operand = [(0x4070, 0x9000_02D0), (0x5034, 0x4000_0000), (0x5038, FIRST)];
+    assert_named(&broken(&both, &operand), "DPU.EW_CFG", 28);
+    let dense = case(Kind::Dense, VENDOR, with_operand);
+    let table = dense.1.programs[0].get(0x4070) & !0x80;
+    assert_named(&broken(&dense, &[(0x4070, table)]), "DPU.EW_CFG", 28);
+}
+
+#[test]
+fn erratum_29_operand_mode_two_is_refused_and_factors_of_the_stream_work_here() {
+    let both = case(Kind::Dense, VENDOR, with_operand);
+    assert_named(&broken(&both, &[(0x5034, 0x8000_0000)]), "DPU_RDMA.ERDMA_CFG", 29);
+    let factors = case(Kind::Dense, VENDOR, |case| case.layer.ow & 1 == 1);
+    assert_eq!(broken(&factors, &[]), NO_FAULT);
+    verify(&factors.0, &factors.1.layer, &factors.1.expected).unwrap();
+}
