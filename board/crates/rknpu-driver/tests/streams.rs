@@ -4,27 +4,8 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::{driver, shape};
+use common::{driver, registers, shape, tasks};
 use npu_device::NpuDevice;
-
-/// Words of each task of a listing.
-fn tasks(listing: &str) -> Vec<Vec<u64>> {
-    let mut tasks: Vec<Vec<u64>> = Vec::new();
-    for line in listing.lines() {
-        match line.strip_prefix("; start") {
-            Some(_) => tasks.push(Vec::new()),
-            None => tasks.last_mut().unwrap().push(npu_regs::assemble(line).unwrap()),
-        }
-    }
-    tasks
-}
-
-fn registers(words: &[u64]) -> HashMap<u32, u32> {
-    words
-        .iter()
-        .map(|word| ((word & 0xFFFF) as u32, (word >> 16) as u32))
-        .collect()
-}
 
 #[test]
 fn a_task_is_word_for_word_the_table_of_the_sheet() {

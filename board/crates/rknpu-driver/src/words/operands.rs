@@ -53,11 +53,11 @@ pub(super) fn set_main(
     values.set(Bits::<dpu_rdma::SRC_BASE_ADDR>::raw(input));
     values.set(Bits::new().with(dpu_rdma::BRDMA_CFG::BRDMA_DISABLE, 1));
     values.set(Bits::<dpu_rdma::FEATURE_MODE_CFG>::raw(MAIN_INPUT));
-    // Nothing lies between the surfaces of a single one.
-    let gap = if channels > 8 {
-        surface_bytes - width * height * 8
-    } else {
+    // A single pixel, as in table tasks, has one surface and leaves no gap that the register could say.
+    let gap = if width * height == 1 {
         0
+    } else {
+        surface_bytes - width * height * 8
     };
     values.set(Bits::<dpu_rdma::SURF_NOTCH>::raw(gap as u32));
     match operand {

@@ -1,6 +1,8 @@
 //! A driver on a simulated board, row-major products through it, and a naive reference that shares no code.
 #![allow(dead_code)]
 
+pub mod maps;
+
 use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, NpuDevice, Operation, layout};
 use npu_sim::{SimBoard, SimConfig};
 use rknpu_driver::{Options, RK3568, Rknpu};
@@ -107,4 +109,23 @@ pub fn run(npu: &mut dyn Accelerator, operations: &[impl Into<Operation> + Clone
 /// A shape with zeroed operands, for tests of cost.
 pub fn shape(npu: &mut dyn Accelerator, m: usize, k: usize, n: usize) -> Placed {
     place(npu, &vec![0; m * k], &vec![0; n * k], m, k, n)
+}
+
+/// Words of each task of a listing.
+pub fn tasks(listing: &str) -> Vec<Vec<u64>> {
+    let mut tasks: Vec<Vec<u64>> = Vec::new();
+    for line in listing.lines() {
+        match line.strip_prefix("; start") {
+            Some(_) => tasks.push(Vec::new()),
+            None => tasks.last_mut().unwrap().push(npu_regs::assemble(line).unwrap()),
+        }
+    }
+    tasks
+}
+
+pub fn registers(words: &[u64]) -> std::collections::HashMap<u32, u32> {
+    words
+        .iter()
+        .map(|word| ((word & 0xFFFF) as u32, (word >> 16) as u32))
+        .collect()
 }
