@@ -57,11 +57,16 @@ export const optionalSuites = [
     remedy: `apt-get install chromium; ${makeVenv}`,
     missing: () => {
       if (!existsSync(chromium)) return `${chromium} was not found`;
-      return hasModule('jupyterlab') ? undefined : `${python} lacks jupyterlab`;
+      return hasModule('jupyterlab') && hasModule('jupyterlab_widgets')
+        ? undefined
+        : `${python} lacks jupyterlab or jupyterlab_widgets`;
     },
-    run: () =>
-      command(process.execPath, ['test/browser/jupyterlab.mjs'], {
-        env: { NPULAB_PYTHON: python, NPULAB_CHROMIUM: chromium },
-      }),
+    run: async () => {
+      for (const suite of ['jupyterlab', 'interaction']) {
+        await command(process.execPath, [`test/browser/${suite}.mjs`], {
+          env: { NPULAB_PYTHON: python, NPULAB_CHROMIUM: chromium },
+        });
+      }
+    },
   },
 ];

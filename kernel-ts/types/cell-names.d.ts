@@ -14,10 +14,11 @@ declare const html: typeof import('../dist/display/index.js').html;
 declare const md: typeof import('../dist/display/index.js').md;
 /** Shows an SVG picture. */
 declare const svg: typeof import('../dist/display/index.js').svg;
-/** The kernel: settings, the running cell's signal, comms, clearOutput. */
+/** The kernel: settings, the running cell's signal, widgets, comms, clearOutput. */
 declare const kernel: {
   readonly settings: { check: 'error' | 'warn' | 'off' };
   readonly signal: AbortSignal;
+  readonly widgets: import('../dist/display/index.js').Widgets;
   readonly comms: import('../dist/engine/cell-host.js').CellHost['comms'];
   clearOutput(wait?: boolean): void;
 };

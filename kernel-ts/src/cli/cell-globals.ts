@@ -1,7 +1,7 @@
 /** The names a cell sees, composed from `display` and `lab`. Loaded by the engine in its child process. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDisplay, html, jupyterDisplay, md, present, svg } from '../display/index.js';
+import { createDisplay, createWidgets, html, jupyterDisplay, md, present, svg } from '../display/index.js';
 import type { CellGlobals, CellHost } from '../engine/cell-host.js';
 import { Lab } from '../lab/index.js';
 import { version } from '../version.js';
@@ -41,6 +41,8 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
     settings: host.settings,
     /** Channels to objects in the front end. */
     comms: host.comms,
+    /** Controls that a user moves: slider, dropdown, button, progress. */
+    widgets: createWidgets(host.comms),
     /** Aborts when the running cell is interrupted. */
     get signal(): AbortSignal {
       return host.signal;

@@ -14,3 +14,4 @@ export { present } from './present.js';
 export { Progress, type ProgressOptions } from './progress.js';
 export { type ArrowLike, type TableOptions, table, tableBundle } from './table.js';
 export { html, md, svg } from './tags.js';
+export { createWidgets, type Widgets } from './widgets/index.js';

@@ -1,0 +1,118 @@
+// JupyterLab with our kernelspec in headless Chromium, for one suite: server, browser, page; gone when the suite ends.
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { chromium } from 'playwright-core';
+
+export const root = resolve(import.meta.dirname, '../..');
+const python = process.env.NPULAB_PYTHON ?? join(root, '.venv/bin/python');
+
+const freePort = () =>
+  new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+
+/** Polls until `probe` gives a value; the deadline makes a wedged server fail the suite, not hang it. */
+export async function eventually(what, deadlineMs, probe) {
+  const until = performance.now() + deadlineMs;
+  while (performance.now() < until) {
+    const value = await probe().catch(() => undefined);
+    if (value !== undefined && value !== false) return value;
+    await new Promise((next) => setTimeout(next, 200));
+  }
+  throw new Error(`${what}: not within ${deadlineMs} ms`);
+}
+
+/**
+ * Starts JupyterLab in a folder of its own that `prepare(folder)` fills, hands `lab` to the suite and ends everything.
+ * `lab.open(notebook)` opens a notebook, waits for its kernel and gives the page; `lab.cells(page)` are its code cells as
+ * the page's model has them; `lab.idle()` says whether the kernel is idle.
+ */
+export async function withLab(prepare, suite) {
+  const folder = mkdtempSync(join(tmpdir(), 'npulab-browser-'));
+  const installed = spawnSync(
+    process.execPath,
+    [join(root, 'kernel-ts/bin/npulab.js'), 'install', '--prefix', folder],
+    { stdio: 'inherit' },
+  );
+  if (installed.status !== 0) throw new Error('the kernelspec could not be installed');
+  prepare(folder);
+  const [port, token] = [await freePort(), randomBytes(16).toString('hex')];
+  const options = [`token=${token}`, 'ip=127.0.0.1', `port=${port}`, `root_dir=${folder}`];
+  const server = spawn(
+    join(dirname(python), 'jupyter'),
+    [
+      ...['lab', '--no-browser', '--allow-root', '--LabApp.expose_app_in_browser=True'],
+      ...options.map((option) => `--ServerApp.${option}`),
+    ],
+    {
+      cwd: folder,
+      env: {
+        ...process.env,
+        JUPYTER_PATH: join(folder, 'share/jupyter'),
+        JUPYTER_CONFIG_DIR: join(folder, 'config'),
+        XDG_STATE_HOME: join(folder, 'state'),
+        XDG_DATA_HOME: join(folder, 'data'),
+        HOME: folder,
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let serverLog = '';
+  server.stderr.on('data', (bytes) => {
+    serverLog += bytes;
+  });
+  let browser;
+  try {
+    const base = `http://127.0.0.1:${port}`;
+    await eventually('the Jupyter server', 60_000, async () => (await fetch(`${base}/api/status?token=${token}`)).ok);
+    browser = await chromium.launch({
+      executablePath: process.env.NPULAB_CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox'],
+    });
+    await suite({
+      folder,
+      async open(notebook) {
+        const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
+        await page.goto(`${base}/lab/tree/${notebook}?token=${token}`);
+        // The notebook draws only what is in view, so its readiness is asked of its model and never of an element.
+        // Running cells before the session has its kernel opens a dialog that asks for one.
+        await page.waitForFunction(
+          () => {
+            const panel = globalThis.jupyterapp?.shell.currentWidget;
+            return panel?.context?.isReady && panel.sessionContext?.session?.kernel?.status === 'idle';
+          },
+          undefined,
+          { timeout: 60_000 },
+        );
+        return page;
+      },
+      /** Not awaited in the page: the command ends with the last cell, and the state is asked of the model. */
+      runAll: (page) => page.evaluate(() => void globalThis.jupyterapp.commands.execute('notebook:run-all-cells')),
+      cells: (page) =>
+        page.evaluate(() =>
+          globalThis.jupyterapp.shell.currentWidget.content.model.sharedModel.cells
+            .filter((cell) => cell.cell_type === 'code')
+            .map((cell) => ({ count: cell.execution_count, outputs: cell.outputs })),
+        ),
+      async idle() {
+        const [kernel] = await (await fetch(`${base}/api/kernels?token=${token}`)).json();
+        return kernel?.execution_state === 'idle';
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`${serverLog.split('\n').slice(-30).join('\n')}\n`);
+    throw error;
+  } finally {
+    await browser?.close();
+    server.kill('SIGTERM');
+    await new Promise((done) => (server.exitCode === null ? server.once('exit', done) : done()));
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
