@@ -54,19 +54,23 @@ impl TileSink for Sink<'_> {
 
     fn take(&mut self, tile: &Tile<'_>) -> Result<(), FaultKind> {
         let (dpu, out) = (self.dpu, self.dpu.formats.out);
+        let first = tile.first_channel / out.atom_channels();
+        let pixels = (tile.first_pixel, tile.pixels);
+        #[cfg(target_endian = "little")]
+        if let (Values::Int(values), true) = (tile.values, dpu.copies()) {
+            return dpu.surfaces.write(self.memory, first, pixels, as_bytes(values));
+        }
         let mut bytes = core::mem::take(&mut self.scratch.bytes);
         bytes.clear();
         bytes.resize(tile.channels * tile.pixels * out.bytes(), 0);
         match tile.values {
+            #[cfg(not(target_endian = "little"))]
             Values::Int(values) if dpu.copies() => copy(values, &mut bytes),
             Values::Int(values) => self.integers(tile, values, &mut bytes),
             #[cfg(feature = "float")]
             Values::Float(values) => self.floats(tile, values, &mut bytes),
         }
-        let first = tile.first_channel / out.atom_channels();
-        let outcome = dpu
-            .surfaces
-            .write(self.memory, first, (tile.first_pixel, tile.pixels), &bytes);
+        let outcome = dpu.surfaces.write(self.memory, first, pixels, &bytes);
         self.scratch.bytes = bytes;
         outcome
     }
@@ -76,6 +80,14 @@ impl TileSink for Sink<'_> {
     }
 }
 
+/// Accumulators as memory stores them.
+#[cfg(target_endian = "little")]
+fn as_bytes(values: &[i32]) -> &[u8] {
+    // SAFETY: four initialised bytes a value, any alignment suits bytes, and the borrow is the same.
+    unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+#[cfg(not(target_endian = "little"))]
 fn copy(values: &[i32], bytes: &mut [u8]) {
     for (four, value) in bytes.chunks_exact_mut(4).zip(values) {
         four.copy_from_slice(&value.to_le_bytes());
