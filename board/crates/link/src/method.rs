@@ -94,6 +94,17 @@ methods! {
     InferSnapshot = 0x0056, "infer.snapshot", Once, "Marks the position.";
     InferRewind = 0x0057, "infer.rewind", Once, "Goes back to a position.";
     InferClose = 0x0058, "infer.close", Once, "Ends an inference.";
+    NpuRegisters = 0x0060, "npu.registers", Pure, "The register map, a block a call.";
+    NpuMixes = 0x0061, "npu.mixes", Pure, "Which registers a full task writes, in order.";
+    NpuAddress = 0x0062, "npu.address", Pure, "Where the device sees a buffer.";
+    NpuSubmit = 0x0063, "npu.submit", Once, "Queues command words.";
+    NpuStep = 0x0064, "npu.step", Once, "Runs one task of a stepped job.";
+    NpuCounters = 0x0065, "npu.counters", Pure, "Traffic counters, task counter, interrupts.";
+    NpuDisassemble = 0x0066, "npu.disassemble", Pure, "Command words as text.";
+    NpuListing = 0x0067, "npu.listing", Pure, "The command words of a job as text.";
+    NpuCapture = 0x0068, "npu.capture", Once, "Records the session's next hardware starts.";
+    NpuCaptured = 0x0069, "npu.captured", Once, "Ends the recording.";
+    NpuCaptureFile = 0x006a, "npu.captureFile", Pure, "Part of a file of the recording.";
 }
 
 impl Method {

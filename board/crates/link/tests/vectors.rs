@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use link::frame::{FrameType, FrameView};
-use link::message::{blob, call, hello, infer, lease, mem, model, stream, sys, task};
+use link::message::{blob, call, hello, infer, lease, mem, model, npu, stream, sys, task};
 use link::{Frame, Method, cbor};
 use serde_json::Value;
 use support::{Case, as_json, cases, unhex};
@@ -109,7 +109,16 @@ fn recode_args(method: Method, args: &[u8]) -> Vec<u8> {
         | Method::LeaseRelease
         | Method::LeaseState
         | Method::BlobList
-        | Method::BlobImportable => again::<cbor::Nothing>(args),
+        | Method::BlobImportable
+        | Method::NpuMixes
+        | Method::NpuCounters
+        | Method::NpuCapture
+        | Method::NpuCaptured => again::<cbor::Nothing>(args),
+        Method::NpuRegisters => again::<npu::RegistersArgs>(args),
+        Method::NpuSubmit => again::<npu::SubmitWordsArgs>(args),
+        Method::NpuDisassemble => again::<npu::DisassembleArgs>(args),
+        Method::NpuListing => again::<npu::ListingArgs>(args),
+        Method::NpuCaptureFile => again::<npu::CaptureFileArgs>(args),
         Method::SysEcho => again::<sys::EchoArgs>(args),
         Method::LeaseAcquire | Method::LeaseTake => again::<lease::LeaseArgs>(args),
         Method::BlobPin => again::<blob::PinArgs>(args),
@@ -140,7 +149,14 @@ fn recode_reply(method: Method, meta: &[u8]) -> Vec<u8> {
     match method {
         Method::SysInfo => again::<call::Reply<sys::BoardInfo>>(meta),
         Method::SysDevices => again::<call::Reply<Vec<sys::Device>>>(meta),
-        Method::MemAlloc | Method::TaskSubmit => again::<call::Reply<call::OneHandle>>(meta),
+        Method::MemAlloc | Method::TaskSubmit | Method::NpuSubmit => again::<call::Reply<call::OneHandle>>(meta),
+        Method::NpuRegisters => again::<call::Reply<npu::RegisterBlock>>(meta),
+        Method::NpuMixes => again::<call::Reply<npu::MixesResult>>(meta),
+        Method::NpuAddress => again::<call::Reply<npu::AddressResult>>(meta),
+        Method::NpuStep => again::<call::Reply<npu::StepResult>>(meta),
+        Method::NpuCounters => again::<call::Reply<npu::CountersResult>>(meta),
+        Method::NpuCaptured => again::<call::Reply<npu::CapturedResult>>(meta),
+        Method::NpuCaptureFile => again::<call::Reply<npu::CaptureFileResult>>(meta),
         Method::MemSummary => again::<call::Reply<mem::Summary>>(meta),
         Method::MemDigest | Method::SysEcho => again::<call::Reply<mem::OneDigest>>(meta),
         Method::SysLink => again::<call::Reply<sys::LinkCounts>>(meta),

@@ -7,6 +7,7 @@ pub mod infer;
 pub mod lease;
 pub mod mem;
 pub mod model;
+pub mod npu;
 pub mod stream;
 pub mod sys;
 pub mod task;

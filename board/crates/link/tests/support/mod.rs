@@ -1,5 +1,7 @@
 //! The messages behind `board/link/vectors/v1.json`, and CBOR shown as JSON.
 
+mod npu;
+
 use link::cbor::{Digest, Encoded, Float, Nothing, Nullable, to_vec};
 use link::frame::{Flags, Frame, FrameType, Head};
 use link::message::blob::*;
@@ -94,6 +96,7 @@ fn handle(slot: u32, generation: u32, kind: HandleKind) -> Handle {
 pub fn cases() -> Vec<Case> {
     let mut cases = first_cases();
     cases.extend(link_cases());
+    cases.extend(npu::cases());
     cases
 }
 
