@@ -114,7 +114,12 @@ impl Agent {
         let accelerator = Watched::new(manager, Arc::clone(&watch), Arc::clone(&config.clock))?;
         let (capabilities, ticks_hz) = (accelerator.capabilities(), accelerator.ticks_hz());
         let store = Arc::new(BlobStore::open(&config.store, config.quota_bytes)?);
-        let room = Room::new(accelerator, Arc::clone(&store), Arc::clone(&config.log));
+        let room = Room::new(
+            accelerator,
+            Arc::clone(&store),
+            Arc::clone(&config.log),
+            config.backend.probe,
+        );
         Ok(Arc::new(Self {
             boot_id: config.boot_id,
             session_memory_bytes: config.memory_bytes.unwrap_or(capabilities.memory_bytes),
@@ -204,12 +209,12 @@ impl Agent {
                 self.device.push(work);
             }
         }
-        if !objects.is_empty() {
-            // Queued behind the session's running calls, so nothing is freed under their feet.
-            self.device.push(Work::background(move |room| {
-                objects.into_iter().for_each(|object| room.free(object))
-            }));
-        }
+        let number = session.number;
+        // Queued behind the session's running calls, so nothing is freed under their feet.
+        self.device.push(Work::background(move |room| {
+            room.leave(number);
+            objects.into_iter().for_each(|object| room.free(object))
+        }));
     }
 
     /// Queues work for the device; refused at once while the device is stuck.
@@ -295,6 +300,8 @@ fn needs_device(method: Method) -> bool {
         method,
         Method::SysInfo
             | Method::SysDevices
+            | Method::NpuRegisters
+            | Method::NpuMixes
             | Method::BlobHas
             | Method::BlobBegin
             | Method::BlobPut

@@ -35,6 +35,10 @@ const CAPABILITIES: &[&str] = &[
     "blob.resume",
     "model.load",
     "model.step",
+    "npu.capture",
+    "npu.registers",
+    "npu.step",
+    "npu.words",
     "session.resume",
     "task.matmulInt8",
 ];

@@ -7,24 +7,59 @@ use link::message::task::JobReport;
 use crate::call::Call;
 use crate::failure::Failure;
 
+/// A job that runs one task at a time, when it is told to.
+#[derive(Clone, Copy, Debug)]
+pub struct Stepping {
+    /// The device's name for it.
+    pub ticket: npu_device::JobTicket,
+    /// Tasks it has.
+    pub tasks: u32,
+    /// Tasks that ran.
+    pub done: u32,
+}
+
 enum State {
     Running(Vec<Arc<Call>>),
     Ended(Result<JobReport, Failure>),
 }
 
 /// A job.
-pub struct Job(Mutex<State>);
+pub struct Job {
+    state: Mutex<State>,
+    stepping: Mutex<Option<Stepping>>,
+}
 
 impl Default for Job {
     fn default() -> Self {
-        Self(Mutex::new(State::Running(Vec::new())))
+        Self {
+            state: Mutex::new(State::Running(Vec::new())),
+            stepping: Mutex::new(None),
+        }
     }
 }
 
 impl Job {
+    /// A job that waits to be stepped.
+    pub fn stepped(stepping: Stepping) -> Self {
+        Self {
+            stepping: Mutex::new(Some(stepping)),
+            ..Self::default()
+        }
+    }
+
+    /// Takes what is left to step; the device thread alone does.
+    pub fn take_stepping(&self) -> Option<Stepping> {
+        self.stepping.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Puts it back for the next step.
+    pub fn put_stepping(&self, stepping: Stepping) {
+        *self.stepping.lock().unwrap_or_else(PoisonError::into_inner) = Some(stepping);
+    }
+
     /// Ends the job and answers everybody who waits; later outcomes are ignored.
     pub fn end(&self, outcome: Result<JobReport, Failure>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Running(waiters) = &mut *state else { return };
         let waiters = std::mem::take(waiters);
         *state = State::Ended(outcome.clone());
@@ -36,7 +71,7 @@ impl Job {
 
     /// Answers the call when the job ends, or at once.
     pub fn wait(&self, call: Arc<Call>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match &mut *state {
             State::Running(waiters) => {
                 waiters.retain(|waiter| !waiter.answered());
@@ -50,7 +85,10 @@ impl Job {
 
     /// True where it has ended.
     pub fn ended(&self) -> bool {
-        matches!(&*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_))
+        matches!(
+            &*self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            State::Ended(_)
+        )
     }
 }
 

@@ -22,6 +22,7 @@ pub mod log;
 mod manifest;
 mod mapped;
 mod outbox;
+pub mod probe;
 mod queue;
 mod room;
 pub mod server;

@@ -36,6 +36,7 @@ impl DeviceQueue {
                     continue;
                 }
                 set(call.clone());
+                room.enter(call.as_ref().map(|call| call.session.number));
                 let next = guarded(call.as_deref(), || work.run(&mut room));
                 set(None);
                 if let Some(Next::Again(work)) = next {

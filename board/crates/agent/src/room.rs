@@ -13,6 +13,7 @@ use tinyllama::{Inference, Model};
 use crate::failure::Failure;
 use crate::handles::Object;
 use crate::log::{Level, Log};
+use crate::probe::{Captured, Probe};
 use crate::store::{BlobId, BlobStore};
 use crate::watch::Watched;
 
@@ -50,11 +51,17 @@ pub struct Room {
     models: HashMap<ModelId, Loaded>,
     inferences: HashMap<InferenceId, Open>,
     next_inference: InferenceId,
+    /// Between driver and device, where the back end has one.
+    pub probe: Option<Probe>,
+    /// Session whose starts are recorded.
+    pub capturing: Option<u64>,
+    /// Last recording of each session.
+    pub captures: HashMap<u64, Captured>,
 }
 
 impl Room {
     /// A room with nothing loaded.
-    pub fn new(accelerator: Watched, store: Arc<BlobStore>, log: Arc<Log>) -> Self {
+    pub fn new(accelerator: Watched, store: Arc<BlobStore>, log: Arc<Log>, probe: Option<Probe>) -> Self {
         Self {
             accelerator,
             store,
@@ -62,6 +69,25 @@ impl Room {
             models: HashMap::new(),
             inferences: HashMap::new(),
             next_inference: 0,
+            probe,
+            capturing: None,
+            captures: HashMap::new(),
+        }
+    }
+
+    /// Work of a session begins (`None`: nobody's): a recording attends to its own session only.
+    pub fn enter(&self, session: Option<u64>) {
+        if let Some(probe) = &self.probe {
+            probe.attend(self.capturing.is_some() && self.capturing == session);
+        }
+    }
+
+    /// A session is over: its recording goes with it.
+    pub fn leave(&mut self, session: u64) {
+        self.captures.remove(&session);
+        if self.capturing == Some(session) {
+            self.capturing = None;
+            self.probe.iter().for_each(|probe| drop(probe.captured()));
         }
     }
 
@@ -114,7 +140,7 @@ impl Room {
     pub fn free(&mut self, object: Object) {
         match object {
             Object::Buffer { id, .. } => self.free_buffer(id),
-            Object::Job(_) => {}
+            Object::Job(job) => crate::service::npu::finish(self, &job),
             Object::Model(id) => self.release(id),
             Object::Inference(id) => {
                 if let Some(open) = self.inferences.remove(&id) {

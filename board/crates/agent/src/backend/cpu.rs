@@ -28,6 +28,7 @@ pub fn backend() -> Backend {
         irq: None,
         driver_version: format!("npu-kernels {}", npu_kernels::VERSION),
         parameters: Vec::new(),
+        probe: None,
     }
 }
 

@@ -8,6 +8,7 @@ use link::message::sys::Parameter;
 use npu_device::NpuDevice;
 
 use crate::failure::Failure;
+use crate::probe::Probe;
 
 /// What the agent needs of a back end.
 pub struct Backend {
@@ -19,6 +20,8 @@ pub struct Backend {
     pub driver_version: String,
     /// Timing parameters behind modelled times; empty where nothing is modelled.
     pub parameters: Vec<Parameter>,
+    /// Between driver and device: steps, counters, recordings.
+    pub probe: Option<Probe>,
 }
 
 /// Names that [`open`] takes.

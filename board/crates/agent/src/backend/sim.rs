@@ -2,13 +2,14 @@
 //!
 //! The interrupt handler is the driver's own, called by the simulator as a kernel would call it.
 
-use npu_sim::{Basis, Parameter as Row, SimBoard, SimConfig};
+use npu_sim::{Basis, Parameter as Row, SimConfig};
 use rknpu_driver::{Options, RK3568, RknpuDriver};
 
 use link::message::sys::Parameter;
 
 use super::Backend;
 use crate::failure::Failure;
+use crate::probe::Probe;
 
 /// The back end `sim:rk3568`.
 pub fn backend() -> Result<Backend, Failure> {
@@ -20,13 +21,14 @@ pub fn backend() -> Result<Backend, Failure> {
         source: source(&row),
     });
     let parameters = parameters.collect();
-    let board = SimBoard::new(config)?;
-    let driver = RknpuDriver::new(board.hardware(), &RK3568, Options::default());
+    let (probe, hardware) = Probe::board(config)?;
+    let driver = RknpuDriver::new(hardware, &RK3568, Options::default());
     Ok(Backend {
         device: Box::new(driver),
         irq: Some(RK3568.interrupt_line),
         driver_version: format!("rknpu-driver {}", env!("CARGO_PKG_VERSION")),
         parameters,
+        probe: Some(probe),
     })
 }
 

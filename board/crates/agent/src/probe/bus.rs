@@ -64,8 +64,9 @@ impl ProbedPlatform {
         if let Some(meter) = self.inner.meter() {
             meter.drain(&mut |cost| pending.costs.push(cost));
         }
-        let seen = std::mem::replace(&mut pending.seen, pending.costs.len());
-        pending.costs.split_off(seen.min(pending.costs.len())).into_iter().inspect(|cost| pending.costs.push(*cost)).collect()
+        let (seen, count) = (pending.seen.min(pending.costs.len()), pending.costs.len());
+        pending.seen = count;
+        pending.costs[seen..].to_vec()
     }
 }
 
@@ -97,7 +98,10 @@ impl Platform for ProbedPlatform {
 
 impl TaskMeter for ProbedPlatform {
     fn drain(&self, each: &mut dyn FnMut(TaskCost)) {
-        std::mem::take(&mut *self.pending()).costs.into_iter().for_each(&mut *each);
+        std::mem::take(&mut *self.pending())
+            .costs
+            .into_iter()
+            .for_each(&mut *each);
         if let Some(meter) = self.inner.meter() {
             meter.drain(each);
         }

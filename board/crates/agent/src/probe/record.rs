@@ -114,7 +114,11 @@ impl Recorder {
     pub(super) fn end(&self) -> Option<Result<Captured, TooLarge>> {
         self.active.store(false, Ordering::Release);
         let recording = self.lock().take()?;
-        Some(if recording.bytes > MOST_BYTES { Err(TooLarge) } else { Ok(recording.finish()) })
+        Some(if recording.bytes > MOST_BYTES {
+            Err(TooLarge)
+        } else {
+            Ok(recording.finish())
+        })
     }
 
     pub(super) fn reset(&self) {
@@ -181,7 +185,11 @@ impl Recorder {
     pub(super) fn cpu_zeroes(&self, address: u32, size_bytes: u64) {
         self.with(|recording| {
             let end = u64::from(address) + size_bytes;
-            let touched: Vec<u32> = recording.pages.range(address / PAGE_BYTES..).map(|(page, _)| *page).collect();
+            let touched: Vec<u32> = recording
+                .pages
+                .range(address / PAGE_BYTES..)
+                .map(|(page, _)| *page)
+                .collect();
             for page in touched {
                 let start = u64::from(page) * u64::from(PAGE_BYTES);
                 if start >= end {
@@ -398,7 +406,11 @@ mod tests {
         }
         let recording = recorder.lock().take().unwrap();
         let base = u64::from(BASE);
-        let ranges: Vec<_> = recording.written.iter().map(|(start, end)| (start - base, end - base)).collect();
+        let ranges: Vec<_> = recording
+            .written
+            .iter()
+            .map(|(start, end)| (start - base, end - base))
+            .collect();
         assert_eq!(ranges, [(0, 60), (100, 104)]);
     }
 
@@ -423,9 +435,15 @@ mod tests {
         let job = Job::parse(std::str::from_utf8(&captured.files[0].1).unwrap()).unwrap();
         assert_eq!((captured.submits, job.submits.len()), (2, 2));
         assert_eq!(job.submits[0].memory, []);
-        assert_eq!((job.submits[0].reset_before, job.submits[1].reset_before), (true, false));
+        assert_eq!(
+            (job.submits[0].reset_before, job.submits[1].reset_before),
+            (true, false)
+        );
         let file = |name: &str| &captured.files.iter().find(|(known, _)| known == name).unwrap().1;
-        assert_eq!(file(&format!("memory-{BASE:08x}.bin"))[..12], [5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0]);
+        assert_eq!(
+            file(&format!("memory-{BASE:08x}.bin"))[..12],
+            [5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0]
+        );
         let patch = job.submits[1].memory[0].file.clone().unwrap();
         assert_eq!(file(&patch)[..12], [5, 5, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7]);
     }

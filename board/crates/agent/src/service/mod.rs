@@ -6,6 +6,7 @@ mod blob;
 mod infer;
 mod mem;
 mod model;
+pub mod npu;
 mod sys;
 mod task;
 
@@ -130,6 +131,17 @@ fn serve(method: Method, request: Request) -> Result<(), Failure> {
         Method::InferSnapshot => infer::snapshot(request),
         Method::InferRewind => infer::rewind(request),
         Method::InferClose => infer::close(request),
+        Method::NpuRegisters => npu::registers(request),
+        Method::NpuMixes => npu::mixes(request),
+        Method::NpuAddress => npu::address(request),
+        Method::NpuSubmit => npu::submit(request),
+        Method::NpuStep => npu::step(request),
+        Method::NpuCounters => npu::counters(request),
+        Method::NpuDisassemble => npu::disassemble(request),
+        Method::NpuListing => npu::listing(request),
+        Method::NpuCapture => npu::capture(request),
+        Method::NpuCaptured => npu::captured(request),
+        Method::NpuCaptureFile => npu::capture_file(request),
         Method::SysEcho
         | Method::SysLink
         | Method::LeaseAcquire

@@ -74,12 +74,7 @@ pub fn mixes(request: Request) -> Result<(), Failure> {
         mask: mix.mask(),
         writes: mix.writes().map(|register| register.offset).collect(),
     });
-    request.call.reply(
-        &MixesResult {
-            mixes: mixes.collect(),
-        },
-        &[],
-    );
+    request.call.reply(&MixesResult { mixes: mixes.collect() }, &[]);
     Ok(())
 }
 
@@ -100,7 +95,10 @@ pub fn submit(request: Request) -> Result<(), Failure> {
     if args.operands.len() > MAX_OPERANDS {
         return Err(Failure::bad_argument(format!("operands: at most {MAX_OPERANDS}")));
     }
-    let operands = args.operands.iter().map(|handle| Ok(buffer(request.session(), *handle)?.0));
+    let operands = args
+        .operands
+        .iter()
+        .map(|handle| Ok(buffer(request.session(), *handle)?.0));
     let commands = RawCommands {
         commands: BufferRange {
             buffer: id,
@@ -119,11 +117,7 @@ pub fn submit(request: Request) -> Result<(), Failure> {
         let tasks = commands.tasks;
         let ticket = room.accelerator.submit_task(&[Operation::from(commands)])?;
         let job = Arc::new(if stepped {
-            Job::stepped(Stepping {
-                ticket,
-                tasks,
-                done: 0,
-            })
+            Job::stepped(Stepping { ticket, tasks, done: 0 })
         } else {
             Job::default()
         });
@@ -161,8 +155,11 @@ pub fn finish(room: &mut Room, job: &Job) {
 
 fn probe(room: &Room) -> Result<&Probe, Failure> {
     room.probe.as_ref().ok_or_else(|| {
-        Failure::new(ErrorCode::Unsupported, "this back end has no probe: no steps, counters or recordings")
-            .remedy("Connect to sim:rk3568.")
+        Failure::new(
+            ErrorCode::Unsupported,
+            "this back end has no probe: no steps, counters or recordings",
+        )
+        .remedy("Connect to sim:rk3568.")
     })
 }
 
@@ -181,7 +178,9 @@ pub fn step(request: Request) -> Result<(), Failure> {
     let job = job_of(&request)?;
     request.on_device(move |room, call, _| {
         let Some(stepping) = job.take_stepping() else {
-            return Err(Failure::bad_argument("the job has ended, or was not submitted to be stepped"));
+            return Err(Failure::bad_argument(
+                "the job has ended, or was not submitted to be stepped",
+            ));
         };
         let probe = probe(room)?.clone();
         probe.advance();
@@ -203,7 +202,9 @@ pub fn step(request: Request) -> Result<(), Failure> {
             });
         }
         let Some(cost) = cost else {
-            return Err(Failure::bad_argument("the job ran to its end while another one was waited for"));
+            return Err(Failure::bad_argument(
+                "the job ran to its end while another one was waited for",
+            ));
         };
         let result = StepResult {
             task,
@@ -258,7 +259,9 @@ pub fn disassemble(request: Request) -> Result<(), Failure> {
             offset: offset_bytes,
         };
         room.accelerator.read_memory(range, &mut bytes)?;
-        let lines = bytes.chunks_exact(8).map(|word| npu_regs::disassemble(npu_tool::find::word(word)) + "\n");
+        let lines = bytes
+            .chunks_exact(8)
+            .map(|word| npu_regs::disassemble(npu_tool::find::word(word)) + "\n");
         text(call, &lines.collect::<String>());
         Ok(())
     })
@@ -300,13 +303,16 @@ pub fn captured(request: Request) -> Result<(), Failure> {
     request.on_device(move |room, call, _| {
         let session = call.session.number;
         if room.capturing != Some(session) {
-            return Err(Failure::new(ErrorCode::NotFound, "this session records nothing").remedy("Call npu.capture first."));
+            return Err(
+                Failure::new(ErrorCode::NotFound, "this session records nothing").remedy("Call npu.capture first.")
+            );
         }
         room.capturing = None;
         let captured = probe(room)?.captured();
         let captured = captured.ok_or_else(|| Failure::new(ErrorCode::NotFound, "the recording was lost"))?;
         let captured = captured.map_err(|_| {
-            Failure::new(ErrorCode::TooLarge, "the recording passed 512 MiB").remedy("Record fewer operators at a time.")
+            Failure::new(ErrorCode::TooLarge, "the recording passed 512 MiB")
+                .remedy("Record fewer operators at a time.")
         })?;
         let files = captured.files.iter().map(|(name, bytes)| CapturedFile {
             name: name.clone(),

@@ -28,11 +28,11 @@ const MAX_OPERATIONS: usize = 4096;
 /// Largest operand the agent packs.
 const MAX_PACKED_BYTES: u64 = 1 << 30;
 /// What a job may take on the device.
-const JOB_TIMEOUT_NS: u64 = 30_000_000_000;
+pub(super) const JOB_TIMEOUT_NS: u64 = 30_000_000_000;
 
 /// An operation whose handles and sizes were checked.
 #[derive(Clone, Copy)]
-struct Checked {
+pub(super) struct Checked {
     m: usize,
     k: usize,
     n: usize,
@@ -94,18 +94,32 @@ fn check(session: &Session, operation: &Matmul, max_k: u32) -> Result<Checked, F
     })
 }
 
-pub fn submit(request: Request) -> Result<(), Failure> {
-    let SubmitArgs { operations } = request.args()?;
+/// Checks the operations of a job.
+pub(super) fn check_all(request: &Request, operations: &[Matmul]) -> Result<Vec<Checked>, Failure> {
     if operations.is_empty() || operations.len() > MAX_OPERATIONS {
         return Err(Failure::bad_argument(format!(
             "a job has 1 to {MAX_OPERATIONS} operations"
         )));
     }
     let max_k = request.agent.capabilities.max_k;
-    let checked: Vec<_> = operations
+    let checked = operations
         .iter()
-        .map(|operation| check(request.session(), operation, max_k))
-        .collect::<Result<_, _>>()?;
+        .map(|operation| check(request.session(), operation, max_k));
+    checked.collect()
+}
+
+/// The command words that a job of these operations would run. Runs nothing.
+pub(super) fn listing(room: &mut Room, checked: &[Checked]) -> Result<String, Failure> {
+    let mut scratch = Vec::new();
+    let listed = prepare(&mut room.accelerator, checked, &mut scratch)
+        .and_then(|native| Ok(room.accelerator.disassemble_job(&operations(&native))?));
+    scratch.into_iter().for_each(|id| room.free_buffer(id));
+    listed
+}
+
+pub fn submit(request: Request) -> Result<(), Failure> {
+    let SubmitArgs { operations } = request.args()?;
+    let checked = check_all(&request, &operations)?;
     request.on_device(move |room, call, _| {
         let mut scratch = Vec::new();
         let result = run(room, call, &checked, &mut scratch);
@@ -227,7 +241,7 @@ fn complete(
     Ok(wire_report(&report))
 }
 
-fn wire_report(report: &npu_device::JobReport) -> JobReport {
+pub(super) fn wire_report(report: &npu_device::JobReport) -> JobReport {
     let operations = report.operations.iter().map(|task| TaskReport {
         tasks: task.tasks,
         macs: task.macs,

@@ -58,6 +58,7 @@ pub fn hung_rig() -> (Rig, Sender<()>) {
     let (sender, gate) = channel();
     let cpu = backend::open("cpu").unwrap();
     let backend = Backend {
+        probe: None,
         device: Box::new(Hung {
             inner: cpu.device,
             gate,
