@@ -6,6 +6,7 @@ import type { Blobs } from './blob.js';
 import type { Memory } from './buffer.js';
 import type { Leases } from './lease.js';
 import type { Models } from './model.js';
+import type { Npu } from './npu.js';
 import type { CallOptions } from './options.js';
 import type { ClockEstimate } from './session/clock-sync.js';
 import type { Tasks } from './task.js';
@@ -140,6 +141,8 @@ export interface Board {
   readonly lease: Leases;
   /** Where the board's clock stands, with its error; renewed by every ping (each two seconds by itself). Null before the first. */
   readonly clock: ClockEstimate | null;
+  /** The NPU by hand: registers, command words, steps, counters, recordings. */
+  readonly npu: Npu;
   /** Reads the facts again, for example `freeBytes`. */
   refresh(options?: CallOptions): Promise<BoardInfo>;
   /** The devices of the board. */

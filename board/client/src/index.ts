@@ -31,7 +31,19 @@ export type {
 } from './inference.js';
 export type { Lease, LeaseOptions, LeaseState, Leases } from './lease.js';
 export type { LoadedModel, ModelFiles, ModelInfo, Models, OperatorInfo } from './model.js';
+export type {
+  CapturedFile,
+  DisassembledWord,
+  Npu,
+  NpuCapture,
+  NpuCounters,
+  NpuJob,
+  NpuProgram,
+  NpuStep,
+} from './npu.js';
 export type { CallOptions, Progress, ProgressOptions } from './options.js';
 export type { ClockEstimate } from './session/clock-sync.js';
+export type { NextTask, RegisterBlock, RegisterField, RegisterInfo, RegisterValue, TaskMix } from './register-map.js';
+export { RegisterMap } from './register-map.js';
 export type { JobReport, MatmulInt8, Operand, Task, TaskReport, Tasks } from './task.js';
 export type { TraceRecord } from './trace.js';

@@ -12,6 +12,7 @@ import type {
   Memory,
   ModelFiles,
   ModelInfo,
+  Npu,
   OperatorInfo,
   Sampling,
   Tasks,
@@ -81,6 +82,7 @@ export class LabBoard implements AsyncDisposable, Displayable {
   readonly #board: Board;
   readonly #context: LabContext;
   readonly #ledger: Ledger;
+  readonly #npu: Npu;
   /** Models on this board. */
   readonly models: {
     load: (source: string | ModelFiles | LlamaModel | QuantizedModel, options?: WaitOptions) => Promise<LabLoadedModel>;
@@ -91,6 +93,15 @@ export class LabBoard implements AsyncDisposable, Displayable {
     this.#context = context;
     this.#ledger = ledger;
     this.models = { load: (source, options = {}) => this.#load(source, options) };
+    this.#npu = {
+      ...board.npu,
+      // A recording is part of what a report proves: its digest goes into the provenance.
+      capture: async (run, options) => {
+        const capture = await board.npu.capture(run, options);
+        ledger.add('captures', { job: capture.digest, submits: capture.submits, backend: board.info.backend });
+        return capture;
+      },
+    };
   }
 
   /** Facts read when the board connected. Never goes over the wire. */
@@ -110,6 +121,11 @@ export class LabBoard implements AsyncDisposable, Displayable {
   /** The NPU's queue: `await board.tasks.submit({ kind: 'matmulInt8', … })`. */
   get tasks(): Tasks {
     return this.#board.tasks;
+  }
+
+  /** The NPU by hand: `await board.npu.registers()`, `.disassemble(…)`, `.submit(…)`, `.step(job)`, `.counters()`, `.capture(…)`. */
+  get npu(): Npu {
+    return this.#npu;
   }
 
   /** The content-addressed store. */

@@ -34,13 +34,15 @@ export class Ledger {
   readonly boards: BoardEntry[] = [];
   readonly loads: { readonly manifest: string; readonly backend: string }[] = [];
   readonly sampling: { readonly temperature: number; readonly topP: number; readonly seed: number }[] = [];
+  /** Recorded NPU jobs by the digest of their `JOB.json`, which names all their files. */
+  readonly captures: { readonly job: string; readonly submits: number; readonly backend: string }[] = [];
   /** Facts of this machine and this moment; a second run may differ. */
   readonly environment: Record<string, string> = {};
   /** Events the link counted as lost, over all boards. */
   lostEvents = 0;
 
   /** Adds an entry unless the same one is there already. */
-  add<Key extends 'models' | 'quantizations' | 'boards' | 'loads' | 'sampling'>(
+  add<Key extends 'models' | 'quantizations' | 'boards' | 'loads' | 'sampling' | 'captures'>(
     list: Key,
     entry: this[Key][number],
   ): void {

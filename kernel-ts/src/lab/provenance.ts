@@ -17,7 +17,7 @@ export interface ReportFacts {
 
 /** The compared part: question, result and everything the ledger holds. */
 export async function provenanceBundle(facts: ReportFacts, ledger: Ledger, kernelVersion: string): Promise<Bundle> {
-  const { models, quantizations, boards, loads, sampling, lostEvents } = ledger;
+  const { models, quantizations, boards, loads, sampling, captures, lostEvents } = ledger;
   const shown: Displayable = card('Provenance', {
     question: facts.question,
     result: facts.result,
@@ -25,6 +25,7 @@ export async function provenanceBundle(facts: ReportFacts, ledger: Ledger, kerne
     models: models.map(({ name, digest }) => `${name} (${digest.slice(0, 12)})`).join(', ') || 'none',
     quantized: quantizations.map(({ settings }) => `${settings.method} ${settings.bits}-bit`).join(', ') || 'none',
     'loaded manifests': loads.map(({ manifest }) => manifest.slice(0, 12)).join(', ') || 'none',
+    ...(captures.length > 0 && { 'recorded jobs': captures.map(({ job }) => job.slice(0, 12)).join(', ') }),
     kernel: kernelVersion,
     'lost events': lostEvents,
   });
@@ -37,6 +38,7 @@ export async function provenanceBundle(facts: ReportFacts, ledger: Ledger, kerne
     boards,
     loads,
     sampling,
+    ...(captures.length > 0 && { captures }),
     lostEvents,
   };
   return { ...(await shown[jupyterDisplay]()), [provenanceMime]: structuredClone(provenance) };

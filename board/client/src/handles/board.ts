@@ -9,6 +9,7 @@ import { topic as topics } from '../messages/methods.js';
 import { Reader, toHex } from '../messages/reader.js';
 import { readBoardInfo, readDevices } from '../messages/results.js';
 import type { Models } from '../model.js';
+import type { Npu } from '../npu.js';
 import type { CallOptions } from '../options.js';
 import type { ClockEstimate } from '../session/clock-sync.js';
 import type { Tasks } from '../task.js';
@@ -20,6 +21,7 @@ import { memoryOf, pick, tell } from './buffer.js';
 import type { BoardContext } from './context.js';
 import { leasesOf } from './lease.js';
 import { modelsOf } from './models.js';
+import { npuOf } from './npu.js';
 import { type Facts, hertz, Shown, size } from './show.js';
 import { tasksOf } from './task.js';
 
@@ -59,6 +61,7 @@ class LinkedBoard extends Shown implements Board {
   readonly models: Models;
   readonly lease: Leases;
   #clock: ClockEstimate | null = null;
+  readonly npu: Npu;
   readonly #url: string;
   readonly #onEvent: ((event: BoardEvent) => void) | undefined;
   readonly #afterClose: () => Promise<void>;
@@ -94,6 +97,7 @@ class LinkedBoard extends Shown implements Board {
     this.blobs = blobsOf(context);
     this.models = modelsOf(context);
     this.lease = leasesOf(context);
+    this.npu = npuOf(context);
   }
 
   get info(): BoardInfo {

@@ -22,7 +22,7 @@ export function tasksOf(context: BoardContext): Tasks {
       const { result } = await invoke(
         context.client,
         'task.submit',
-        { 0: operations.map(toWire) },
+        { 0: operations.map(operationToWire) },
         { ...pick(options), epoch },
       );
       const handle = new Handle(context, new Reader(result, 'task.submit').any(0), 'task', epoch);
@@ -31,7 +31,8 @@ export function tasksOf(context: BoardContext): Tasks {
   };
 }
 
-function toWire(operation: MatmulInt8): Wire {
+/** An operation as link.cddl's matmul, checked against its buffers. */
+export function operationToWire(operation: MatmulInt8): Wire {
   const { kind, m, k, n, a, b, c, layout = 'rowMajor' } = operation;
   if (kind !== 'matmulInt8') throw badArgument(`kind is ${String(kind)}; the board knows matmulInt8`);
   if (layout !== 'rowMajor' && layout !== 'native')
@@ -64,21 +65,23 @@ function operandToWire({ buffer, offsetBytes = 0 }: Operand, name: string, neede
   ]);
 }
 
-class BoardTask extends Shown implements Task {
+/** {@link Task} of a board. */
+export class BoardTask extends Shown implements Task {
   readonly #context: BoardContext;
-  readonly #handle: Handle;
+  /** For further calls about the job. */
+  readonly handle: Handle;
   readonly #shapes: string;
   #report: JobReport | null = null;
 
   constructor(context: BoardContext, handle: Handle, shapes: string) {
     super();
     this.#context = context;
-    this.#handle = handle;
+    this.handle = handle;
     this.#shapes = shapes;
   }
 
   async wait(options: CallOptions = {}): Promise<JobReport> {
-    const { result } = await this.#handle.call('task.wait', {}, pick(options));
+    const { result } = await this.handle.call('task.wait', {}, pick(options));
     this.#report = readJobReport(result, this.#context.clockHz());
     return this.#report;
   }
@@ -90,7 +93,7 @@ class BoardTask extends Shown implements Task {
       line: `Task(${this.#shapes}, ${state})`,
       title: 'Task',
       rows: [
-        ['m × k × n', this.#shapes],
+        ['work', this.#shapes],
         ['state', state],
       ],
     };

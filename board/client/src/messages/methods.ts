@@ -63,6 +63,17 @@ const rows = [
   ['infer.snapshot',  0x0056, 'once',        30 * second,  false,  null  ],
   ['infer.rewind',    0x0057, 'once',        60 * second,  false,  null  ],
   ['infer.close',     0x0058, 'once',        30 * second,  false,  null  ],
+  ['npu.registers',   0x0060, 'pure',        30 * second,  false,  null  ],
+  ['npu.mixes',       0x0061, 'pure',        30 * second,  false,  null  ],
+  ['npu.address',     0x0062, 'pure',        30 * second,  false,  null  ],
+  ['npu.submit',      0x0063, 'once',        30 * second,  false,  null  ],
+  ['npu.step',        0x0064, 'once',         hours,        false,  null  ],
+  ['npu.counters',    0x0065, 'pure',        30 * second,  false,  null  ],
+  ['npu.disassemble', 0x0066, 'pure',        30 * second,  false,  null  ],
+  ['npu.listing',     0x0067, 'pure',        60 * second,  false,  null  ],
+  ['npu.capture',     0x0068, 'once',        30 * second,  false,  null  ],
+  ['npu.captured',    0x0069, 'once',       120 * second,  false,  null  ],
+  ['npu.captureFile', 0x006a, 'pure',        60 * second,  false,  null  ],
 ] as const;
 
 /** Names of the methods, as in link.cddl. */

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use npu_tool::{find, invariants, scan};
@@ -29,7 +29,7 @@ fn write(name: &str, content: &[u8]) -> PathBuf {
     path
 }
 
-fn json(command: &str, path: &PathBuf) -> (Value, i32) {
+fn json(command: &str, path: &Path) -> (Value, i32) {
     let output = npulab(&[command.as_ref(), path.as_os_str(), "--json".as_ref()]);
     (
         serde_json::from_slice(&output.stdout).unwrap(),
