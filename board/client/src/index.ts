@@ -42,8 +42,8 @@ export type {
   NpuStep,
 } from './npu.js';
 export type { CallOptions, Progress, ProgressOptions } from './options.js';
-export type { ClockEstimate } from './session/clock-sync.js';
 export type { NextTask, RegisterBlock, RegisterField, RegisterInfo, RegisterValue, TaskMix } from './register-map.js';
 export { RegisterMap } from './register-map.js';
+export type { ClockEstimate } from './session/clock-sync.js';
 export type { JobReport, MatmulInt8, Operand, Task, TaskReport, Tasks } from './task.js';
 export type { TraceRecord } from './trace.js';
