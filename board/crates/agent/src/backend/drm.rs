@@ -28,6 +28,7 @@ pub fn backend(folder: &Path) -> Result<Backend, Failure> {
             path.display(),
             version(opened.kernel_driver_version)
         ),
+        probe: None,
         parameters: Vec::new(),
     })
 }
