@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { boardEnvironment, boardTarget, buildBoard } from './board.mjs';
 import { command, root } from './steps.mjs';
 
 /** Python of the tests' virtual environment, made by .ci/run; NPULAB_PYTHON names another one. */
@@ -12,7 +13,6 @@ const hasModule = (name) =>
 const chromium = process.env.NPULAB_CHROMIUM ?? '/usr/bin/chromium';
 const makeVenv = 'python3 -m venv .venv && .venv/bin/pip install -r test/jupyter/requirements.txt';
 
-const arm = 'aarch64-unknown-linux-musl';
 const onPath = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 const hasTarget = (target) =>
   spawnSync('rustup', ['target', 'list', '--installed'], { encoding: 'utf8' }).stdout?.split('\n').includes(target) ===
@@ -21,27 +21,26 @@ const hasTarget = (target) =>
 export const optionalSuites = [
   {
     name: 'aarch64',
-    remedy: `apt-get install qemu-user-static; rustup target add ${arm}`,
+    remedy: `apt-get install qemu-user-static; rustup target add ${boardTarget}`,
     missing: () => {
       if (!onPath('qemu-aarch64-static')) return 'qemu-aarch64-static was not found';
-      return hasTarget(arm) ? undefined : `the Rust target ${arm} is not installed`;
+      return hasTarget(boardTarget) ? undefined : `the Rust target ${boardTarget} is not installed`;
     },
-    // Kernels (NEON and sdot against the scalar core and recorded bytes), simulator and driver, as a board would run them.
-    run: () =>
-      command(
+    // As a board would run them: kernels (NEON and sdot against the scalar core and recorded bytes), simulator, driver, the
+    // DRM back end, the timing model; then the agent itself, with a client on this side.
+    run: async () => {
+      const crates = ['npu-kernels', 'npu-sim', 'rknpu-driver', 'rknpu-drm', 'npu-predict'];
+      await command(
         'cargo',
         [
-          ...['test', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '--target', arm],
-          ...['--features', 'npu-kernels/capi', '-p', 'npu-kernels', '-p', 'npu-sim', '-p', 'rknpu-driver'],
+          ...['test', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '--target', boardTarget],
+          ...['--features', 'npu-kernels/capi', ...crates.flatMap((crate) => ['-p', crate])],
         ],
-        {
-          env: {
-            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER: 'rust-lld',
-            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER: 'qemu-aarch64-static',
-            RUSTFLAGS: '-C link-self-contained=yes',
-          },
-        },
-      ),
+        { env: boardEnvironment },
+      );
+      await buildBoard();
+      await command(process.execPath, ['test/board/smoke.mjs']);
+    },
   },
   {
     name: 'jupyter-clients',
