@@ -1,0 +1,130 @@
+/**
+ * From a cell's text to what the child runs: read, checked and compiled, the last two at the same time in two processes.
+ * Knows complaints and how they are shown; refuses to know when a cell runs.
+ */
+import type { CellSettings, EngineLog } from '../cell-host.js';
+import type { CompiledText } from '../channel.js';
+import type { CellOutcome, CellRequest, EngineOutput, ShownError } from '../types.js';
+import { analyzeCell, type CellAnalysis, cellText } from './analyze.js';
+import type { StagedCell } from './cell-files.js';
+import type { Checker } from './checker.js';
+import { compileCell } from './compile.js';
+import { parserComplaint } from './completeness.js';
+import { type Complaint, complaintError, complaintLines, engineError } from './shown.js';
+import { within } from './within.js';
+
+/** A checker that has not answered by then does not hold up the cell. */
+const CHECK_WITHIN_MS = 20_000;
+
+/** What preparing needs of the engine. */
+export interface PreparationHost {
+  readonly checker: Checker;
+  readonly log: EngineLog;
+  /** What a type error does now; cells change it. */
+  check(): CellSettings['check'];
+  output(requestId: string, output: EngineOutput): void;
+}
+
+/** A cell that may run. `staged` must be published when it does, or discarded. */
+export interface PreparedCell {
+  readonly text: CompiledText;
+  /** Names of values that the cell declares. */
+  readonly names: readonly string[];
+  readonly staged: StagedCell;
+}
+
+/** Prepares cells and expressions. */
+export class Preparation {
+  readonly #host: PreparationHost;
+  #sequence = 0;
+  #checkerSilent = false;
+
+  constructor(host: PreparationHost) {
+    this.#host = host;
+  }
+
+  /** The cell ready to run, or the error that it ends with; nothing of it stays staged then. */
+  async cell(request: CellRequest): Promise<PreparedCell | ShownError> {
+    const { checker } = this.#host;
+    const label = `cell ${request.executionCount}`;
+    let analysis: CellAnalysis;
+    try {
+      analysis = analyzeCell(request.code);
+    } catch (error) {
+      return this.#syntaxError(label, request.code, error);
+    }
+    const staged = checker.stage(analysis, request.cellId);
+    const checking = this.#host.check() === 'off' ? undefined : this.#complaints(request.requestId, staged);
+    let text: CompiledText;
+    try {
+      text = this.#compile(analysis, label);
+    } catch (error) {
+      checker.files.discard(staged);
+      return this.#syntaxError(label, request.code, error);
+    }
+    const complaints = (await checking) ?? [];
+    if (complaints.length > 0 && this.#host.check() === 'error') {
+      checker.files.discard(staged);
+      return complaintError('TypeCheckError', 'cell.type', label, analysis.text, complaints);
+    }
+    if (complaints.length > 0) {
+      const warning = complaintLines(label, analysis.text, complaints).join('\n');
+      this.#host.output(request.requestId, { kind: 'stream', name: 'stderr', text: `${warning}\n` });
+    }
+    const names = [...analysis.names].filter(([, kind]) => kind !== 'type').map(([name]) => name);
+    return { text, names, staged };
+  }
+
+  /** A user expression ready to run, or its own error. */
+  expression(name: string, code: string): CompiledText | CellOutcome {
+    try {
+      return this.#compile(analyzeCell(`(${code}\n)`), `expression ${name}`);
+    } catch (error) {
+      const complaint = { code: undefined, ...parserComplaint(error, `(${code}\n)`) };
+      return {
+        status: 'error',
+        ...complaintError('SyntaxError', 'cell.syntax', `expression ${name}`, code, [complaint]),
+      };
+    }
+  }
+
+  #compile(analysis: CellAnalysis, label: string): CompiledText {
+    this.#sequence++;
+    return compileCell(analysis, `npulab:${this.#sequence}`, label, this.#host.checker.files.constants());
+  }
+
+  /** The checker's complaints; a checker that fails or is late costs a notice, never the cell. */
+  async #complaints(requestId: string, staged: StagedCell): Promise<Complaint[]> {
+    const { checker, log } = this.#host;
+    try {
+      const found = await within(CHECK_WITHIN_MS, checker.check(staged));
+      if (found === undefined) throw new Error(`it did not answer within ${CHECK_WITHIN_MS / 1000} s`);
+      this.#checkerSilent = false;
+      return found;
+    } catch (error) {
+      log.write(`the type checker failed: ${(error as Error).stack}`);
+      if (!this.#checkerSilent) {
+        const why = `the type checker failed (${(error as Error).message})`;
+        const { traceback } = engineError('Unchecked', 'engine.checker-unavailable', why, [`log: ${log.path}`]);
+        this.#host.output(requestId, { kind: 'stream', name: 'stderr', text: `${traceback.join('\n')}\n` });
+      }
+      this.#checkerSilent = true;
+      return [];
+    }
+  }
+
+  /** The compiler's words for a text that does not parse, or the parser's where the compiler cannot be asked. */
+  async #syntaxError(label: string, code: string, error: unknown): Promise<ShownError> {
+    const text = cellText(code);
+    let complaints: Complaint[] = [];
+    if (this.#host.check() !== 'off') {
+      try {
+        complaints = (await within(CHECK_WITHIN_MS, this.#host.checker.syntax(text))) ?? [];
+      } catch {
+        // the parser's own message is good enough
+      }
+    }
+    if (complaints.length === 0) complaints = [{ code: undefined, ...parserComplaint(error, text) }];
+    return complaintError('SyntaxError', 'cell.syntax', label, text, complaints);
+  }
+}
