@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use npu_reference::native;
 use npu_reference::{Geometry, Map, convolve};
 
+use super::operands::{Operands, geometry};
 use super::program::{Bench, Program, Random, decode};
-use super::{Operands, geometry};
 use crate::cbuf::Banks;
 use crate::cna::Source;
 use crate::tile::{Cube, Precision};
