@@ -1,12 +1,25 @@
-// The link on TCP loopback beside a raw socket that does the same: bulk writes and reads, and small calls.
+// The link beside its limits: a serial line of 1.5 Mbaud in virtual time beside its bytes per second, TCP loopback beside a raw
+// socket that does the same, small calls beside a raw echo, Noise beside none, and the agent's memory while it works.
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, connect as rawConnect } from 'node:net';
-import { connect } from '@npulab/board';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, findAgent } from '@npulab/board';
+import { startAgent } from './_agent.mjs';
+import { goodput } from './_line.mjs';
 import { median, medianMs, percentile } from './_measure.mjs';
 
-const size = 64 << 20;
+const MiB = 1 << 20;
+const size = Number(process.env.NPULAB_BENCH_MIB ?? 256) * MiB;
+const sizeText = `${size / MiB} MiB`;
+const runs = 7;
+/** Virtual time repeats itself: three seeds show the spread. */
+const seeds = 3;
 
-/** A raw peer: swallows what it is sent and answers one byte per `size` bytes, or echoes 16-byte messages. */
+/** A raw peer: swallows what it is sent and answers one byte per `size` bytes, or echoes. */
 async function rawPeer(echo) {
   const server = createServer((socket) => {
     socket.setNoDelay(true);
@@ -42,13 +55,31 @@ async function times(count, work) {
   return taken.slice(Math.floor(count / 10));
 }
 
-export async function bench() {
-  const payload = new Uint8Array(size).fill(7);
+function serialRows() {
+  const bytesPerMs = 150;
+  const against = { what: 'kB/s, all bytes of the line', value: bytesPerMs };
+  return [
+    [0, '≥ 0.97'],
+    [1e-5, '≥ 0.94'],
+    [1e-4, '≥ 0.84'],
+  ].flatMap(([loss, goal]) =>
+    [1, 16].map((latencyMs) => {
+      const shares = Array.from({ length: seeds }, (_, run) =>
+        goodput({ bytesPerMs, latencyMs, loss, sizeBytes: MiB, seed: run + 1 }),
+      ).map((result) => result.bytesPerMs);
+      const name = `serial 1.5 Mbaud, virtual time, adapter ${latencyMs} ms, byte loss ${loss}`;
+      return { name, value: median(shares), unit: 'kB/s', against, goal: `ratio ${goal}` };
+    }),
+  );
+}
+
+async function rawRows() {
+  const payload = Buffer.alloc(size, 7);
   const bulk = await rawPeer(false);
   const rawMs = await medianMs(async () => {
     bulk.socket.write(payload);
     await once(bulk.socket, 'data');
-  });
+  }, runs);
   bulk.close();
   const echo = await rawPeer(true);
   const small = Buffer.alloc(16);
@@ -57,31 +88,83 @@ export async function bench() {
     await once(echo.socket, 'data');
   });
   echo.close();
+  return { rawMs, rawUs };
+}
 
-  const board = await connect('cpu', { memoryMib: 256 });
+/** Write, read and small calls over one connection. */
+async function through(address) {
+  const board = await connect(address);
   try {
+    const payload = new Uint8Array(size).fill(7);
     const buffer = await board.memory.allocate(size);
-    const writeMs = await medianMs(() => buffer.write(payload));
-    const readMs = await medianMs(() => buffer.read());
+    const writeMs = await medianMs(() => buffer.write(payload), runs);
+    const readMs = await medianMs(() => buffer.read(), runs);
     const callUs = await times(2000, () => buffer.read({ lengthBytes: 16 }));
-    const raw = { what: 'MB/s raw socket', value: size / rawMs / 1000 };
-    return [
-      { name: 'write 64 MiB', value: size / writeMs / 1000, unit: 'MB/s', against: raw, goal: 'ratio ≥ 0.6' },
-      { name: 'read 64 MiB', value: size / readMs / 1000, unit: 'MB/s', against: raw, goal: 'ratio ≥ 0.6' },
-      {
-        name: 'small call, median',
-        value: median(callUs),
-        unit: 'µs',
-        against: { what: 'µs raw echo', value: median(rawUs) },
-      },
-      {
-        name: 'small call, p99',
-        value: percentile(callUs, 99),
-        unit: 'µs',
-        against: { what: 'µs raw echo', value: percentile(rawUs, 99) },
-      },
-    ];
+    return { writeMs, readMs, callUs };
   } finally {
     await board.close();
   }
+}
+
+const hasKeys = () => spawnSync(findAgent(), ['--help'], { encoding: 'utf8' }).stdout.includes('--key');
+
+export async function bench() {
+  const rows = serialRows();
+  const { rawMs, rawUs } = await rawRows();
+  const raw = { what: 'MB/s raw socket', value: size / rawMs / 1000 };
+  const speed = (name, ms, goal = 'ratio ≥ 0.6') => ({
+    name,
+    value: size / ms / 1000,
+    unit: 'MB/s',
+    against: raw,
+    goal,
+  });
+  const memory = `${2 * (size / MiB)}`;
+  const agent = await startAgent('--memory-mib', memory);
+  const { writeMs, readMs, callUs } = await through(agent.address);
+  rows.push(
+    speed(`write ${sizeText}`, writeMs),
+    speed(`read ${sizeText}`, readMs),
+    {
+      name: 'small call, median',
+      value: median(callUs),
+      unit: 'µs',
+      against: { what: 'µs raw echo', value: median(rawUs) },
+    },
+    {
+      name: 'small call, p99',
+      value: percentile(callUs, 99),
+      unit: 'µs',
+      against: { what: 'µs raw echo', value: percentile(rawUs, 99) },
+    },
+    {
+      name: `agent, largest resident size besides the ${sizeText} of the buffer`,
+      value: (agent.peakBytes() - size) / MiB,
+      unit: 'MiB',
+      against: { what: 'MiB of the buffer', value: size / MiB },
+      goal: 'bounded: ≤ 64 MiB',
+    },
+  );
+  agent.stop();
+  if (!hasKeys()) return rows;
+  const key = join(mkdtempSync(join(tmpdir(), 'npulab-key-')), 'key');
+  writeFileSync(key, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+  const secured = await startAgent('--memory-mib', memory, '--key', key);
+  const noise = await through(`${secured.address}?key=${key}`);
+  secured.stop();
+  const plain = (what, value) => ({ what, value });
+  rows.push(
+    {
+      ...speed(`write ${sizeText}, Noise on`, noise.writeMs, ''),
+      against: plain('MB/s without', size / writeMs / 1000),
+    },
+    { ...speed(`read ${sizeText}, Noise on`, noise.readMs, ''), against: plain('MB/s without', size / readMs / 1000) },
+    {
+      name: 'small call, median, Noise on',
+      value: median(noise.callUs),
+      unit: 'µs',
+      against: plain('µs without', median(callUs)),
+    },
+  );
+  return rows;
 }

@@ -45,13 +45,14 @@ export class BoardBuffer extends Shown implements Buffer {
       ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       : new Uint8Array(data);
     const { offsetBytes } = this.#range({ offsetBytes: options.offsetBytes ?? 0, lengthBytes: bytes.byteLength });
-    const copy = new Uint8Array(bytes);
-    const progress = new Throttle('uploading', copy.byteLength, {
+    const pieceBytes = pieceOf(this.#context);
+    const pieces = cut(bytes, pieceBytes);
+    const progress = new Throttle('uploading', bytes.byteLength, {
       now: () => performance.now(),
       onProgress: (state) => tell(options.onProgress, state),
     });
-    await inPieces(copy.byteLength, pieceOf(this.#context), options, async (at, length, call) => {
-      await this.handle.call('mem.write', { 1: offsetBytes + at }, { ...call, body: copy.slice(at, at + length) });
+    await inPieces(bytes.byteLength, pieceBytes, options, async (at, length, call) => {
+      await this.handle.call('mem.write', { 1: offsetBytes + at }, { ...call, body: pieces[at / pieceBytes]! });
       progress.add(length);
     });
     progress.finish();
@@ -128,6 +129,14 @@ export class BoardBuffer extends Shown implements Buffer {
     );
     return { offsetBytes, lengthBytes };
   }
+}
+
+/** The one copy of a write: each piece in memory of its own, which then travels to the link thread without another. */
+function cut(bytes: Uint8Array, pieceBytes: number): Uint8Array<ArrayBuffer>[] {
+  return Array.from(
+    { length: Math.ceil(bytes.byteLength / pieceBytes) },
+    (_, index) => new Uint8Array(bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)),
+  );
 }
 
 /** Only what a call understands. */
