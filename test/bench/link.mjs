@@ -65,7 +65,7 @@ function serialRows() {
   ].flatMap(([loss, goal]) =>
     [1, 16].map((latencyMs) => {
       const shares = Array.from({ length: seeds }, (_, run) =>
-        goodput({ bytesPerMs, latencyMs, loss, sizeBytes: MiB, seed: run + 1 }),
+        goodput({ bytesPerMs, latencyMs, loss, sizeBytes: 2 * MiB, seed: run + 1 }),
       ).map((result) => result.bytesPerMs);
       const name = `serial 1.5 Mbaud, virtual time, adapter ${latencyMs} ms, byte loss ${loss}`;
       return { name, value: median(shares), unit: 'kB/s', against, goal: `ratio ${goal}` };

@@ -21,6 +21,7 @@ export const hostCodes = {
   'board.connect-failed': 'Check the host name and the network.',
   'board.serial-busy':
     'Close the program that has the port open (a terminal, another kernel), or share it: npulab board share.',
+  'board.serial-held': 'Use the session that has the port, or end its process.',
   'board.serial-denied': 'Give your user the right to the port: sudo usermod -aG dialout $USER, then log in again.',
   'board.serial-missing':
     'Check cable and adapter: ls /dev/ttyUSB* /dev/ttyACM* /dev/serial/by-id names the ports there are.',

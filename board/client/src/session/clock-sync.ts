@@ -17,7 +17,7 @@ export interface ClockEstimate {
   offsetMs: number;
   /** The true offset lies within ± this, whatever way the time on the wire was split. */
   errorMs: number;
-  /** How much faster the board's clock runs, parts per million; null before there are eight samples over two seconds. */
+  /** How much faster the board's clock runs, parts per million; null before there are eight samples over 20 seconds. */
   driftPpm: number | null;
   /** Shortest round trip of the samples, without the time the board held it, ms. */
   roundTripMs: number;
@@ -26,7 +26,7 @@ export interface ClockEstimate {
 
 const kept = 16;
 const leastForDrift = 8;
-const leastSpanMs = 2000;
+const leastSpanMs = 20_000;
 
 /** Keeps the last samples. */
 export class ClockSync {
