@@ -3,6 +3,7 @@
 //! Nothing here waits. `tick` is called by a thread of the server, or by a test that moves its own clock.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +11,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use link::ErrorCode;
 use link::Method;
 use link::cbor::{Encoded, to_vec};
-use link::message::stream::{DeviceState, DeviceStateEvent, LogEvent, TOPIC_DEVICE_STATE, TOPIC_LOG};
+use link::message::lease::{LeaseEvent, LeaseState};
+use link::message::stream::{
+    ConsoleEvent, DeviceState, DeviceStateEvent, LogEvent, TOPIC_CONSOLE, TOPIC_DEVICE_STATE, TOPIC_LEASE, TOPIC_LOG,
+};
 use link::message::sys::{Device as DeviceLine, Parameter};
 use npu_device::{Accelerator, Capabilities, Device, DeviceManager, DeviceType};
 
+use crate::access::Keys;
 use crate::backend::Backend;
 use crate::clock::Clock;
+use crate::doorkeeper::Doorkeeper;
 use crate::failure::Failure;
+use crate::lease::{Change, Leases};
 use crate::log::{Level, Log};
 use crate::queue::{DeviceQueue, FileQueue};
 use crate::room::Room;
@@ -48,6 +55,10 @@ pub struct Config {
     pub log: Arc<Log>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Who gets in; empty: everybody.
+    pub keys: Keys,
+    /// Folder whose files may be imported into the store.
+    pub imports: Option<PathBuf>,
 }
 
 /// The agent.
@@ -69,6 +80,10 @@ pub struct Agent {
     device: DeviceQueue,
     watch: Arc<Watch>,
     stuck: AtomicBool,
+    pub(crate) keys: Keys,
+    pub(crate) imports: Option<PathBuf>,
+    leases: Mutex<Leases>,
+    door: Mutex<Doorkeeper>,
     sessions: Mutex<HashMap<[u8; 16], Arc<Session>>>,
     numbers: AtomicU64,
     session_memory_bytes: u64,
@@ -136,6 +151,10 @@ impl Agent {
             device: DeviceQueue::start(room)?,
             watch,
             stuck: AtomicBool::new(false),
+            keys: config.keys,
+            imports: config.imports,
+            leases: Mutex::default(),
+            door: Mutex::default(),
             sessions: Mutex::default(),
             numbers: AtomicU64::new(0),
         }))
@@ -196,6 +215,7 @@ impl Agent {
     pub(crate) fn end_session(&self, session: &Session, why: &str) {
         self.sessions().remove(&session.token);
         let (objects, calls) = session.end();
+        self.leases(|leases, now_ns| leases.release(session.number, true, now_ns));
         self.log.line(
             Level::Info,
             &format!(
@@ -241,6 +261,66 @@ impl Agent {
         self.broadcast(TOPIC_LOG, &event);
     }
 
+    /// Text that something else wrote on a serial line: logged, and told to every session.
+    pub(crate) fn console(&self, text: &str) {
+        self.log
+            .line(Level::Info, &format!("console: {}", text.trim_end().escape_debug()));
+        self.broadcast(TOPIC_CONSOLE, &to_vec(&ConsoleEvent { text: text.into() }));
+    }
+
+    /// Asks the lease's book, and tells every session what changed.
+    pub(crate) fn leases(&self, ask: impl FnOnce(&mut Leases, u64) -> Vec<Change>) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = ask(&mut leases, self.clock.now_ns());
+        drop(leases);
+        for Change { event, loser } in changes {
+            let line = format!("lease {}: {} ({})", event.change.name(), event.who, event.why);
+            self.log.line(Level::Info, &line);
+            for session in self.sessions().values() {
+                let event = LeaseEvent {
+                    lost: loser == Some(session.number),
+                    ..event.clone()
+                };
+                session.event(TOPIC_LEASE, Encoded(to_vec(&event)));
+            }
+        }
+    }
+
+    pub(crate) fn lease_state(&self, session: u64) -> LeaseState {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.state(session, self.clock.now_ns())
+    }
+
+    pub(crate) fn lease_admits(&self, session: u64) -> Result<(), Failure> {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.admits(session, self.clock.now_ns())
+    }
+
+    pub(crate) fn renew_lease(&self, session: u64) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.renew(session, self.clock.now_ns());
+    }
+
+    /// Notes what the host's wall clock says; the board's own may start in 1970. For log lines only.
+    pub(crate) fn learn_wall_time(&self, wall_us: u64) {
+        self.log.learn_wall_time(wall_us, self.clock.now_ns());
+    }
+
+    pub(crate) fn door_admits(&self, from: IpAddr) -> bool {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        door.admits(from, self.clock.now_ns() / 1_000_000)
+    }
+
+    pub(crate) fn door_failed(&self, from: IpAddr) {
+        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        door.failed(from, self.clock.now_ns() / 1_000_000);
+    }
+
+    /// Random, for a serial line's epoch.
+    pub(crate) fn new_epoch(&self) -> Result<u32, Failure> {
+        random().map(u32::from_le_bytes)
+    }
+
     fn broadcast(&self, topic: u16, payload: &[u8]) {
         for session in self.sessions().values() {
             session.event(topic, Encoded(payload.to_vec()));
@@ -252,6 +332,7 @@ impl Agent {
         let now = self.clock.now_ns();
         let sessions: Vec<_> = self.sessions().values().cloned().collect();
         self.watch_device(now, &sessions);
+        self.leases(Leases::tick);
         for session in sessions {
             for call in session.running() {
                 if call.deadline_ns.is_some_and(|at| now >= at) {
@@ -261,7 +342,8 @@ impl Agent {
                     }
                 }
             }
-            let over = |since: u64| now.saturating_sub(since) >= self.grace_ms.saturating_mul(1_000_000);
+            let grace_ns = session.facts().grace_ms.saturating_mul(1_000_000);
+            let over = |since: u64| now.saturating_sub(since) >= grace_ns;
             if session.suspended_ns().is_some_and(over) {
                 self.end_session(&session, "its grace time passed");
             }
@@ -302,6 +384,17 @@ fn needs_device(method: Method) -> bool {
             | Method::SysDevices
             | Method::NpuRegisters
             | Method::NpuMixes
+            | Method::SysEcho
+            | Method::SysLink
+            | Method::LeaseAcquire
+            | Method::LeaseRelease
+            | Method::LeaseTake
+            | Method::LeaseState
+            | Method::BlobPin
+            | Method::BlobRemove
+            | Method::BlobGc
+            | Method::BlobImport
+            | Method::BlobImportable
             | Method::BlobHas
             | Method::BlobBegin
             | Method::BlobPut

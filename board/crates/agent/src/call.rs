@@ -18,6 +18,9 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::work::Work;
 
+/// Bytes of a frame kept for what is not body.
+const ANSWER_META_BYTES: usize = 4096;
+
 /// A stream's sending half and the work that waits for its credit.
 #[derive(Default)]
 pub struct Stream {
@@ -112,11 +115,14 @@ impl Call {
 
     /// Answers well. False where the call was over already: what was made for it must be undone.
     pub fn reply(&self, result: &impl Encode<()>, body: &[u8]) -> bool {
-        if body.len() > MAX_BODY_BYTES {
-            let cause = format!(
-                "the answer's body has {} bytes, one frame takes {MAX_BODY_BYTES}",
-                body.len()
-            );
+        let facts = self.session.facts();
+        // Header, padding and the largest meta an answer with a body has.
+        let most = facts
+            .max_frame_bytes
+            .saturating_sub(ANSWER_META_BYTES)
+            .min(MAX_BODY_BYTES);
+        if body.len() > most {
+            let cause = format!("the answer's body has {} bytes, one frame takes {most}", body.len());
             self.fail(Failure::new(ErrorCode::TooLarge, cause));
             return false;
         }
@@ -168,6 +174,7 @@ impl Call {
             payload: Encoded(to_vec(payload)),
         });
         let frame = Frame::build(self.head(FrameType::Item), &meta, body).filter(|_| body.len() <= MAX_BODY_BYTES);
+        let frame = frame.filter(|frame| frame.bytes().len() <= self.session.facts().max_frame_bytes);
         let frame = frame.ok_or_else(|| Failure::new(ErrorCode::TooLarge, "an item does not fit one frame"))?;
         stream.items.sent(frame.clone());
         // Sent under the stream's lock, so that a resume never sees an item recorded and not yet on its way.

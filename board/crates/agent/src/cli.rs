@@ -4,19 +4,26 @@ use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use crate::access::Rights;
 use crate::backend;
+use crate::serial::SerialOptions;
 
 /// `--help`.
 pub const HELP: &str = "\
 npulabd, the agent of NPU Lab on a board or a host
 
-  npulabd --listen tcp://127.0.0.1:PORT --backend NAME [options]
+  npulabd --listen URL [--listen URL …] --backend NAME [options]
+  npulabd key new PATH    make a key: 64 hex digits in a file that only its owner may read
 
-  --listen URL            where to listen; port 0 picks a free one. Loopback only: the link has no keys yet
+  --listen URL            tcp://ADDRESS:PORT (port 0 picks a free one; beyond loopback only with --key), or
+                          serial:///dev/ttyS2?baud=1500000 with &keep (leave the speed as it is) and &open (no key here)
   --backend NAME          sim:rk3568 (register-level model), drm (the vendor's /dev/dri/cardN), cpu (control experiment)
+  --key FILE              serve only who shows this key; may be given again
+  --read-key FILE         a key whose bearer may only read
   --store DIR             blob store           [$XDG_DATA_HOME/npulab/blobs]
+  --import DIR            folder whose files a peer may have taken into the store, by name
   --log FILE              log file             [$XDG_STATE_HOME/npulab/npulabd-BOOTID.log]
-  --grace-ms N            how long a session without a link is kept      [30000]
+  --grace-ms N            how long a session without a link is kept, four times that on serial    [30000]
   --memory-mib N          device memory one session may take             [all of it]
   --quota-mib N           what the blob store may hold                   [16384]
   --until-stdin-closes    end when standard input does
@@ -26,7 +33,7 @@ The first line on standard output is JSON and says where it listens. Nothing els
 ";
 
 /// Options with a value.
-const OPTIONS: [&str; 7] = [
+const OPTIONS: [&str; 10] = [
     "listen",
     "backend",
     "store",
@@ -34,6 +41,9 @@ const OPTIONS: [&str; 7] = [
     "grace-ms",
     "memory-mib",
     "quota-mib",
+    "key",
+    "read-key",
+    "import",
 ];
 
 /// What was asked for.
@@ -43,15 +53,30 @@ pub enum Command {
     Help,
     /// `--version`
     Version,
+    /// Make a key.
+    NewKey(PathBuf),
     /// Serve.
     Serve(Options),
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A serial port.
+    Serial(SerialOptions),
 }
 
 /// How to serve.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
     /// Where to listen.
-    pub listen: SocketAddr,
+    pub listen: Vec<Listen>,
+    /// Key files and what they let do.
+    pub keys: Vec<(PathBuf, Rights)>,
+    /// Folder of files that may be imported.
+    pub import: Option<PathBuf>,
     /// Back end's name.
     pub backend: String,
     /// Blob store.
@@ -85,25 +110,42 @@ pub fn log_folder() -> PathBuf {
     base("XDG_STATE_HOME", ".local/state")
 }
 
-fn listen(url: &str) -> Result<SocketAddr, String> {
-    let wrong = || format!("--listen {url}: the form is tcp://127.0.0.1:PORT");
-    let place = url.strip_prefix("tcp://").ok_or_else(wrong)?;
-    let address = place.to_socket_addrs().map_err(|_| wrong())?.next().ok_or_else(wrong)?;
-    if !address.ip().is_loopback() {
-        return Err(format!(
-            "--listen {url}: only a loopback address can be bound, the link has no keys yet. Use tcp://127.0.0.1:{} and \
-             reach it through an SSH tunnel (ssh -L)",
-            address.port()
-        ));
+fn listen(url: &str) -> Result<Listen, String> {
+    let wrong = || format!("--listen {url}: the form is tcp://127.0.0.1:PORT or serial:///dev/ttyS2?baud=1500000");
+    if let Some(place) = url.strip_prefix("serial://") {
+        return serial(place).map(Listen::Serial).ok_or_else(wrong);
     }
-    Ok(address)
+    let place = url.strip_prefix("tcp://").ok_or_else(wrong)?;
+    let address = place.to_socket_addrs().map_err(|_| wrong())?.next();
+    address.map(Listen::Tcp).ok_or_else(wrong)
+}
+
+fn serial(place: &str) -> Option<SerialOptions> {
+    let (path, query) = place.split_once('?').unwrap_or((place, ""));
+    let path = PathBuf::from(path);
+    let mut options = SerialOptions {
+        path,
+        baud: None,
+        keep_speed: false,
+        without_key: false,
+    };
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        match part.split_once('=') {
+            Some(("baud", baud)) => options.baud = Some(baud.parse().ok()?),
+            None if part == "keep" => options.keep_speed = true,
+            None if part == "open" => options.without_key = true,
+            _ => return None,
+        }
+    }
+    options.path.is_absolute().then_some(options)
 }
 
 /// Reads the arguments after the program's name; the error is for people.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     use lexopt::prelude::*;
     let mut parser = lexopt::Parser::from_args(args);
-    let (mut address, mut name, mut store, mut log) = (None, None, None, None);
+    let (mut places, mut name, mut store, mut log) = (Vec::new(), None, None, None);
+    let (mut keys, mut import) = (Vec::new(), None);
     let (mut grace_ms, mut memory_mib, mut quota_mib, mut until_stdin_closes) = (30_000, None, 16_384, false);
     let text = |value: OsString| value.into_string().map_err(|value| format!("{value:?} is no UTF-8"));
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
@@ -115,6 +157,13 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
                 until_stdin_closes = true;
                 continue;
             }
+            Value(word) if word == "key" && places.is_empty() => {
+                let (verb, path) = (parser.value(), parser.value());
+                return match (verb, path) {
+                    (Ok(verb), Ok(path)) if verb == "new" => Ok(Command::NewKey(path.into())),
+                    _ => Err("the form is: npulabd key new PATH".into()),
+                };
+            }
             Long(option) => option.to_owned(),
             other => return Err(other.unexpected().to_string()),
         };
@@ -123,7 +172,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
         }
         let value = parser.value().map_err(|error| error.to_string())?;
         match option.as_str() {
-            "listen" => address = Some(listen(&text(value)?)?),
+            "listen" => places.push(listen(&text(value)?)?),
+            "key" => keys.push((PathBuf::from(value), Rights::Full)),
+            "read-key" => keys.push((PathBuf::from(value), Rights::ReadOnly)),
+            "import" => import = Some(PathBuf::from(value)),
             "backend" => name = Some(text(value)?),
             "store" => store = Some(PathBuf::from(value)),
             "log" => log = Some(PathBuf::from(value)),
@@ -136,8 +188,24 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String
     if !backend::NAMES.contains(&name.as_str()) {
         return Err(format!("--backend {name}: there is {}", backend::NAMES.join(", ")));
     }
+    if places.is_empty() {
+        return Err("--listen is missing".into());
+    }
+    for place in &places {
+        if let Listen::Tcp(address) = place
+            && !address.ip().is_loopback()
+            && keys.is_empty()
+        {
+            return Err(format!(
+                "--listen tcp://{address}: beyond loopback nobody is served without a key. Make one with: npulabd key new \
+                 PATH, then add --key PATH"
+            ));
+        }
+    }
     Ok(Command::Serve(Options {
-        listen: address.ok_or("--listen is missing")?,
+        listen: places,
+        keys,
+        import,
         backend: name,
         store: store.unwrap_or_else(|| base("XDG_DATA_HOME", ".local/share").join("blobs")),
         log,
@@ -163,21 +231,54 @@ mod tests {
     }
 
     #[test]
-    fn an_address_beyond_loopback_is_refused_with_a_remedy() {
+    fn an_address_beyond_loopback_is_refused_without_a_key_and_the_remedy_is_named() {
         let error = run(&["--listen", "tcp://0.0.0.0:7000", "--backend", "cpu"]).unwrap_err();
         assert!(
-            error.contains("only a loopback address") && error.contains("ssh -L"),
+            error.contains("without a key") && error.contains("npulabd key new"),
             "{error}"
         );
         assert!(run(&["--listen", "tcp://127.0.0.1:0", "--backend", "cpu"]).is_ok());
+        assert!(run(&["--listen", "tcp://0.0.0.0:7000", "--backend", "cpu", "--key", "/k"]).is_ok());
+    }
+
+    #[test]
+    fn a_serial_place_has_a_device_and_says_how() {
+        let place = |url: &str| listen(url).ok();
+        let options = SerialOptions {
+            path: "/dev/ttyS2".into(),
+            baud: Some(1_500_000),
+            keep_speed: true,
+            without_key: true,
+        };
+        assert_eq!(
+            place("serial:///dev/ttyS2?baud=1500000&keep&open"),
+            Some(Listen::Serial(options))
+        );
+        assert!(place("serial:///dev/ttyS2").is_some());
+        for wrong in [
+            "serial://dev/ttyS2",
+            "serial:///dev/ttyS2?baud=x",
+            "serial:///dev/ttyS2?speed=1",
+            "serial://",
+        ] {
+            assert_eq!(place(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_made_by_a_command_of_its_own() {
+        assert_eq!(run(&["key", "new", "/k"]), Ok(Command::NewKey("/k".into())));
+        assert!(run(&["key", "old", "/k"]).is_err() && run(&["key", "new"]).is_err());
     }
 
     #[test]
     fn every_option_of_the_contract_is_understood() {
         let args = "--listen tcp://127.0.0.1:7 --backend cpu --store /s --log /l --until-stdin-closes --grace-ms 5 \
-                    --memory-mib 6 --quota-mib 7";
+                    --memory-mib 6 --quota-mib 7 --key /k --read-key /r --import /i";
         let options = Options {
-            listen: ([127, 0, 0, 1], 7).into(),
+            listen: vec![Listen::Tcp(([127, 0, 0, 1], 7).into())],
+            keys: vec![("/k".into(), Rights::Full), ("/r".into(), Rights::ReadOnly)],
+            import: Some("/i".into()),
             backend: "cpu".into(),
             store: "/s".into(),
             log: Some("/l".into()),

@@ -5,6 +5,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub struct Log {
     file: Option<Mutex<File>>,
     path: PathBuf,
     clock: Arc<dyn Clock>,
+    /// The host's wall clock at the agent's time 0, µs since 1970; 0 until a host told it.
+    wall_offset_us: AtomicU64,
 }
 
 impl Log {
@@ -46,6 +49,7 @@ impl Log {
             file: Some(Mutex::new(file)),
             path: path.to_owned(),
             clock,
+            wall_offset_us: AtomicU64::new(0),
         })
     }
 
@@ -55,6 +59,7 @@ impl Log {
             file: None,
             path: PathBuf::new(),
             clock,
+            wall_offset_us: AtomicU64::new(0),
         }
     }
 
@@ -63,19 +68,51 @@ impl Log {
         &self.path
     }
 
+    /// Takes the wall clock of a host, for lines from here on: the board's own may start in 1970.
+    pub fn learn_wall_time(&self, wall_us: u64, now_ns: u64) {
+        self.wall_offset_us
+            .store(wall_us.saturating_sub(now_ns / 1000), Ordering::SeqCst);
+    }
+
     /// Writes one line.
     pub fn line(&self, level: Level, text: &str) {
         let Some(file) = &self.file else { return };
         let now = self.clock.now_ns() / 1000;
         let level = format!("{level:?}").to_lowercase();
         let text = text.replace('\n', " ");
-        let line = format!("{:>6}.{:06} {level:<5} {text}\n", now / 1_000_000, now % 1_000_000);
+        let wall = match self.wall_offset_us.load(Ordering::SeqCst) {
+            0 => String::new(),
+            offset_us => format!(" {}", utc(offset_us.saturating_add(now) / 1_000_000)),
+        };
+        let line = format!(
+            "{:>6}.{:06}{wall} {level:<5} {text}\n",
+            now / 1_000_000,
+            now % 1_000_000
+        );
         // A full disk must not stop the agent.
         let _ = file
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .write_all(line.as_bytes());
     }
+}
+
+/// Seconds since 1970 as a UTC date and time (the civil-from-days rule of the proleptic Gregorian calendar).
+fn utc(seconds: u64) -> String {
+    let days = (seconds / 86_400).min(u64::from(u32::MAX)) + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// Removes the oldest logs of earlier agents from the default folder.
@@ -95,5 +132,18 @@ pub fn prune(folder: &Path) {
     for (_, path) in logs.into_iter().take(surplus) {
         // Another agent may have removed it already.
         let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_become_the_dates_of_the_calendar() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(utc(1_795_000_000), "2026-11-18T11:06:40Z");
     }
 }

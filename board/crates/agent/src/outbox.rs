@@ -25,15 +25,62 @@ pub struct Outbox {
     queues: Mutex<Queues>,
     changed: Condvar,
     hang_up: Box<dyn Fn() + Send + Sync>,
+    wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Outbox {
+    /// An empty outbox of a writer that does not block here: `wake` is called after every change.
+    pub fn waking(wake: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            queues: Mutex::default(),
+            changed: Condvar::new(),
+            hang_up: Box::new(|| {}),
+            wake: Some(wake),
+        }
+    }
+
+    fn notify(&self) {
+        self.changed.notify_all();
+        if let Some(wake) = &self.wake {
+            wake();
+        }
+    }
+
+    /// The next frame of a kind, without waiting.
+    pub fn take(&self, bulk: bool) -> Option<Frame> {
+        let mut queues = self.lock();
+        let frame = if bulk {
+            queues.bulk.pop_front()
+        } else {
+            queues.control.pop_front()
+        };
+        queues.waiting_bytes -= frame.as_ref().map_or(0, |frame| frame.bytes().len());
+        frame
+    }
+
+    /// True where the reader should take no further call.
+    pub fn full(&self) -> bool {
+        self.lock().waiting_bytes > FULL_BYTES
+    }
+
+    /// True where nothing may be sent any more.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// True where everything is taken and nothing follows.
+    pub fn is_finished(&self) -> bool {
+        let queues = self.lock();
+        queues.closing && queues.control.is_empty() && queues.bulk.is_empty()
+    }
+
     /// An empty outbox; `hang_up` closes the connection under it.
     pub fn new(hang_up: Box<dyn Fn() + Send + Sync>) -> Self {
         Self {
             queues: Mutex::default(),
             changed: Condvar::new(),
             hang_up,
+            wake: None,
         }
     }
 
@@ -54,7 +101,7 @@ impl Outbox {
             queues.control.push_back(frame)
         }
         drop(queues);
-        self.changed.notify_all();
+        self.notify();
     }
 
     /// The next frame to write; `None` where the connection is to be closed.
@@ -90,7 +137,7 @@ impl Outbox {
     /// Writes what waits, then closes.
     pub fn finish(&self) {
         self.lock().closing = true;
-        self.changed.notify_all();
+        self.notify();
     }
 
     /// Closes now.
@@ -98,7 +145,7 @@ impl Outbox {
         let mut queues = self.lock();
         let first = !std::mem::replace(&mut queues.closed, true);
         drop(queues);
-        self.changed.notify_all();
+        self.notify();
         if first {
             (self.hang_up)();
         }

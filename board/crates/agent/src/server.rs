@@ -1,4 +1,4 @@
-//! The listener: accepts, counts connections, keeps time. Loopback only, since the link has no keys yet.
+//! The listeners: accept, count connections, keep time. Beyond loopback only where a key is set.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,8 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::agent::Agent;
-use crate::connection::{self, Connection};
 use crate::log::Level;
+use crate::peer::Connection;
+use crate::serial::{SerialPort, SerialServer};
+use crate::tcp;
 
 /// Connections at a time.
 const MAX_CONNECTIONS: usize = 64;
@@ -30,66 +32,95 @@ impl Shared {
     }
 }
 
+/// Something to listen on.
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A serial port, and the hello line that is written on it.
+    Serial(SerialPort, String),
+}
+
 /// A listening agent.
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
+    ports: Vec<Arc<SerialServer>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Binds a loopback address; any other is refused.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    if !address.ip().is_loopback() {
-        let text = "only a loopback address can be bound: the link has no keys yet. Use 127.0.0.1 and an SSH tunnel.";
+/// Binds an address; beyond loopback only where `keyed`.
+pub fn bind(address: SocketAddr, keyed: bool) -> io::Result<TcpListener> {
+    if !address.ip().is_loopback() && !keyed {
+        let text = "beyond loopback nobody is served without a key: make one with `npulabd key new PATH` and start with \
+                    --key PATH";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
     TcpListener::bind(address)
 }
 
 impl Server {
-    /// Serves connections of `listener`. With `keep_time` a thread calls `Agent::tick`; a test may do that itself.
-    pub fn start(agent: Arc<Agent>, listener: TcpListener, keep_time: bool) -> io::Result<Self> {
-        let address = listener.local_addr()?;
+    /// Serves connections of `listeners`. With `keep_time` a thread calls `Agent::tick`; a test may do that itself.
+    pub fn start(agent: Arc<Agent>, listeners: Vec<Listener>, keep_time: bool) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let mut threads = Vec::new();
+        let (mut threads, mut addresses, mut ports) = (Vec::new(), Vec::new(), Vec::new());
+        for listener in listeners {
+            match listener {
+                Listener::Tcp(listener) => {
+                    addresses.push(listener.local_addr()?);
+                    let (agent, accepting) = (Arc::clone(&agent), Arc::clone(&shared));
+                    let accepting = move || accept(&agent, &listener, &accepting);
+                    threads.push(thread::Builder::new().name("accept".into()).spawn(accepting)?);
+                }
+                Listener::Serial(port, greeting) => {
+                    let (port, thread) = SerialServer::start(Arc::clone(&agent), port, &greeting)?;
+                    ports.push(port);
+                    threads.push(thread);
+                }
+            }
+        }
         if keep_time {
-            let (agent, shared) = (Arc::clone(&agent), Arc::clone(&shared));
+            let (shared, ports) = (Arc::clone(&shared), ports.clone());
             threads.push(thread::Builder::new().name("time".into()).spawn(move || {
                 while !shared.stopping.load(Ordering::SeqCst) {
                     agent.tick();
                     let now_ms = agent.clock.now_ns() / 1_000_000;
-                    shared.live().iter().for_each(|connection| connection.tick(now_ms));
+                    let serial = ports.iter().filter_map(|port| port.connection());
+                    let live = shared.live().into_iter().chain(serial);
+                    live.for_each(|connection| connection.tick(now_ms));
                     thread::sleep(TICK);
                 }
             })?);
         }
-        let accepting = Arc::clone(&shared);
-        threads.push(
-            thread::Builder::new()
-                .name("accept".into())
-                .spawn(move || accept(&agent, &listener, &accepting))?,
-        );
         Ok(Self {
-            address,
+            addresses,
+            ports,
             shared,
             threads,
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens for TCP.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Says goodbye to every peer and stops.
     pub fn stop(self, reason: &str) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread; where that fails it is not waiting.
-        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        for address in &self.addresses {
+            // Wakes the accepting thread; where that fails it is not waiting.
+            let reach = if address.ip().is_unspecified() {
+                SocketAddr::from(([127, 0, 0, 1], address.port()))
+            } else {
+                *address
+            };
+            let _ = TcpStream::connect_timeout(&reach, Duration::from_secs(1));
+        }
         self.shared
             .live()
             .iter()
             .for_each(|connection| connection.leave(reason));
+        self.ports.iter().for_each(|port| port.stop(reason));
         for thread in self.threads {
             // A thread that panicked has ended as well.
             let _ = thread.join();
@@ -115,7 +146,7 @@ fn accept(agent: &Arc<Agent>, listener: &TcpListener, shared: &Arc<Shared>) {
             agent.log.line(Level::Warn, "connection refused: too many");
             continue;
         }
-        match connection::serve(Arc::clone(agent), stream) {
+        match tcp::serve(Arc::clone(agent), stream) {
             Ok(connection) => {
                 let mut connections = shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
                 connections.push(Arc::downgrade(&connection));

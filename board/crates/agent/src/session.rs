@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use link::cbor::{Encoded, to_vec};
 use link::frame::{Flags, Head};
-use link::limits::MAX_IN_FLIGHT;
+use link::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_IN_FLIGHT};
 use link::message::call::Handle;
 use link::message::stream::Event;
 use link::method::Retry;
 use link::session::replies::{Known, StoredReplies};
 use link::{ErrorCode, Frame, FrameType};
 
+use crate::access::Rights;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::handles::{HandleTable, Object};
@@ -34,10 +35,35 @@ struct State {
     ended_streams: VecDeque<Arc<Call>>,
     replies: StoredReplies,
     link: Option<Arc<Outbox>>,
+    facts: Facts,
     suspended_ns: Option<u64>,
     ended: bool,
     events: u64,
     events_lost: u64,
+}
+
+/// What a session may do over the connection it has, and how long it lives without one.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Largest frame.
+    pub max_frame_bytes: usize,
+    /// Largest body of a CALL, and most that `mem.read` gives.
+    pub max_body_bytes: usize,
+    /// Time without a connection after which it ends.
+    pub grace_ms: u64,
+    /// Rights of the key that was shown.
+    pub rights: Rights,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            max_frame_bytes: MAX_FRAME_BYTES,
+            max_body_bytes: MAX_BODY_BYTES,
+            grace_ms: 0,
+            rights: Rights::ReadOnly,
+        }
+    }
 }
 
 /// What became of a CALL frame at the session's door.
@@ -80,6 +106,7 @@ impl Session {
     pub fn attach(
         &self,
         link: &Arc<Outbox>,
+        facts: Facts,
         hello: Frame,
         streams: &[(Arc<Call>, u64)],
     ) -> Option<Option<Arc<Outbox>>> {
@@ -89,6 +116,7 @@ impl Session {
             return None;
         }
         state.suspended_ns = None;
+        state.facts = facts;
         link.push(hello, false);
         for (stream, next) in &held {
             for frame in stream.owed_from(*next) {
@@ -105,6 +133,11 @@ impl Session {
             state.link = None;
             state.suspended_ns = Some(now_ns);
         }
+    }
+
+    /// What it may do over the connection it has or had last.
+    pub fn facts(&self) -> Facts {
+        self.state().facts
     }
 
     /// When it lost its connection, where it has none.

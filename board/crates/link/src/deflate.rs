@@ -3,6 +3,7 @@
 //! Knows where `{…, inflatedBytes}` stands in the metas of CALL and REPLY; no other frame is compressed in version 1.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
@@ -28,6 +29,18 @@ pub enum InflateError {
     /// The bytes are no deflate, or not of the size announced.
     Corrupt,
 }
+
+impl fmt::Display for InflateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCompressed => f.write_str("a frame that is never compressed, or without its inflated size"),
+            Self::TooLarge(bytes) => write!(f, "{bytes} inflated bytes pass the largest body"),
+            Self::Corrupt => f.write_str("no deflate, or not of the size announced"),
+        }
+    }
+}
+
+impl core::error::Error for InflateError {}
 
 fn shrinks(bytes: usize, to: usize) -> bool {
     to * 10 < bytes * 9

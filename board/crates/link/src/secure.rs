@@ -4,6 +4,7 @@
 //! line control frames overtake bulk frames, so each channel counts its own nonces; TCP uses the control channel's alone.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -159,11 +160,24 @@ pub fn respond_with(key: &Key, message: &[u8], ephemeral: Option<&Key>) -> Resul
     Ok((Secured::new(state)?, answer))
 }
 
-/// A connection whose two sides have proved that they have the key.
+/// A connection whose two sides have proved that they have the key; its halves may go to different threads.
 pub struct Secured {
-    state: StatelessTransportState,
-    sealed: [u64; 2],
-    opened: [u64; 2],
+    /// Seals what is sent.
+    pub sealer: Sealer,
+    /// Opens what is received.
+    pub opener: Opener,
+}
+
+/// The sending half.
+pub struct Sealer {
+    state: Arc<StatelessTransportState>,
+    counts: [u64; 2],
+}
+
+/// The receiving half.
+pub struct Opener {
+    state: Arc<StatelessTransportState>,
+    counts: [u64; 2],
 }
 
 fn nonce(channel: Channel, count: u64) -> u64 {
@@ -175,19 +189,24 @@ impl Secured {
         let state = state
             .into_stateless_transport_mode()
             .map_err(|_| SecureError::Handshake)?;
+        let state = Arc::new(state);
         Ok(Self {
-            state,
-            sealed: [0; 2],
-            opened: [0; 2],
+            sealer: Sealer {
+                state: Arc::clone(&state),
+                counts: [0; 2],
+            },
+            opener: Opener { state, counts: [0; 2] },
         })
     }
+}
 
+impl Sealer {
     /// Seals the next record of a channel to the end of `into`.
     pub fn seal(&mut self, channel: Channel, plain: &[u8], into: &mut Vec<u8>) -> Result<(), SecureError> {
         if plain.len() > MAX_PLAIN_BYTES {
             return Err(SecureError::Length);
         }
-        let (count, at) = (&mut self.sealed[channel as usize], into.len());
+        let (count, at) = (&mut self.counts[channel as usize], into.len());
         into.resize(at + plain.len() + TAG_BYTES, 0);
         self.state
             .write_message(nonce(channel, *count), plain, &mut into[at..])
@@ -195,13 +214,15 @@ impl Secured {
         *count += 1;
         Ok(())
     }
+}
 
+impl Opener {
     /// Opens the next record of a channel to the end of `into`.
     pub fn open(&mut self, channel: Channel, record: &[u8], into: &mut Vec<u8>) -> Result<(), SecureError> {
         if !(TAG_BYTES..=MAX_RECORD_BYTES).contains(&record.len()) {
             return Err(SecureError::Length);
         }
-        let (count, at) = (&mut self.opened[channel as usize], into.len());
+        let (count, at) = (&mut self.counts[channel as usize], into.len());
         into.resize(at + record.len() - TAG_BYTES, 0);
         let read = self.state.read_message(nonce(channel, *count), record, &mut into[at..]);
         if read.is_err() {

@@ -247,8 +247,8 @@ fn noise_json() -> Value {
         } else {
             (&mut at_board, &mut at_host)
         };
-        sealer.seal(channel, plain, &mut record).unwrap();
-        opener.open(channel, &record, &mut back).unwrap();
+        sealer.sealer.seal(channel, plain, &mut record).unwrap();
+        opener.opener.open(channel, &record, &mut back).unwrap();
         assert_eq!(back, plain);
         records
             .push(json!({ "from": from, "channel": channel as u8, "plainHex": hex(plain), "recordHex": hex(&record) }));
@@ -355,19 +355,19 @@ fn another_key_an_old_record_and_a_changed_one_are_refused() {
     let (mut board, second) = secure::respond(&key, &first).unwrap();
     let mut host = initiator.finish(&second).unwrap();
     let (mut record, mut plain) = (Vec::new(), Vec::new());
-    host.seal(Channel::Control, b"once", &mut record).unwrap();
-    assert!(board.open(Channel::Bulk, &record, &mut plain).is_err());
-    board.open(Channel::Control, &record, &mut plain).unwrap();
-    assert!(board.open(Channel::Control, &record, &mut plain).is_err());
+    host.sealer.seal(Channel::Control, b"once", &mut record).unwrap();
+    assert!(board.opener.open(Channel::Bulk, &record, &mut plain).is_err());
+    board.opener.open(Channel::Control, &record, &mut plain).unwrap();
+    assert!(board.opener.open(Channel::Control, &record, &mut plain).is_err());
     let mut next = Vec::new();
-    host.seal(Channel::Control, b"next", &mut next).unwrap();
+    host.sealer.seal(Channel::Control, b"next", &mut next).unwrap();
     let mut changed = next.clone();
     changed[2] ^= 1;
-    assert!(board.open(Channel::Control, &changed, &mut plain).is_err());
-    board.open(Channel::Control, &next, &mut plain).unwrap();
+    assert!(board.opener.open(Channel::Control, &changed, &mut plain).is_err());
+    board.opener.open(Channel::Control, &next, &mut plain).unwrap();
     assert_eq!(plain, b"oncenext");
-    assert!(board.open(Channel::Control, &[0; 15], &mut plain).is_err());
-    assert!(board.open(Channel::Control, &[0; 65_536], &mut plain).is_err());
+    assert!(board.opener.open(Channel::Control, &[0; 15], &mut plain).is_err());
+    assert!(board.opener.open(Channel::Control, &[0; 65_536], &mut plain).is_err());
 }
 
 /// Writes the files where they are not there yet; never touches one that is.

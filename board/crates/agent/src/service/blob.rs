@@ -2,16 +2,26 @@
 
 use std::sync::Arc;
 
-use link::cbor::Nothing;
+use link::ErrorCode;
+use link::cbor::{Encoded, Nothing, to_vec};
 use link::limits::MAX_BODY_BYTES;
-use link::message::blob::{BeginArgs, BeginResult, BlobEntry, HasArgs, HasResult, ListResult, PutArgs};
+use link::message::blob::{
+    BeginArgs, BeginResult, BlobEntry, GcArgs, GcResult, HasArgs, HasResult, ImportArgs, ImportResult, ImportableFile,
+    ImportableResult, ListResult, PinArgs, PutArgs,
+};
 use link::message::mem::OneDigest;
+use link::message::model::LoadProgress;
+use link::message::stream::{ProgressEvent, TOPIC_PROGRESS};
 
 use super::Request;
+use super::mem::check_cancel;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::queue::guarded;
-use crate::store::{BlobStore, Plan};
+use crate::store::{BlobStore, Plan, import};
+
+/// Bytes between two reports of a long call.
+const PROGRESS_BYTES: u64 = 16 << 20;
 
 impl Request<'_> {
     /// Has `run` answer the call on the file thread.
@@ -67,8 +77,22 @@ pub fn put(request: Request) -> Result<(), Failure> {
 
 pub fn commit(request: Request) -> Result<(), Failure> {
     let OneDigest { digest } = request.args()?;
+    let session = Arc::clone(request.session());
     request.on_files(move |store, call, _| {
-        store.commit(&digest)?;
+        let mut told_bytes = 0;
+        store.commit(&digest, &mut |done_bytes, total_bytes| {
+            check_cancel(call, done_bytes)?;
+            if done_bytes >= told_bytes + PROGRESS_BYTES {
+                told_bytes = done_bytes;
+                let progress = ProgressEvent {
+                    call_id: call.id,
+                    done_bytes,
+                    total_bytes,
+                };
+                session.event(TOPIC_PROGRESS, Encoded(to_vec(&progress)));
+            }
+            Ok(())
+        })?;
         call.reply(&Nothing {}, &[]);
         Ok(())
     });
@@ -83,7 +107,7 @@ pub fn list(request: Request) -> Result<(), Failure> {
             digest: blob.id.into(),
             size_bytes: blob.size_bytes,
             pins: blob.pins,
-            pinned: None,
+            pinned: blob.kept.then_some(true),
         };
         let blobs = blobs.iter().map(entry).collect();
         call.reply(
@@ -94,6 +118,87 @@ pub fn list(request: Request) -> Result<(), Failure> {
             },
             &[],
         );
+        Ok(())
+    });
+    Ok(())
+}
+
+pub fn pin(request: Request) -> Result<(), Failure> {
+    let PinArgs { digest, pinned } = request.args()?;
+    request.on_files(move |store, call, _| {
+        store.keep(&digest, pinned)?;
+        call.reply(&Nothing {}, &[]);
+        Ok(())
+    });
+    Ok(())
+}
+
+pub fn remove(request: Request) -> Result<(), Failure> {
+    let OneDigest { digest } = request.args()?;
+    request.on_files(move |store, call, _| {
+        store.remove(&digest)?;
+        call.reply(&Nothing {}, &[]);
+        Ok(())
+    });
+    Ok(())
+}
+
+pub fn gc(request: Request) -> Result<(), Failure> {
+    let GcArgs { free_bytes } = request.args()?;
+    request.on_files(move |store, call, _| {
+        let (freed_bytes, used_bytes) = store.collect(free_bytes, None)?;
+        let result = GcResult {
+            freed_bytes,
+            used_bytes,
+        };
+        call.reply(&result, &[]);
+        Ok(())
+    });
+    Ok(())
+}
+
+fn no_imports() -> Failure {
+    Failure::new(ErrorCode::Unsupported, "this agent has no import folder").remedy("Start the agent with --import DIR.")
+}
+
+pub fn importable(request: Request) -> Result<(), Failure> {
+    let Nothing {} = request.args()?;
+    let folder = request.agent.imports.clone().ok_or_else(no_imports)?;
+    request.on_files(move |_, call, _| {
+        let files = import::list(&folder)?.into_iter();
+        let files = files
+            .map(|(name, size_bytes)| ImportableFile { name, size_bytes })
+            .collect();
+        call.reply(&ImportableResult { files }, &[]);
+        Ok(())
+    });
+    Ok(())
+}
+
+pub fn import_file(request: Request) -> Result<(), Failure> {
+    let ImportArgs { name } = request.args()?;
+    let folder = request.agent.imports.clone().ok_or_else(no_imports)?;
+    let path = import::find(&folder, &name)?;
+    request.on_files(move |store, call, _| {
+        let mut told_bytes = None;
+        let (id, size_bytes) = store.import(&path, &mut |done_bytes, total_bytes| {
+            check_cancel(call, done_bytes)?;
+            if told_bytes.is_none_or(|told| done_bytes >= told + PROGRESS_BYTES) {
+                told_bytes = Some(done_bytes);
+                let progress = LoadProgress {
+                    done_bytes,
+                    total_bytes,
+                };
+                // Without credit a report is left out: the file thread waits for nobody.
+                call.item(&progress, &[])?;
+            }
+            Ok(())
+        })?;
+        let result = ImportResult {
+            digest: id.into(),
+            size_bytes,
+        };
+        call.reply(&result, &[]);
         Ok(())
     });
     Ok(())

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use link::ErrorCode;
 use link::cbor::Nothing;
-use link::limits::MAX_BODY_BYTES;
 use link::message::call::{Handle, OneHandle};
 use link::message::mem::{Alloc, FillArgs, OneDigest, RangeArgs, SummaryArgs, WriteArgs};
 use npu_device::{Accelerator, BufferId, BufferRange};
@@ -112,9 +111,10 @@ pub fn read(request: Request) -> Result<(), Failure> {
     } = request.args()?;
     let (id, size_bytes) = buffer(request.session(), handle)?;
     check_range(offset_bytes, length_bytes, size_bytes)?;
-    if length_bytes > MAX_BODY_BYTES as u64 {
-        let cause = format!("{length_bytes} bytes asked for, one frame takes {MAX_BODY_BYTES}");
-        return Err(Failure::new(ErrorCode::TooLarge, cause).number("maxBody", MAX_BODY_BYTES as u64));
+    let most = request.session().facts().max_body_bytes as u64;
+    if length_bytes > most {
+        let cause = format!("{length_bytes} bytes asked for, one frame takes {most}");
+        return Err(Failure::new(ErrorCode::TooLarge, cause).number("maxBody", most));
     }
     request.on_device(move |room, call, _| {
         let mut bytes = vec![0; length_bytes as usize];
@@ -138,7 +138,8 @@ fn parts(offset: u64, length: u64) -> impl Iterator<Item = (u64, usize)> {
     })
 }
 
-fn check_cancel(call: &Call, done_bytes: u64) -> Result<(), Failure> {
+/// Ends a long call that was cancelled.
+pub fn check_cancel(call: &Call, done_bytes: u64) -> Result<(), Failure> {
     if call.cancelled() {
         let failure = Failure::new(ErrorCode::Cancelled, format!("cancelled after {done_bytes} bytes"));
         return Err(failure.number("doneBytes", done_bytes));

@@ -4,6 +4,7 @@
 
 mod blob;
 mod infer;
+mod lease;
 mod mem;
 mod model;
 pub mod npu;
@@ -15,12 +16,14 @@ use std::sync::Arc;
 use link::cbor::{from_slice, to_vec};
 use link::frame::{Flags, Head};
 use link::message::call::CallView;
-use link::{ErrorCode, Frame, FrameType, Method};
+use link::{Access, ErrorCode, Frame, FrameType, Method};
 use minicbor::Decode;
 
+use crate::access::Rights;
 use crate::agent::Agent;
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::peer::Connection;
 use crate::queue::guarded;
 use crate::room::Room;
 use crate::session::{Admission, Session};
@@ -31,6 +34,7 @@ pub(crate) struct Request<'a> {
     agent: &'a Arc<Agent>,
     call: Arc<Call>,
     frame: Frame,
+    connection: &'a Connection,
 }
 
 impl Request<'_> {
@@ -58,7 +62,7 @@ impl Request<'_> {
 }
 
 /// Serves one CALL frame.
-pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, frame: Frame) {
+pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, connection: &Connection, frame: Frame) {
     let head = frame.view().head;
     let Some(method) = Method::from_number(head.method) else {
         let failure = Failure::new(ErrorCode::Unsupported, format!("no method {:#06x}", head.method))
@@ -91,14 +95,29 @@ pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, frame: Frame) {
                 agent,
                 call: Arc::clone(&call),
                 frame,
+                connection,
             };
-            if let Some(Err(failure)) = guarded(Some(&call), || serve(method, request)) {
+            let serve = || may(agent, session, method).and_then(|()| serve(method, request));
+            if let Some(Err(failure)) = guarded(Some(&call), serve) {
                 call.fail(failure);
             }
         }
         Ok(Admission::Done) => {}
         Err(failure) => drop(call.fail(failure)),
     }
+}
+
+/// Whether the session's key and the lease allow the method.
+fn may(agent: &Agent, session: &Session, method: Method) -> Result<(), Failure> {
+    let access = method.access();
+    if session.facts().rights == Rights::ReadOnly && access != Access::Reads {
+        let cause = format!("{} changes the board, and the key in use only reads", method.name());
+        return Err(Failure::new(ErrorCode::Denied, cause).remedy("Connect with the board's full key."));
+    }
+    if access == Access::Changes {
+        agent.lease_admits(session.number)?;
+    }
+    Ok(())
 }
 
 fn serve(method: Method, request: Request) -> Result<(), Failure> {
@@ -142,19 +161,16 @@ fn serve(method: Method, request: Request) -> Result<(), Failure> {
         Method::NpuCapture => npu::capture(request),
         Method::NpuCaptured => npu::captured(request),
         Method::NpuCaptureFile => npu::capture_file(request),
-        Method::SysEcho
-        | Method::SysLink
-        | Method::LeaseAcquire
-        | Method::LeaseRelease
-        | Method::LeaseTake
-        | Method::LeaseState
-        | Method::BlobPin
-        | Method::BlobRemove
-        | Method::BlobGc
-        | Method::BlobImport
-        | Method::BlobImportable => Err(Failure::new(
-            ErrorCode::Unsupported,
-            format!("this agent has no {}", method.name()),
-        )),
+        Method::SysEcho => sys::echo(request),
+        Method::SysLink => sys::link(request),
+        Method::LeaseAcquire => lease::acquire(request),
+        Method::LeaseRelease => lease::release(request),
+        Method::LeaseTake => lease::take(request),
+        Method::LeaseState => lease::state(request),
+        Method::BlobPin => blob::pin(request),
+        Method::BlobRemove => blob::remove(request),
+        Method::BlobGc => blob::gc(request),
+        Method::BlobImport => blob::import_file(request),
+        Method::BlobImportable => blob::importable(request),
     }
 }

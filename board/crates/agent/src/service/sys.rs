@@ -1,7 +1,9 @@
-//! sys.*: what the board is, from facts cached at start.
+//! sys.*: what the board is, from facts cached at start, and what its line can do.
 
 use link::cbor::Nothing;
-use link::message::sys::BoardInfo;
+use link::message::mem::OneDigest;
+use link::message::sys::{BoardInfo, EchoArgs, echo_pattern};
+use sha2::{Digest as _, Sha256};
 
 use super::Request;
 use crate::failure::Failure;
@@ -40,5 +42,27 @@ pub fn info(request: Request) -> Result<(), Failure> {
 pub fn devices(request: Request) -> Result<(), Failure> {
     let Nothing {} = request.args()?;
     request.call.reply(&request.agent.devices, &[]);
+    Ok(())
+}
+
+/// Answered by the reader thread: what it measures is the line.
+pub fn echo(request: Request) -> Result<(), Failure> {
+    let EchoArgs { reply_bytes } = request.args()?;
+    let most = request.session().facts().max_body_bytes;
+    if reply_bytes as usize > most {
+        return Err(Failure::bad_argument(format!(
+            "{reply_bytes} bytes wanted, maxBody is {most}"
+        )));
+    }
+    let digest: [u8; 32] = Sha256::digest(request.frame.view().body).into();
+    let pattern = echo_pattern(reply_bytes as usize);
+    request.call.reply(&OneDigest { digest: digest.into() }, &pattern);
+    Ok(())
+}
+
+pub fn link(request: Request) -> Result<(), Failure> {
+    let Nothing {} = request.args()?;
+    let counts = request.connection.counts().clone();
+    request.call.reply(&counts, &[]);
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Content-addressed blobs in a folder. A file's name is the SHA-256 of its bytes; nothing a peer says becomes a path.
 //!
 //! The folder is the truth, and agents may share it: whole blobs are `HEX.blob`, uploads under way `HEX.part` with
-//! `HEX.journal` beside. Knows no session; pins are this process's only.
+//! `HEX.journal` beside. Where the quota is used up, what was longest unused goes, but nothing loaded or pinned. Knows no
+//! session; pins of loaded models are this process's only, those of blob.pin stay in the folder's `index`.
 
+pub mod import;
+mod index;
 mod journal;
 mod upload;
 
@@ -16,6 +19,7 @@ use link::ErrorCode;
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::Failure;
+use index::Index;
 pub use journal::Plan;
 use upload::Upload;
 
@@ -34,6 +38,8 @@ pub struct Blob {
     pub size_bytes: u64,
     /// Loaded models that use it.
     pub pins: u32,
+    /// True where it is never collected.
+    pub kept: bool,
 }
 
 /// The store.
@@ -42,6 +48,8 @@ pub struct BlobStore {
     quota_bytes: u64,
     uploads: Mutex<Vec<(BlobId, Upload)>>,
     pins: Mutex<HashMap<BlobId, u32>>,
+    /// Held while the index file is read, changed and written.
+    index: Mutex<()>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -74,6 +82,7 @@ impl BlobStore {
             quota_bytes,
             uploads: Mutex::default(),
             pins: Mutex::default(),
+            index: Mutex::default(),
         })
     }
 
@@ -97,6 +106,7 @@ impl BlobStore {
     /// Whole blobs by id, and bytes taken with uploads under way.
     pub fn list(&self) -> Result<(Vec<Blob>, u64), Failure> {
         let pins = lock(&self.pins);
+        let index = Index::read(&self.folder);
         let (mut blobs, mut used_bytes) = (Vec::new(), 0u64);
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -113,6 +123,7 @@ impl BlobStore {
                     id,
                     size_bytes: metadata.len(),
                     pins: pins.get(&id).copied().unwrap_or(0),
+                    kept: index.kept(&id),
                 });
             }
         }
@@ -129,6 +140,7 @@ impl BlobStore {
                     plan.size_bytes
                 )));
             }
+            self.touch(&id)?;
             return Ok(plan.full_bitmap());
         }
         let mut uploads = lock(&self.uploads);
@@ -141,18 +153,7 @@ impl BlobStore {
         uploads.retain(|(known, _)| *known != id);
         let part = self.path(&id, "part");
         let already = fs::metadata(&part).map_or(0, |m| m.len());
-        let (_, used_bytes) = self.list()?;
-        let wanted = used_bytes.saturating_sub(already).saturating_add(plan.size_bytes);
-        if wanted > self.quota_bytes {
-            let cause = format!(
-                "{} bytes wanted, {used_bytes} of {} are taken",
-                plan.size_bytes, self.quota_bytes
-            );
-            return Err(Failure::new(ErrorCode::NoSpace, cause)
-                .number("wantedBytes", plan.size_bytes)
-                .number("quotaBytes", self.quota_bytes)
-                .number("usedBytes", used_bytes));
-        }
+        self.make_room(plan.size_bytes.saturating_sub(already), &id)?;
         let upload = Upload::open(&part, &self.path(&id, "journal"), plan)?;
         let bitmap = upload.bitmap().to_vec();
         if uploads.len() >= OPEN_UPLOADS {
@@ -173,7 +174,11 @@ impl BlobStore {
     }
 
     /// Checks the whole and gives it its name. Chunks that turn out damaged are unmarked.
-    pub fn commit(&self, id: &BlobId) -> Result<(), Failure> {
+    pub fn commit(
+        &self,
+        id: &BlobId,
+        progress: &mut dyn FnMut(u64, u64) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let mut uploads = lock(&self.uploads);
         let Some(at) = uploads.iter().position(|(known, _)| known == id) else {
             return if self.size_bytes(id).is_some() {
@@ -182,21 +187,108 @@ impl BlobStore {
                 Err(not_begun(id))
             };
         };
-        uploads[at].1.check_whole(id)?;
+        uploads[at].1.check_whole(id, progress)?;
         fs::rename(self.path(id, "part"), self.path(id, "blob"))?;
         // The name is safe once the folder is written; a file system that cannot sync a folder has no better way.
         let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
         uploads.remove(at);
         fs::remove_file(self.path(id, "journal"))?;
-        Ok(())
+        self.touch(id)
+    }
+
+    fn with_index<R>(&self, change: impl FnOnce(&mut Index) -> R) -> Result<R, Failure> {
+        let _held = lock(&self.index);
+        let mut index = Index::read(&self.folder);
+        let result = change(&mut index);
+        index.write()?;
+        Ok(result)
+    }
+
+    /// Notes that a blob was used.
+    pub fn touch(&self, id: &BlobId) -> Result<(), Failure> {
+        match self.with_index(|index| index.used(id)) {
+            // A full disk costs the order of use, not the use.
+            Err(failure) if failure.code == ErrorCode::NoSpace => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Keeps a blob from being collected, or lets it go.
+    pub fn keep(&self, id: &BlobId, keep: bool) -> Result<(), Failure> {
+        if self.size_bytes(id).is_none() {
+            return Err(no_blob(id));
+        }
+        self.with_index(|index| index.keep(id, keep))
+    }
+
+    /// Removes a blob, or gives up its upload.
+    pub fn remove(&self, id: &BlobId) -> Result<(), Failure> {
+        let pinned = lock(&self.pins).contains_key(id) || Index::read(&self.folder).kept(id);
+        if pinned {
+            return Err(
+                Failure::new(ErrorCode::Busy, format!("blob {} is loaded or pinned", hex(id)))
+                    .remedy("Unload its model, or unpin it."),
+            );
+        }
+        lock(&self.uploads).retain(|(known, _)| known != id);
+        let mut found = false;
+        for ending in ["blob", "part", "journal"] {
+            match fs::remove_file(self.path(id, ending)) {
+                Ok(()) => found = true,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !found {
+            return Err(no_blob(id));
+        }
+        self.with_index(|index| index.forget(id))
+    }
+
+    /// Removes blobs, those longest unused first, until `free_bytes` of the quota are free; freed and used bytes.
+    pub fn collect(&self, free_bytes: u64, spare: Option<&BlobId>) -> Result<(u64, u64), Failure> {
+        let (mut blobs, mut used_bytes) = self.list()?;
+        let index = Index::read(&self.folder);
+        blobs.retain(|blob| blob.pins == 0 && !blob.kept && Some(&blob.id) != spare);
+        blobs.sort_by_key(|blob| index.place(&blob.id));
+        let mut freed_bytes = 0;
+        for blob in blobs {
+            if used_bytes.saturating_add(free_bytes) <= self.quota_bytes {
+                break;
+            }
+            self.remove(&blob.id)?;
+            used_bytes = used_bytes.saturating_sub(blob.size_bytes);
+            freed_bytes += blob.size_bytes;
+        }
+        Ok((freed_bytes, used_bytes))
+    }
+
+    /// Makes room for `wanted_bytes` of a blob; refused, with nothing removed, where that cannot be.
+    fn make_room(&self, wanted_bytes: u64, id: &BlobId) -> Result<(), Failure> {
+        let (blobs, used_bytes) = self.list()?;
+        let held = |blob: &&Blob| blob.pins > 0 || blob.kept;
+        let movable: u64 = blobs
+            .iter()
+            .filter(|blob| !held(blob))
+            .map(|blob| blob.size_bytes)
+            .sum();
+        if used_bytes.saturating_sub(movable).saturating_add(wanted_bytes) > self.quota_bytes {
+            let cause = format!(
+                "{wanted_bytes} bytes wanted, {used_bytes} of {} are taken, {movable} of them by blobs that may go",
+                self.quota_bytes
+            );
+            return Err(Failure::new(ErrorCode::NoSpace, cause)
+                .number("wantedBytes", wanted_bytes)
+                .number("quotaBytes", self.quota_bytes)
+                .number("usedBytes", used_bytes));
+        }
+        self.collect(wanted_bytes, Some(id)).map(drop)
     }
 
     /// Opens a whole blob for reading.
     pub fn open_blob(&self, id: &BlobId) -> Result<File, Failure> {
         File::open(self.path(id, "blob")).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Failure::new(ErrorCode::NotFound, format!("no blob {}", hex(id)))
-                .remedy("Upload the blob first.")
-                .text("blob", hex(id)),
+            io::ErrorKind::NotFound => no_blob(id),
             _ => error.into(),
         })
     }
@@ -222,6 +314,10 @@ impl BlobStore {
 
     /// Marks blobs as used by a loaded model.
     pub fn pin(&self, ids: &[BlobId]) {
+        for id in ids {
+            // The order of use is worth no failed load.
+            let _ = self.touch(id);
+        }
         let mut pins = lock(&self.pins);
         for id in ids {
             *pins.entry(*id).or_insert(0) += 1;
@@ -238,6 +334,12 @@ impl BlobStore {
         }
         pins.retain(|_, count| *count > 0);
     }
+}
+
+fn no_blob(id: &BlobId) -> Failure {
+    Failure::new(ErrorCode::NotFound, format!("no blob {}", hex(id)))
+        .remedy("Upload the blob first.")
+        .text("blob", hex(id))
 }
 
 fn not_begun(id: &BlobId) -> Failure {

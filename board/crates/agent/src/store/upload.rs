@@ -19,6 +19,18 @@ pub struct Upload {
     plan: Plan,
 }
 
+/// Takes the disk blocks now, so that a full disk is told at the beginning. A file system that cannot is asked later.
+fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, size_bytes) {
+        Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => {
+            // What was taken goes back at once.
+            file.set_len(0)?;
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Upload {
     /// Opens or makes both files.
     pub fn open(part: &Path, journal: &Path, plan: Plan) -> Result<Self, Failure> {
@@ -45,6 +57,7 @@ impl Upload {
         if !known || file.metadata()?.len() != plan.size_bytes {
             file.set_len(0)?;
             file.set_len(plan.size_bytes)?;
+            reserve(&file, plan.size_bytes)?;
         }
         let mut upload = Self {
             part: file,
@@ -101,7 +114,12 @@ impl Upload {
     }
 
     /// Reads everything back and compares it with the blob's name; then it is safe on disk.
-    pub fn check_whole(&mut self, id: &BlobId) -> Result<(), Failure> {
+    /// `progress` hears the bytes done and in all, and may end it.
+    pub fn check_whole(
+        &mut self,
+        id: &BlobId,
+        progress: &mut dyn FnMut(u64, u64) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let missing = (0..self.plan.chunks()).filter(|&i| !self.journal.has(i)).count();
         if missing > 0 {
             let cause = format!("{missing} of {} chunks are missing", self.plan.chunks());
@@ -114,6 +132,7 @@ impl Upload {
             let Some((offset, length, digest)) = self.plan.chunk(index) else {
                 break;
             };
+            progress(offset, self.plan.size_bytes)?;
             buffer.resize(length, 0);
             self.part.read_exact_at(&mut buffer, offset)?;
             whole.update(&buffer);

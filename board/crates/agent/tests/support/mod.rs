@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use agent::access::Keys;
 use agent::backend::{self, Backend};
 use agent::clock::{Clock, ManualClock};
 use agent::log::Log;
-use agent::server::{Server, bind};
+use agent::server::{Listener, Server, bind};
 use agent::{Agent, Config};
 use link::cbor::{Digest, Encoded, Nothing, from_slice, to_vec};
 use link::frame::{Flags, Head};
@@ -22,6 +23,8 @@ use link::message::blob::*;
 use link::message::call::{Call, Fail, Handle, OneHandle, Reply};
 use link::message::hello::{Bye, HelloBoard, HelloHost, StreamPosition};
 use link::message::mem::*;
+use link::secure::{self, HANDSHAKE_BYTES, Initiator, Key, Secured, TAG_BYTES};
+use link::uart::pdu::Channel;
 use link::{Deframer, ErrorCode, Frame, FrameType, Method};
 use minicbor::{Decode, Encode};
 use sha2::Digest as _;
@@ -60,6 +63,8 @@ pub struct Setup {
     pub backend: Backend,
     pub quota_bytes: u64,
     pub memory_bytes: Option<u64>,
+    pub keys: Keys,
+    pub imports: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -68,6 +73,8 @@ impl Default for Setup {
             backend: backend::open("cpu").unwrap(),
             quota_bytes: 1 << 30,
             memory_bytes: None,
+            keys: Keys::default(),
+            imports: None,
         }
     }
 }
@@ -80,7 +87,7 @@ impl Rig {
     pub fn with(setup: Setup) -> Self {
         let (folder, clock) = (Folder::new(), Arc::new(ManualClock::default()));
         let time: Arc<dyn Clock> = clock.clone();
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
         let agent = Agent::start(Config {
             boot_id: Agent::new_boot_id().unwrap(),
             backend: setup.backend,
@@ -91,13 +98,15 @@ impl Rig {
             address: "tcp://test".into(),
             log: Arc::new(Log::none(time.clone())),
             clock: time,
+            keys: setup.keys,
+            imports: setup.imports,
         })
         .unwrap();
-        let server = Server::start(agent.clone(), listener, false).unwrap();
+        let server = Server::start(agent.clone(), vec![Listener::Tcp(listener)], false).unwrap();
         Self {
             agent,
             clock,
-            address: server.address(),
+            address: server.addresses()[0],
             folder,
             _server: server,
         }
@@ -124,6 +133,7 @@ pub struct Peer {
     pub hello: HelloBoard,
     deframer: Deframer,
     input: Vec<u8>,
+    secured: Option<Secured>,
     pub next_call: u32,
 }
 
@@ -168,12 +178,33 @@ impl Peer {
             hello,
             deframer: Deframer::new(1 << 20),
             input: Vec::new(),
+            secured: None,
             next_call: 2,
         }
     }
 
     pub fn open(address: SocketAddr, token: Option<[u8; 16]>, streams: &[StreamPosition]) -> Self {
         let mut peer = Self::raw(address);
+        peer.greet(token, streams);
+        peer
+    }
+
+    /// A peer that shows a key; `None` where the agent closed the connection instead.
+    pub fn with_key(address: SocketAddr, key: &Key) -> Option<Self> {
+        let mut peer = Self::raw(address);
+        let (initiator, first) = Initiator::begin(key).unwrap();
+        let mut wire = secure::preface(secure::key_id(key)).to_vec();
+        wire.extend_from_slice(&(first.len() as u32).to_le_bytes());
+        wire.extend_from_slice(&first);
+        peer.stream.write_all(&wire).unwrap();
+        let mut answer = [0; 4 + HANDSHAKE_BYTES];
+        peer.stream.read_exact(&mut answer).ok()?;
+        peer.secured = Some(initiator.finish(&answer[4..]).unwrap());
+        peer.greet(None, &[]);
+        Some(peer)
+    }
+
+    fn greet(&mut self, token: Option<[u8; 16]>, streams: &[StreamPosition]) {
         let hello = HelloHost {
             protocol_min: 1,
             protocol_current: 1,
@@ -183,9 +214,8 @@ impl Peer {
             streams: (!streams.is_empty()).then(|| streams.to_vec()),
             capabilities: None,
         };
-        peer.send(&frame(FrameType::Hello, 0, 0, &to_vec(&hello), &[]));
-        peer.hello = from_slice(peer.receive().unwrap().view().meta).unwrap();
-        peer
+        self.send(&frame(FrameType::Hello, 0, 0, &to_vec(&hello), &[]));
+        self.hello = from_slice(self.receive().unwrap().view().meta).unwrap();
     }
 
     pub fn token(&self) -> [u8; 16] {
@@ -195,7 +225,14 @@ impl Peer {
     pub fn send(&mut self, frame: &Frame) {
         let mut bytes = (frame.bytes().len() as u32).to_le_bytes().to_vec();
         bytes.extend_from_slice(frame.bytes());
-        self.stream.write_all(&bytes).unwrap();
+        let Some(secured) = &mut self.secured else {
+            return self.stream.write_all(&bytes).unwrap();
+        };
+        for piece in bytes.chunks(60_000) {
+            let mut record = ((piece.len() + TAG_BYTES) as u32).to_le_bytes().to_vec();
+            secured.sealer.seal(Channel::Control, piece, &mut record).unwrap();
+            self.stream.write_all(&record).unwrap();
+        }
     }
 
     /// The next frame; `None` where the agent closed the connection.
@@ -206,6 +243,14 @@ impl Peer {
             self.input = input.to_vec();
             if frame.is_some() {
                 return frame;
+            }
+            if let Some(secured) = &mut self.secured {
+                let mut length = [0; 4];
+                self.stream.read_exact(&mut length).ok()?;
+                let mut record = vec![0; u32::from_le_bytes(length) as usize];
+                self.stream.read_exact(&mut record).ok()?;
+                secured.opener.open(Channel::Control, &record, &mut self.input).unwrap();
+                continue;
             }
             let mut buffer = vec![0; 64 * 1024];
             match self.stream.read(&mut buffer) {

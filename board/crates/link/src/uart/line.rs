@@ -19,6 +19,8 @@ const SYN_US: u64 = 100_000;
 const SYN_MAX_US: u64 = 1_000_000;
 /// Between two SYNs that tell a stranger of a reset, µs.
 const RESET_SYN_US: u64 = 250_000;
+/// Time without a PDU of ours after which one of a stranger is answered by a SYN, µs.
+const STRANGE_US: u64 = 1_000_000;
 /// How far ahead of the line's pace PDUs are handed out: what a late timer may cost without idling, µs.
 const LOOKAHEAD_US: u64 = 4_000;
 /// Pause that ends a burst where bursts must stay short, µs.
@@ -26,6 +28,8 @@ const GAP_US: u64 = 5_000;
 /// Pause between the pieces of a PDU that failed again and again, µs; doubles each further time, for lines slower than said.
 const CARE_US: u64 = 20_000;
 const CARE_MAX_US: u64 = 640_000;
+/// Pause between bursts on a line that answers nothing, µs: it may be slower than said, and nothing is urgent there.
+const SILENT_GAP_US: u64 = 100_000;
 /// Losses after which a PDU goes out in pieces.
 const CAREFUL_AFTER: u32 = 3;
 /// Bytes on the wire in one burst where they must stay short.
@@ -86,11 +90,15 @@ pub struct Line {
     receiver: Receiver,
     room_units: u8,
     peer: Option<u32>,
+    /// Peers that were left, so that bytes which come late do not bring one back; and 0.
+    left: [u32; 5],
     /// A peer that greeted but has not shown yet that it is no echo of the past.
     candidate: Option<u32>,
     syn_at_us: Option<u64>,
     syn_wait_us: u64,
     reset_syn_us: Option<u64>,
+    /// When a PDU of this connection came last.
+    heard_us: Option<u64>,
     answer_syn: Option<u32>,
     ack_due: bool,
     /// When the line has carried everything handed out.
@@ -113,14 +121,16 @@ impl Line {
             epoch: epoch.max(1),
             bytes_per_s,
             splitter: Splitter::default(),
-            sender: Sender::new(fresh_rate(bytes_per_s), 0),
+            sender: Sender::new(fresh_rate(bytes_per_s), 0, epoch),
             receiver: Receiver::new(ROOM_UNITS),
             room_units: ROOM_UNITS,
             peer: None,
+            left: [0; 5],
             candidate: None,
             syn_at_us: None,
             syn_wait_us: SYN_US,
             reset_syn_us: None,
+            heard_us: None,
             answer_syn: None,
             ack_due: false,
             free_us: 0,
@@ -250,7 +260,9 @@ impl Line {
     }
 
     fn earliest_us(&self) -> u64 {
-        if self.sender.rate.small() && self.burst_bytes > 0 {
+        if self.burst_bytes > 0 && self.sender.one_at_a_time() {
+            self.free_us.saturating_add(SILENT_GAP_US)
+        } else if self.burst_bytes > 0 && self.sender.rate.small() {
             // Short bursts: the next one begins after a pause.
             self.free_us.saturating_add(GAP_US)
         } else {
@@ -393,16 +405,11 @@ impl Line {
             unmasked.open(epochs).map(|pdu| (epochs.sender, pdu))
         };
         let Some((sender, pdu)) = from(self.peer).or_else(|| from(self.candidate)) else {
-            // Perhaps a host that has not noticed our reset.
-            let quiet = self
-                .reset_syn_us
-                .is_none_or(|at| now_us.saturating_sub(at) >= RESET_SYN_US);
-            if self.role == Role::Board && self.peer.is_none() && quiet {
-                (self.syn_at_us, self.reset_syn_us) = (Some(now_us), Some(now_us));
-            }
+            self.stranger(now_us);
             return false;
         };
         self.counts.received_pdus += 1;
+        self.heard_us = Some(now_us);
         if self.peer != Some(sender) {
             self.join(sender, pdu.credit, actions);
         }
@@ -424,6 +431,19 @@ impl Line {
         true
     }
 
+    /// Somebody speaks in a connection that is not ours: perhaps a host that has not noticed our reset, or both sides hold
+    /// on to what the other has left.
+    fn stranger(&mut self, now_us: u64) {
+        let since = |at: Option<u64>| at.map_or(u64::MAX, |at| now_us.saturating_sub(at));
+        let alone = match self.peer {
+            None => self.role == Role::Board,
+            Some(_) => since(self.heard_us) >= STRANGE_US,
+        };
+        if alone && since(self.reset_syn_us) >= RESET_SYN_US {
+            (self.syn_at_us, self.reset_syn_us) = (Some(now_us), Some(now_us));
+        }
+    }
+
     fn greeted(&mut self, pdu: &Pdu, actions: &mut Vec<LineAction>) {
         let word = |at: usize| {
             u32::from_le_bytes([
@@ -434,8 +454,8 @@ impl Line {
             ])
         };
         let (theirs, echo) = (word(0), word(4));
-        if theirs == 0 || theirs == self.epoch {
-            // Nobody's epoch, or our own greeting come back: a terminal that echoes.
+        if theirs == self.epoch || self.left.contains(&theirs) {
+            // Our own greeting come back (a terminal that echoes), nobody's epoch (0 is always left), or one of the past.
             return;
         }
         if pdu.kind == Kind::Syn {
@@ -453,14 +473,23 @@ impl Line {
         } else if self.peer != Some(theirs) {
             self.candidate = Some(theirs);
         }
-        // Also where we were open already: our acknowledgement was lost.
-        self.ack_due |= self.peer == Some(theirs);
+        if self.peer == Some(theirs) {
+            // Also where we were open already: our acknowledgement was lost.
+            (self.ack_due, self.syn_at_us) = (true, None);
+        }
     }
 
     fn join(&mut self, theirs: u32, credit: u8, actions: &mut Vec<LineAction>) {
-        let again = self.peer.replace(theirs).is_some();
-        (self.candidate, self.syn_at_us) = (None, None);
-        self.sender = Sender::new(fresh_rate(self.bytes_per_s), credit);
+        let before = self.peer.replace(theirs);
+        let again = before.is_some();
+        if let Some(before) = before {
+            // The last place keeps the 0.
+            self.left[..4].rotate_right(1);
+            self.left[0] = before;
+        }
+        self.candidate = self.candidate.filter(|&candidate| candidate != theirs);
+        self.syn_at_us = None;
+        self.sender = Sender::new(fresh_rate(self.bytes_per_s), credit, self.epoch);
         self.receiver = Receiver::new(self.room_units);
         self.pieces.clear();
         self.ack_due = true;

@@ -72,11 +72,12 @@ pub struct Sender {
     credit: u8,
     creditless_since_us: Option<u64>,
     timeouts: u32,
+    variety: u64,
 }
 
 impl Sender {
-    /// A sender with a peer that takes `credit` units.
-    pub fn new(rate: Rate, credit: u8) -> Self {
+    /// A sender with a peer that takes `credit` units; `variety` is a number the peer does not have.
+    pub fn new(rate: Rate, credit: u8, variety: u32) -> Self {
         Self {
             rate,
             rto: Rto::default(),
@@ -88,6 +89,7 @@ impl Sender {
             credit,
             creditless_since_us: None,
             timeouts: 0,
+            variety: u64::from(variety),
         }
     }
 
@@ -113,17 +115,48 @@ impl Sender {
 
     /// Index of the flight to send now: control before bulk, lost before new.
     pub fn next(&mut self, now_us: u64) -> Option<usize> {
-        let lost = |channel| move |flight: &Flight| flight.lost && !flight.acked && flight.channel == channel;
-        if let Some(control) = self.flights.iter().position(lost(Channel::Control)) {
-            return Some(control);
+        for channel in [Channel::Control, Channel::Bulk] {
+            let index = self.lost(channel).or_else(|| self.part(channel, now_us));
+            if index.is_some() {
+                return index;
+            }
         }
-        if !self.queues[0].is_empty()
-            && let Some(new) = self.part(Channel::Control, now_us)
-        {
-            return Some(new);
+        None
+    }
+
+    /// The first lost flight of a channel, where the window allows to repeat it.
+    fn lost(&self, channel: Channel) -> Option<usize> {
+        let index = self
+            .flights
+            .iter()
+            .position(|flight| flight.lost && !flight.acked && flight.channel == channel)?;
+        let out: usize = self.out().map(|flight| flight.payload.len()).sum();
+        let fits =
+            out == 0 || !self.windowed(channel) || out + self.flights[index].payload.len() <= self.window_bytes();
+        fits.then_some(index)
+    }
+
+    /// True where the line is silent: nothing is gained by saying more than one thing to it.
+    pub fn one_at_a_time(&self) -> bool {
+        self.timeouts > LOSSES_OF_A_SILENCE
+    }
+
+    fn window_bytes(&self) -> usize {
+        if self.one_at_a_time() {
+            0
+        } else {
+            self.rate.window_bytes()
         }
-        let bulk = self.flights.iter().position(lost(Channel::Bulk));
-        bulk.or_else(|| self.part(Channel::Bulk, now_us))
+    }
+
+    /// Control does not wait for the window of bulk, unless bursts must stay short.
+    fn windowed(&self, channel: Channel) -> bool {
+        channel == Channel::Bulk || self.rate.small() || self.one_at_a_time()
+    }
+
+    /// Flights that are on their way as far as anybody knows.
+    fn out(&self) -> impl Iterator<Item = &Flight> {
+        self.flights.iter().filter(|f| !f.acked && !f.lost && f.sends > 0)
     }
 
     /// A flight by its index.
@@ -214,32 +247,40 @@ impl Sender {
         }
     }
 
-    /// Looks for what nobody acknowledged in time.
+    /// Looks for what nobody acknowledged in time. In a silence one PDU is repeated at a time, the rest waits for its answer.
     pub fn expire(&mut self, now_us: u64) {
-        let wait_us = self.rto.wait_us();
-        let (rate, flights) = (&mut self.rate, &mut self.flights);
-        let out = flights.iter_mut().filter(|f| !f.acked && !f.lost && f.sends > 0);
-        let Some(oldest) = out.min_by_key(|f| f.order) else {
-            return;
-        };
-        if now_us < oldest.sent_us.saturating_add(wait_us) {
+        let Some(due_us) = self.timeout_us() else { return };
+        if now_us < due_us {
             return;
         }
         self.timeouts += 1;
         self.rto.timed_out();
-        if self.timeouts <= LOSSES_OF_A_SILENCE {
+        let silent = self.one_at_a_time();
+        let (rate, flights) = (&mut self.rate, &mut self.flights);
+        let out = flights.iter_mut().filter(|f| !f.acked && !f.lost && f.sends > 0);
+        if silent {
+            out.for_each(|flight| flight.lost = true);
+        } else if let Some(oldest) = out.min_by_key(|flight| flight.order) {
             lose(oldest, rate);
-        } else {
-            oldest.lost = true;
         }
+    }
+
+    /// When the oldest flight counts as lost.
+    fn timeout_us(&self) -> Option<u64> {
+        let oldest = self.out().min_by_key(|flight| flight.order)?;
+        let wait_us = self.rto.wait_us();
+        // Two sides that repeat in step may spoil each other's PDUs for ever: up to a quarter more, by turns.
+        let step = if self.timeouts > 0 {
+            (oldest.order + self.variety).wrapping_mul(0x9e37_79b9) >> 16 & 63
+        } else {
+            0
+        };
+        Some(oldest.sent_us.saturating_add(wait_us + wait_us * step / 256))
     }
 
     /// When `expire` or `next` has work that only time brings.
     pub fn wake_us(&self) -> Option<u64> {
-        let out = self.flights.iter().filter(|f| !f.acked && !f.lost && f.sends > 0);
-        let timeout = out
-            .min_by_key(|f| f.order)
-            .map(|f| f.sent_us.saturating_add(self.rto.wait_us()));
+        let timeout = self.timeout_us();
         let probe = self
             .creditless_since_us
             .map(|since| since.saturating_add(self.rto.wait_us()));
@@ -249,15 +290,15 @@ impl Sender {
     /// True where `next` has something that needs no time to pass.
     pub fn ready(&self) -> bool {
         let waits = self.creditless_since_us.is_some();
-        self.flights.iter().any(|f| f.lost && !f.acked)
-            || [Channel::Control, Channel::Bulk]
-                .into_iter()
-                .any(|channel| match self.room(channel) {
+        [Channel::Control, Channel::Bulk].into_iter().any(|channel| {
+            self.lost(channel).is_some()
+                || match self.room(channel) {
                     Room::Payload(_) => true,
                     // The clock of a probe has to be started first.
                     Room::Creditless => !waits,
                     Room::None => false,
-                })
+                }
+        })
     }
 
     fn room(&self, channel: Channel) -> Room {
@@ -271,9 +312,7 @@ impl Sender {
         let in_flight: usize = self.flights.iter().filter(|f| !f.acked).map(|f| f.payload.len()).sum();
         let taken: u32 = self.flights.iter().map(|f| units(f.payload.len())).sum();
         let size = self.rate.payload_bytes().min(queued.frame.len() - queued.at);
-        // Control does not wait for the window of bulk, unless bursts must stay short.
-        let windowed = channel == Channel::Bulk || self.rate.small();
-        if windowed && in_flight > 0 && in_flight + size > self.rate.window_bytes() {
+        if self.windowed(channel) && in_flight > 0 && in_flight + size > self.window_bytes() {
             return Room::None;
         }
         match u32::from(self.credit).saturating_sub(taken) {

@@ -114,7 +114,8 @@ impl FaultyWire {
             self.silent_until_us = now_us + 50_000 + self.random.below(400_000) as u64;
         }
         if self.random.chance(f.stall) {
-            self.stalled_until_us = now_us + 20_000 + self.random.below(1_500_000) as u64;
+            let until_us = now_us + 20_000 + self.random.below(1_500_000) as u64;
+            self.stalled_until_us = self.stalled_until_us.max(until_us);
         }
         let mut out = self.damage(bytes);
         // A burst grows while writes follow each other at once; a pause ends it.

@@ -1,38 +1,46 @@
-//! One TCP connection: a reader that decodes and dispatches, a writer that empties the outbox. No job runs here.
+//! What a peer says, whatever the link below: HELLO, calls, keep-alive, goodbye. No job runs here.
 //!
-//! Surprising: a byte stream that breaks the frame rules ends this connection only; its session is suspended.
+//! Surprising: frames that break the rules end this connection only; its session is suspended.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use link::cbor::{from_slice, to_vec};
+use link::deflate::inflate;
 use link::frame::{Flags, Head};
 use link::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_IN_FLIGHT, PROTOCOL_CURRENT, PROTOCOL_MIN};
 use link::message::call::Fail;
 use link::message::hello::{Bye, HelloBoard, HelloHost, Limits, Ping, Pong};
 use link::message::stream::Credit;
+use link::message::sys::LinkCounts;
 use link::session::keepalive::{Keepalive, KeepaliveAction, KeepaliveEvent};
-use link::{Deframer, ErrorCode, Frame, FrameType};
+use link::uart::receiver::MAX_LINE_FRAME_BYTES;
+use link::{ErrorCode, Frame, FrameType};
 
+use crate::access::Rights;
 use crate::agent::Agent;
 use crate::failure::Failure;
 use crate::log::Level;
 use crate::outbox::Outbox;
 use crate::service;
-use crate::session::Session;
+use crate::session::{Facts, Session};
 
-/// Most bytes of one write: half of StarryOS's socket buffer.
-const WRITE_PIECE_BYTES: usize = 32 * 1024;
-/// A peer that takes nothing for so long is gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for the first HELLO.
 const HELLO_MS: u64 = 10_000;
+/// Largest body of a CALL on a serial line.
+const MAX_LINE_BODY_BYTES: usize = 16 * 1024;
+/// A serial line's sessions are kept this many times longer than others: 120 s where TCP has 30 s.
+const LINE_GRACE: u64 = 4;
+/// Capability of a host that inflates.
+const DEFLATE: &str = "body.deflate";
 
 /// Capabilities by name.
 const CAPABILITIES: &[&str] = &[
+    "blob.gc",
+    "blob.import",
+    "blob.pin",
     "blob.resume",
+    DEFLATE,
+    "lease",
     "model.load",
     "model.step",
     "npu.capture",
@@ -40,17 +48,47 @@ const CAPABILITIES: &[&str] = &[
     "npu.step",
     "npu.words",
     "session.resume",
+    "sys.echo",
+    "sys.link",
     "task.matmulInt8",
 ];
 
 /// What others may do to a connection.
 pub struct Connection {
-    outbox: Arc<Outbox>,
+    /// What it still has to send.
+    pub outbox: Arc<Outbox>,
     alive: Mutex<(Keepalive, bool)>,
     opened_ms: u64,
+    /// What `sys.link` tells; a serial line keeps it up to date.
+    pub counts: Mutex<LinkCounts>,
 }
 
 impl Connection {
+    /// A connection that was opened now, over "tcp" or "serial".
+    pub fn new(outbox: Arc<Outbox>, now_ms: u64, transport: &str) -> Arc<Self> {
+        Arc::new(Self {
+            outbox,
+            alive: Mutex::new((Keepalive::new(now_ms), false)),
+            opened_ms: now_ms,
+            counts: Mutex::new(LinkCounts {
+                transport: transport.into(),
+                secured: false,
+                sent_pdus: 0,
+                repeated_pdus: 0,
+                received_pdus: 0,
+                damaged_segments: 0,
+                payload_bytes: 0,
+                window_bytes: 0,
+                round_trip_us: link::cbor::Nullable(None),
+            }),
+        })
+    }
+
+    /// What `sys.link` tells, to be changed or read.
+    pub fn counts(&self) -> std::sync::MutexGuard<'_, LinkCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Closes the connection where it is silent for too long.
     pub fn tick(&self, now_ms: u64) {
         let (keepalive, greeted) = &mut *self.alive.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,74 +121,66 @@ fn control(kind: FrameType, call_id: u32, meta: &[u8]) -> Frame {
         .unwrap_or_else(|| unreachable!())
 }
 
-fn now_ms(agent: &Agent) -> u64 {
+/// Milliseconds of the agent's clock.
+pub fn now_ms(agent: &Agent) -> u64 {
     agent.clock.now_ns() / 1_000_000
 }
 
-/// Runs a connection on two new threads.
-pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>> {
-    // Optional: a system without the option is slower, not wrong.
-    let _ = stream.set_nodelay(true);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    let (to_close, to_write) = (stream.try_clone()?, stream.try_clone()?);
-    // A socket that is closed already cannot be closed again.
-    let hang_up = move || drop(to_close.shutdown(Shutdown::Both));
-    let outbox = Arc::new(Outbox::new(Box::new(hang_up)));
-    let opened_ms = now_ms(&agent);
-    let alive = Mutex::new((Keepalive::new(opened_ms), false));
-    let connection = Arc::new(Connection {
-        outbox: Arc::clone(&outbox),
-        alive,
-        opened_ms,
-    });
-    let writer_outbox = Arc::clone(&outbox);
-    std::thread::Builder::new().name("writer".into()).spawn(move || {
-        // An error means that the peer is gone; the reader sees it as well.
-        let _ = write_all(to_write, &writer_outbox);
-        writer_outbox.close();
-    })?;
-    let reader = Reader {
-        agent,
-        connection: Arc::clone(&connection),
-        session: None,
-    };
-    std::thread::Builder::new()
-        .name("reader".into())
-        .spawn(move || reader.run(stream))?;
-    Ok(connection)
-}
-
-fn write_all(mut stream: TcpStream, outbox: &Outbox) -> io::Result<()> {
-    while let Some(frame) = outbox.next() {
-        let bytes = frame.bytes();
-        let mut wire = Vec::with_capacity(4 + bytes.len().min(WRITE_PIECE_BYTES));
-        wire.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-        let (first, rest) = bytes.split_at(bytes.len().min(WRITE_PIECE_BYTES - 4));
-        wire.extend_from_slice(first);
-        stream.write_all(&wire)?;
-        for piece in rest.chunks(WRITE_PIECE_BYTES) {
-            stream.write_all(piece)?;
-        }
-    }
-    stream.flush()
-}
-
 /// Why a connection ended.
-enum End {
+pub enum End {
+    /// The link went away.
     Lost(String),
+    /// The peer broke a rule.
     Refused(Failure),
+    /// The peer said goodbye.
     Bye(String),
 }
 
-struct Reader {
+/// The board's end of one connection.
+pub struct Peer {
     agent: Arc<Agent>,
-    connection: Arc<Connection>,
+    /// The connection.
+    pub connection: Arc<Connection>,
     session: Option<Arc<Session>>,
+    serial: bool,
+    rights: Rights,
+    deflates: bool,
 }
 
-impl Reader {
-    fn run(mut self, stream: TcpStream) {
-        let end = self.read(stream);
+impl Peer {
+    /// A peer that has not greeted yet, with the rights of the key it showed.
+    pub fn new(agent: Arc<Agent>, connection: Arc<Connection>, serial: bool, rights: Rights) -> Self {
+        Self {
+            agent,
+            connection,
+            session: None,
+            serial,
+            rights,
+            deflates: false,
+        }
+    }
+
+    /// True where the peer inflates bodies.
+    pub fn deflates(&self) -> bool {
+        self.deflates
+    }
+
+    fn facts(&self) -> Facts {
+        let (max_frame_bytes, max_body_bytes, grace) = if self.serial {
+            (MAX_LINE_FRAME_BYTES, MAX_LINE_BODY_BYTES, LINE_GRACE)
+        } else {
+            (MAX_FRAME_BYTES, MAX_BODY_BYTES, 1)
+        };
+        Facts {
+            max_frame_bytes,
+            max_body_bytes,
+            grace_ms: self.agent.grace_ms.saturating_mul(grace),
+            rights: self.rights,
+        }
+    }
+
+    /// Ends the connection; its session is ended after a goodbye, else suspended.
+    pub fn end(&self, end: End) {
         let number = self.session.as_ref().map_or(0, |session| session.number);
         match end {
             End::Bye(reason) => {
@@ -182,34 +212,11 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, mut stream: TcpStream) -> End {
-        let mut deframer = Deframer::new(MAX_FRAME_BYTES);
-        let mut buffer = vec![0u8; 64 * 1024];
-        loop {
-            let got = match stream.read(&mut buffer) {
-                Ok(0) if deframer.at_border() => return End::Lost("closed by the peer".into()),
-                Ok(0) => return End::Lost("closed by the peer within a frame".into()),
-                Ok(got) => got,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return End::Lost(error.to_string()),
-            };
-            let mut input = &buffer[..got];
-            loop {
-                match deframer.feed(&mut input) {
-                    Ok(None) => break,
-                    Ok(Some(frame)) => {
-                        if let Err(end) = self.frame(frame) {
-                            return end;
-                        }
-                    }
-                    Err(error) => return End::Refused(Failure::new(ErrorCode::Corrupt, error.to_string())),
-                }
-            }
-        }
-    }
-
-    fn frame(&mut self, frame: Frame) -> Result<(), End> {
+    /// Takes a frame.
+    pub fn frame(&mut self, frame: Frame) -> Result<(), End> {
         let received_ticks = self.agent.clock_ticks();
+        let frame = inflate(frame, self.facts().max_body_bytes)
+            .map_err(|error| End::Refused(Failure::new(ErrorCode::Corrupt, format!("a compressed body: {error}"))))?;
         let head = frame.view().head;
         {
             let (keepalive, greeted) = &mut *self.connection.alive.lock().unwrap_or_else(PoisonError::into_inner);
@@ -225,16 +232,18 @@ impl Reader {
             if head.kind != FrameType::Hello {
                 return Err(End::Refused(Failure::bad_argument("the first frame is HELLO")));
             }
-            self.session = Some(self.hello(frame.view().meta).map_err(End::Refused)?);
+            let session = self.hello(frame.view().meta).map_err(End::Refused)?;
+            self.session = Some(session);
             return Ok(());
         };
         let refuse = |error: minicbor::decode::Error| End::Refused(Failure::new(ErrorCode::Corrupt, error.to_string()));
         match head.kind {
             FrameType::Call => {
-                if !self.connection.outbox.wait_for_room() {
+                // A serial line takes credit back instead.
+                if !self.serial && !self.connection.outbox.wait_for_room() {
                     return Err(End::Lost("the peer takes nothing".into()));
                 }
-                service::call(&self.agent, &session, frame);
+                service::call(&self.agent, &session, &self.connection, frame);
             }
             FrameType::Cancel => {
                 let work = session.find_call(head.call_id).and_then(|call| call.cancel());
@@ -249,6 +258,7 @@ impl Reader {
             }
             FrameType::Ping => {
                 let ping: Ping = from_slice(frame.view().meta).map_err(refuse)?;
+                self.agent.renew_lease(session.number);
                 let pong = Pong {
                     host_us: ping.host_us,
                     received_ticks,
@@ -272,13 +282,15 @@ impl Reader {
         Ok(())
     }
 
-    fn hello(&self, meta: &[u8]) -> Result<Arc<Session>, Failure> {
+    fn hello(&mut self, meta: &[u8]) -> Result<Arc<Session>, Failure> {
         let hello: HelloHost = from_slice(meta)?;
         if hello.protocol_min > PROTOCOL_CURRENT || hello.protocol_current < PROTOCOL_MIN {
             let (min, current) = (hello.protocol_min, hello.protocol_current);
             let cause = format!("the host speaks {min} to {current}, the board {PROTOCOL_MIN} to {PROTOCOL_CURRENT}");
             return Err(Failure::new(ErrorCode::Unsupported, cause).remedy("Install client and agent of one version."));
         }
+        self.deflates = hello.capabilities.iter().flatten().any(|name| name == DEFLATE);
+        self.agent.learn_wall_time(hello.wall_us);
         let known = hello.token.as_ref().and_then(|token| self.agent.session(token));
         let streams = hello.streams.unwrap_or_default();
         if let Some(session) = known
@@ -300,7 +312,7 @@ impl Reader {
     }
 
     fn attach(&self, session: &Session, resumed: bool, streams: &[link::message::hello::StreamPosition]) -> bool {
-        let agent = &self.agent;
+        let (agent, facts) = (&self.agent, self.facts());
         let hello = HelloBoard {
             protocol_min: PROTOCOL_MIN,
             protocol_current: PROTOCOL_CURRENT,
@@ -315,14 +327,14 @@ impl Reader {
             token: session.token.into(),
             resumed,
             limits: Limits {
-                max_frame_bytes: MAX_FRAME_BYTES as u32,
+                max_frame_bytes: facts.max_frame_bytes as u32,
                 max_in_flight: MAX_IN_FLIGHT as u32,
-                max_body_bytes: MAX_BODY_BYTES as u32,
+                max_body_bytes: facts.max_body_bytes as u32,
             },
             ticks_hz: agent.ticks_hz,
             capabilities: CAPABILITIES.iter().map(|name| (*name).into()).collect(),
-            grace_ms: agent.grace_ms,
-            read_only: None,
+            grace_ms: facts.grace_ms,
+            read_only: (facts.rights == Rights::ReadOnly).then_some(true),
         };
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for position in streams {
@@ -340,7 +352,7 @@ impl Reader {
             }
         }
         let outbox = &self.connection.outbox;
-        let Some(before) = session.attach(outbox, control(FrameType::Hello, 0, &to_vec(&hello)), &found) else {
+        let Some(before) = session.attach(outbox, facts, control(FrameType::Hello, 0, &to_vec(&hello)), &found) else {
             return false;
         };
         if let Some(before) = before {

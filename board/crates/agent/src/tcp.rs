@@ -1,0 +1,224 @@
+//! One TCP connection: a reader that cuts and opens, a writer that empties the outbox. Knows bytes, records and frames.
+//!
+//! A connection whose first bytes are a preface is a secured one; where keys are set, no other is served.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use link::limits::MAX_FRAME_BYTES;
+use link::secure::{self, HANDSHAKE_BYTES, MAX_RECORD_BYTES, Opener, PREFACE_BYTES, Sealer, TAG_BYTES};
+use link::uart::pdu::Channel;
+use link::{Deframer, ErrorCode};
+
+use crate::access::Rights;
+use crate::agent::Agent;
+use crate::failure::Failure;
+use crate::outbox::Outbox;
+use crate::peer::{Connection, End, Peer, now_ms};
+
+/// Most bytes of one write: half of StarryOS's socket buffer.
+const WRITE_PIECE_BYTES: usize = 32 * 1024;
+/// A peer that takes nothing for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of one read.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Runs a connection on two new threads.
+pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>> {
+    // Optional: a system without the option is slower, not wrong.
+    let _ = stream.set_nodelay(true);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    let (to_close, to_write) = (stream.try_clone()?, stream.try_clone()?);
+    // A socket that is closed already cannot be closed again.
+    let hang_up = move || drop(to_close.shutdown(Shutdown::Both));
+    let outbox = Arc::new(Outbox::new(Box::new(hang_up)));
+    let connection = Connection::new(Arc::clone(&outbox), now_ms(&agent), "tcp");
+    let sealer = Arc::<Mutex<Option<Sealer>>>::default();
+    let writer = Writer {
+        stream: to_write,
+        sealer: Arc::clone(&sealer),
+        record: Vec::new(),
+    };
+    std::thread::Builder::new().name("writer".into()).spawn(move || {
+        // An error means that the peer is gone; the reader sees it as well.
+        let _ = writer.run(&outbox);
+        outbox.close();
+    })?;
+    let reader = Reader {
+        agent,
+        connection: Arc::clone(&connection),
+        stream,
+        sealer,
+    };
+    std::thread::Builder::new()
+        .name("reader".into())
+        .spawn(move || reader.run())?;
+    Ok(connection)
+}
+
+struct Writer {
+    stream: TcpStream,
+    /// Set by the reader before anything is sent, where the connection is secured.
+    sealer: Arc<Mutex<Option<Sealer>>>,
+    record: Vec<u8>,
+}
+
+impl Writer {
+    fn run(mut self, outbox: &Outbox) -> io::Result<()> {
+        while let Some(frame) = outbox.next() {
+            let bytes = frame.bytes();
+            let most = WRITE_PIECE_BYTES - 4 - TAG_BYTES;
+            let mut wire = Vec::with_capacity(4 + bytes.len().min(most));
+            wire.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            let (first, rest) = bytes.split_at(bytes.len().min(most - 4));
+            wire.extend_from_slice(first);
+            self.write(&wire)?;
+            rest.chunks(most).try_for_each(|piece| self.write(piece))?;
+        }
+        self.stream.flush()
+    }
+
+    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        let mut sealer = self.sealer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sealer) = sealer.as_mut() else {
+            return self.stream.write_all(piece);
+        };
+        self.record.clear();
+        self.record
+            .extend_from_slice(&((piece.len() + TAG_BYTES) as u32).to_le_bytes());
+        sealer
+            .seal(Channel::Control, piece, &mut self.record)
+            .map_err(io::Error::other)?;
+        self.stream.write_all(&self.record)
+    }
+}
+
+struct Reader {
+    agent: Arc<Agent>,
+    connection: Arc<Connection>,
+    stream: TcpStream,
+    sealer: Arc<Mutex<Option<Sealer>>>,
+}
+
+fn lost(error: &io::Error) -> End {
+    End::Lost(error.to_string())
+}
+
+impl Reader {
+    fn run(mut self) {
+        let connection = Arc::clone(&self.connection);
+        let peer = |agent: &Arc<Agent>, rights| Peer::new(Arc::clone(agent), Arc::clone(&connection), false, rights);
+        let (peer, end) = match self.open() {
+            Ok((opener, first, rights)) => {
+                let mut peer = peer(&self.agent, rights);
+                let end = match opener {
+                    Some(opener) => self.read_records(&mut peer, opener),
+                    None => self.read_plain(&mut peer, first),
+                };
+                (peer, end)
+            }
+            Err(end) => (peer(&self.agent, Rights::ReadOnly), end),
+        };
+        peer.end(end);
+    }
+
+    /// Reads as far as it takes to know who is there: the opener of a secured connection, or a plain one's first bytes.
+    fn open(&mut self) -> Result<(Option<Opener>, [u8; 4], Rights), End> {
+        let mut first = [0; 4];
+        self.stream.read_exact(&mut first).map_err(|error| lost(&error))?;
+        let keys = &self.agent.keys;
+        if !secure::is_preface(first) {
+            if keys.is_empty() {
+                return Ok((None, first, Rights::Full));
+            }
+            let cause = "this board serves only who shows its key";
+            return Err(End::Refused(
+                Failure::new(ErrorCode::Denied, cause).remedy("Connect with the key file that the board's owner has."),
+            ));
+        }
+        // A socket without a peer's address has been closed.
+        let from = self
+            .stream
+            .peer_addr()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+        if !self.agent.door_admits(from) {
+            return Err(End::Lost(format!("too many failed handshakes from {from}")));
+        }
+        let mut hello = [0; PREFACE_BYTES - 4 + 4 + HANDSHAKE_BYTES];
+        self.stream.read_exact(&mut hello).map_err(|error| lost(&error))?;
+        let (id, rest) = hello.split_at(PREFACE_BYTES - 4);
+        let (length, message) = rest.split_at(4);
+        let key = keys.find([id[0], id[1], id[2], id[3]]);
+        let answered = key
+            .filter(|_| length == (HANDSHAKE_BYTES as u32).to_le_bytes())
+            .and_then(|(key, rights)| Some((secure::respond(key, message).ok()?, rights)));
+        let Some(((secured, answer), rights)) = answered else {
+            self.agent.door_failed(from);
+            return Err(End::Lost(format!("a handshake from {from} without the key")));
+        };
+        let mut record = (answer.len() as u32).to_le_bytes().to_vec();
+        record.extend_from_slice(&answer);
+        self.stream.write_all(&record).map_err(|error| lost(&error))?;
+        *self.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(secured.sealer);
+        self.connection.counts().secured = true;
+        Ok((Some(secured.opener), first, rights))
+    }
+
+    fn read_plain(&mut self, peer: &mut Peer, first: [u8; 4]) -> End {
+        let mut deframer = Deframer::new(MAX_FRAME_BYTES);
+        if let Err(end) = take(peer, &mut deframer, &first) {
+            return end;
+        }
+        let mut buffer = vec![0u8; READ_BYTES];
+        loop {
+            let got = match self.stream.read(&mut buffer) {
+                Ok(0) if deframer.at_border() => return End::Lost("closed by the peer".into()),
+                Ok(0) => return End::Lost("closed by the peer within a frame".into()),
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return lost(&error),
+            };
+            if let Err(end) = take(peer, &mut deframer, &buffer[..got]) {
+                return end;
+            }
+        }
+    }
+
+    fn read_records(&mut self, peer: &mut Peer, mut opener: Opener) -> End {
+        let mut deframer = Deframer::new(MAX_FRAME_BYTES);
+        let (mut record, mut plain) = (Vec::new(), Vec::new());
+        loop {
+            let mut length = [0; 4];
+            if let Err(error) = self.stream.read_exact(&mut length) {
+                return lost(&error);
+            }
+            let length = u32::from_le_bytes(length) as usize;
+            if !(TAG_BYTES..=MAX_RECORD_BYTES).contains(&length) {
+                return End::Lost(format!("a record of {length} bytes"));
+            }
+            record.resize(length, 0);
+            if let Err(error) = self.stream.read_exact(&mut record) {
+                return lost(&error);
+            }
+            plain.clear();
+            if let Err(error) = opener.open(Channel::Control, &record, &mut plain) {
+                return End::Lost(error.to_string());
+            }
+            if let Err(end) = take(peer, &mut deframer, &plain) {
+                return end;
+            }
+        }
+    }
+}
+
+fn take(peer: &mut Peer, deframer: &mut Deframer, mut input: &[u8]) -> Result<(), End> {
+    loop {
+        match deframer.feed(&mut input) {
+            Ok(None) => return Ok(()),
+            Ok(Some(frame)) => peer.frame(frame)?,
+            Err(error) => return Err(End::Refused(Failure::new(ErrorCode::Corrupt, error.to_string()))),
+        }
+    }
+}

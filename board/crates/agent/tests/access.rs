@@ -1,0 +1,311 @@
+//! Who gets in, and who may change the board: keys, rights, the lease.
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use agent::access::{Keys, Rights};
+use link::cbor::{Nothing, from_slice, to_vec};
+use link::message::call::OneHandle;
+use link::message::hello::{Bye, Ping};
+use link::message::lease::{LeaseArgs, LeaseChange, LeaseEvent, LeaseState};
+use link::message::mem::{Alloc, OneDigest};
+use link::message::stream::{Event, TOPIC_LEASE};
+use link::message::sys::{EchoArgs, LinkCounts, echo_pattern};
+use link::{ErrorCode, FrameType, Method};
+use support::*;
+
+const KEY: [u8; 32] = [7; 32];
+const READ_KEY: [u8; 32] = [8; 32];
+
+fn keyed() -> Rig {
+    let mut keys = Keys::default();
+    keys.add(KEY, Rights::Full);
+    keys.add(READ_KEY, Rights::ReadOnly);
+    Rig::with(Setup {
+        keys,
+        ..Setup::default()
+    })
+}
+
+#[test]
+fn with_the_key_everything_goes_through_sealed_records() {
+    let rig = keyed();
+    let mut peer = Peer::with_key(rig.address, &KEY).unwrap();
+    assert_eq!(peer.hello.read_only, None);
+    let buffer = peer.alloc(300_000);
+    let data = noise(300_000, 1);
+    peer.write(buffer, 0, &data).unwrap();
+    assert_eq!(peer.read(buffer, 0, 300_000).unwrap(), data);
+    assert!(peer.call::<LinkCounts>(Method::SysLink, &Nothing {}).unwrap().secured);
+}
+
+#[test]
+fn without_a_key_a_peer_is_told_so_and_with_a_wrong_one_it_is_not() {
+    let rig = keyed();
+    let mut plain = Peer::raw(rig.address);
+    plain.send(&frame(FrameType::Hello, 0, 0, &[0xa0], &[]));
+    let bye: Bye = from_slice(plain.receive().unwrap().view().meta).unwrap();
+    assert!(
+        bye.reason
+            .starts_with("denied: this board serves only who shows its key"),
+        "{}",
+        bye.reason
+    );
+    assert!(plain.receive().is_none());
+    assert!(Peer::with_key(rig.address, &[9; 32]).is_none());
+    assert_eq!(rig.agent.session_count(), 0);
+}
+
+#[test]
+fn guessing_is_slowed_down_and_the_right_key_waits_with_the_wrong_ones() {
+    let rig = keyed();
+    for _ in 0..8 {
+        assert!(Peer::with_key(rig.address, &[9; 32]).is_none());
+    }
+    assert!(
+        Peer::with_key(rig.address, &KEY).is_none(),
+        "the door is shut for this address"
+    );
+    rig.clock.advance_ms(2_000);
+    assert!(Peer::with_key(rig.address, &KEY).is_some());
+}
+
+#[test]
+fn a_key_that_reads_reads_and_changes_nothing() {
+    let rig = keyed();
+    let mut reader = Peer::with_key(rig.address, &READ_KEY).unwrap();
+    assert_eq!(reader.hello.read_only, Some(true));
+    reader.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap();
+    for denied in [
+        code(reader.call::<OneHandle>(Method::MemAlloc, &Alloc { size_bytes: 1 })),
+        code(reader.blob_begin(b"x", 1)),
+        code(reader.call::<LeaseState>(Method::LeaseTake, &lease("reader", 0))),
+    ] {
+        assert_eq!(denied, ErrorCode::Denied);
+    }
+}
+
+#[test]
+fn a_record_that_is_repeated_or_changed_ends_the_connection() {
+    let rig = keyed();
+    let mut peer = Peer::with_key(rig.address, &KEY).unwrap();
+    let mut garbage = 40u32.to_le_bytes().to_vec();
+    garbage.extend_from_slice(&[0x5a; 40]);
+    std::io::Write::write_all(&mut peer.stream, &garbage).unwrap();
+    assert!(peer.receive().is_none());
+    let mut peer = Peer::with_key(rig.address, &KEY).unwrap();
+    std::io::Write::write_all(&mut peer.stream, &u32::MAX.to_le_bytes()).unwrap();
+    assert!(
+        peer.receive().is_none(),
+        "a length is checked before memory is taken for it"
+    );
+}
+
+#[test]
+fn beyond_loopback_the_real_agent_refuses_to_listen_without_a_key_and_makes_one() {
+    let folder = Folder::new();
+    let npulabd = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_npulabd"))
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let refused = npulabd(&["--listen", "tcp://0.0.0.0:0", "--backend", "cpu"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("npulabd key new"));
+    let key = folder.0.join("key");
+    let made = npulabd(&["key", "new", key.to_str().unwrap()]);
+    assert!(made.status.success());
+    let told: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let store = folder.0.join("store");
+    let args = [
+        "--listen",
+        "tcp://0.0.0.0:0",
+        "--backend",
+        "cpu",
+        "--until-stdin-closes",
+        "--key",
+    ];
+    let served = Command::new(env!("CARGO_BIN_EXE_npulabd"))
+        .args(args)
+        .args([key.to_str().unwrap(), "--store", store.to_str().unwrap()])
+        .arg("--log")
+        .arg(folder.0.join("log"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(served.status.success(), "{}", String::from_utf8_lossy(&served.stderr));
+    let ready: serde_json::Value = serde_json::from_slice(&served.stdout).unwrap();
+    assert_eq!(ready["keys"][0]["id"], told["id"]);
+    assert_eq!(ready["keys"][0]["readOnly"], false);
+}
+
+fn lease(who: &str, wait_ms: u64) -> LeaseArgs {
+    LeaseArgs {
+        ttl_ms: 10_000,
+        who: who.into(),
+        why: "test".into(),
+        wait_ms,
+    }
+}
+
+/// The next lease event of a session; other frames in between are dropped.
+fn next_change(peer: &mut Peer) -> (LeaseChange, String, bool) {
+    loop {
+        let frame = peer.receive().unwrap();
+        let view = frame.view();
+        if view.head.kind == FrameType::Event && view.head.method == TOPIC_LEASE {
+            let event: Event<LeaseEvent> = from_slice(view.meta).unwrap();
+            return (event.payload.change, event.payload.who, event.payload.lost);
+        }
+    }
+}
+
+#[test]
+fn while_one_session_holds_the_lease_the_other_reads_and_changes_nothing() {
+    let rig = Rig::new();
+    let (mut ann, mut bob) = (rig.peer(), rig.peer());
+    let before = bob.alloc(8);
+    let state: LeaseState = ann.call(Method::LeaseAcquire, &lease("ann", 0)).unwrap();
+    assert_eq!(
+        (state.mine, state.holder.0.as_deref(), state.expires_ms),
+        (true, Some("ann"), 10_000)
+    );
+    rig.clock.advance_ms(1_500);
+    let held = bob
+        .call::<LeaseState>(Method::LeaseAcquire, &lease("bob", 0))
+        .unwrap_err();
+    assert_eq!(
+        (held.code, held.cause.as_str()),
+        (ErrorCode::LeaseHeld, "ann holds the board: test")
+    );
+    let fields = format!("{:?}", held.fields.unwrap());
+    assert!(
+        fields.contains("\"heldMs\", Uint(1500)") && fields.contains("\"expiresMs\", Uint(8500)"),
+        "{fields}"
+    );
+    assert_eq!(code(bob.write(before, 0, b"x")), ErrorCode::LeaseHeld);
+    assert_eq!(bob.read(before, 0, 8).unwrap(), [0; 8]);
+    bob.call::<Nothing>(Method::MemFree, &OneHandle { handle: before })
+        .unwrap();
+    let mine = ann.alloc(8);
+    ann.write(mine, 0, b"mine").unwrap();
+    ann.call::<Nothing>(Method::LeaseRelease, &Nothing {}).unwrap();
+    bob.alloc(8);
+}
+
+#[test]
+fn the_queue_is_served_in_order_when_a_holder_leaves_dies_or_falls_silent() {
+    let rig = Rig::new();
+    let [mut ann, mut bob, mut eve] = [0; 3].map(|_| rig.peer());
+    ann.call::<LeaseState>(Method::LeaseAcquire, &lease("ann", 0)).unwrap();
+    let of_bob = bob.begin(Method::LeaseAcquire, &lease("bob", 60_000), None, &[]);
+    // Answered after it was queued: the agent has seen it.
+    bob.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap();
+    let of_eve = eve.begin(Method::LeaseAcquire, &lease("eve", 60_000), None, &[]);
+    let waiting: LeaseState = eve.call(Method::LeaseState, &Nothing {}).unwrap();
+    assert_eq!((waiting.waiting, waiting.mine), (2, false));
+    ann.bye();
+    let granted: LeaseState = answer(&bob.end_of(of_bob, |_, _| {})).unwrap().0;
+    assert!(granted.mine);
+    // A PING renews it; without one it expires on the board's clock, link or no link.
+    rig.clock.advance_ms(9_000);
+    bob.send(&frame(FrameType::Ping, 0, 0, &to_vec(&Ping { host_us: 1 }), &[]));
+    while bob.receive().unwrap().view().head.kind != FrameType::Pong {}
+    rig.clock.advance_ms(9_000);
+    rig.agent.tick();
+    assert!(bob.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap().mine);
+    rig.clock.advance_ms(1_000);
+    rig.agent.tick();
+    let granted: LeaseState = answer(&eve.end_of(of_eve, |_, _| {})).unwrap().0;
+    assert!(granted.mine);
+    let lost = bob.call::<OneHandle>(Method::MemAlloc, &Alloc { size_bytes: 1 });
+    assert_eq!(code(lost), ErrorCode::LeaseLost);
+}
+
+#[test]
+fn waiting_ends_with_its_time_its_cancel_or_its_session() {
+    let rig = Rig::new();
+    let [mut ann, mut bob, mut eve] = [0; 3].map(|_| rig.peer());
+    ann.call::<LeaseState>(Method::LeaseAcquire, &lease("ann", 0)).unwrap();
+    let late = bob.begin(Method::LeaseAcquire, &lease("bob", 2_000), None, &[]);
+    bob.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap();
+    rig.clock.advance_ms(2_000);
+    rig.agent.tick();
+    assert_eq!(
+        code(answer::<LeaseState>(&bob.end_of(late, |_, _| {}))),
+        ErrorCode::LeaseHeld
+    );
+    let cancelled = bob.begin(Method::LeaseAcquire, &lease("bob", 60_000), None, &[]);
+    bob.send(&frame(
+        FrameType::Cancel,
+        Method::LeaseAcquire as u16,
+        cancelled,
+        &[0xa0],
+        &[],
+    ));
+    assert_eq!(
+        code(answer::<LeaseState>(&bob.end_of(cancelled, |_, _| {}))),
+        ErrorCode::Cancelled
+    );
+    eve.begin(Method::LeaseAcquire, &lease("eve", 60_000), None, &[]);
+    eve.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap();
+    eve.bye();
+    ann.bye();
+    let state: LeaseState = bob.call(Method::LeaseState, &Nothing {}).unwrap();
+    assert_eq!((state.holder.0, state.waiting), (None, 0));
+}
+
+#[test]
+fn a_lease_taken_by_force_is_announced_to_its_loser_and_outlives_a_lost_link() {
+    let rig = Rig::new();
+    let (mut ann, mut bob) = (rig.peer(), rig.peer());
+    ann.call::<LeaseState>(Method::LeaseAcquire, &lease("ann", 0)).unwrap();
+    assert_eq!(next_change(&mut bob), (LeaseChange::Granted, "ann".into(), false));
+    let token = ann.token();
+    drop(ann);
+    rig.until(|agent| agent.suspended_count() == 1);
+    assert_eq!(
+        code(bob.call::<OneHandle>(Method::MemAlloc, &Alloc { size_bytes: 1 })),
+        ErrorCode::LeaseHeld
+    );
+    let mut ann = Peer::open(rig.address, Some(token), &[]);
+    ann.next_call = 100;
+    assert!(ann.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap().mine);
+    bob.call::<LeaseState>(Method::LeaseTake, &lease("bob", 0)).unwrap();
+    assert_eq!(next_change(&mut ann), (LeaseChange::Taken, "bob".into(), true));
+    assert_eq!(
+        code(ann.call::<OneHandle>(Method::MemAlloc, &Alloc { size_bytes: 1 })),
+        ErrorCode::LeaseLost
+    );
+    let wrong = LeaseArgs {
+        ttl_ms: 999,
+        ..lease("ann", 0)
+    };
+    assert_eq!(
+        code(ann.call::<LeaseState>(Method::LeaseTake, &wrong)),
+        ErrorCode::BadArgument
+    );
+}
+
+#[test]
+fn the_line_test_sends_back_what_was_asked_for_and_the_digest_of_what_came() {
+    let rig = Rig::new();
+    let mut peer = rig.peer();
+    let pattern = echo_pattern(70_000);
+    let (digest, body) = peer
+        .call_body::<OneDigest>(Method::SysEcho, &EchoArgs { reply_bytes: 1_000 }, &pattern)
+        .unwrap();
+    assert_eq!((digest.digest, body), (sha(&pattern), echo_pattern(1_000)));
+    assert_eq!(
+        code(peer.call::<OneDigest>(Method::SysEcho, &EchoArgs { reply_bytes: u32::MAX })),
+        ErrorCode::BadArgument
+    );
+    let counts: LinkCounts = peer.call(Method::SysLink, &Nothing {}).unwrap();
+    assert_eq!(
+        (counts.transport.as_str(), counts.secured, counts.sent_pdus),
+        ("tcp", false, 0)
+    );
+}
