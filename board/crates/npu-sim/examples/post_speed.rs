@@ -90,7 +90,7 @@ fn main() -> Result<(), npu_device::DeviceError> {
         memory.map(address, u64::from(size))?;
     }
     let memory = Arc::new(memory);
-    let map: Vec<u8> = (0..BYTES).map(|at| (at * 31 >> 3) as u8).collect();
+    let map: Vec<u8> = (0..BYTES).map(|at| ((at * 31) >> 3) as u8).collect();
     memory.write(LEFT, &map).expect("mapped");
     memory.write(RIGHT, &map).expect("mapped");
     let config = SimConfig {

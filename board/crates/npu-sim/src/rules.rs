@@ -61,6 +61,7 @@ rules! {
     OPERAND_MISSING = "§2.6", "the element-wise stage takes an operand, and no reader brings it: the unit waits";
     OPERAND_UNUSED = "§2.6", "an element-wise operand is read that no stage takes: the reader waits";
     OPERAND_MODE = "§8 erratum 29", "operand mode 2 hung on a chip of the same generation";
+    OPERAND_SIZE = "§8 erratum 18", "the element-wise operand is at most 16 bits wide, so int32 partial sums cannot be accumulated";
     OPERAND_STRIDE = "§8 erratum 11, §2.8", "operand surfaces hold the task's pixels and are a multiple of 4 pixels apart (or 1, of a single pixel)";
     SURFACE_NOTCH = "§2.8", "the surface notch is what the task leaves out of each surface: stride minus its own pixels";
     READER_SIZE = "§2.8", "DPU_RDMA and DPU have the same width, rows and channels";

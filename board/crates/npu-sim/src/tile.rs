@@ -11,13 +11,11 @@ pub(crate) enum Precision {
     /// int8 operands, int32 accumulators.
     Int8,
     /// fp16 operands, f32 accumulators; needs feature `float`.
-    #[allow(dead_code)] // built by the fp16 array
     Fp16,
 }
 
 /// All accumulators of a task, which the DPU's registers must agree with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // checked by the DPU's decoder
 pub(crate) struct Cube {
     pub(crate) width: usize,
     pub(crate) height: usize,
@@ -42,7 +40,6 @@ impl Cube {
 ///
 /// Channels are the aligned ones of CORE (§12.8), both a multiple of 4; channels without a kernel hold 0. Pixels are
 /// counted along the rows of the task's output band. A task's tiles cover every channel of every pixel exactly once.
-#[allow(dead_code)] // the bypassed DPU reads neither channels nor sums
 pub(crate) struct Tile<'a> {
     pub(crate) first_channel: usize,
     pub(crate) channels: usize,
@@ -63,7 +60,6 @@ pub(crate) enum Values<'a> {
     Int(&'a [i32]),
     /// fp16 products.
     #[cfg(feature = "float")]
-    #[allow(dead_code)] // built by the fp16 array
     Float(&'a [f32]),
 }
 

@@ -173,6 +173,28 @@ fn the_residual_add_of_appendix_b4_gives_its_exact_bytes_in_bands_and_in_place()
 }
 
 #[test]
+fn a_window_of_a_wider_map_is_read_past_its_line_and_surface_notches() {
+    let machine = Machine::new(FIRST);
+    // Two surfaces of 8 x 4 pixels, of which columns 2 to 4 and rows 1 to 2 are read.
+    let map: Vec<u8> = (0..2 * 32 * 8).map(|at| (at * 13 % 251) as u8).collect();
+    let from = machine.place(&map) + (8 + 2) * 8;
+    let to = machine.reserve(2 * 8 * 8, 64);
+    let mut program = INT8.program(from, to, (3, 2));
+    program.set_all(&[(0x5048, 5 << 19), (0x504C, 32 * 8 - 2 * 8 * 8)]);
+    assert_eq!(machine.run(&[program], STYLE), NO_FAULT);
+    let got = machine.read(to, 2 * 8 * 8);
+    for (surface, row, column) in (0..2).flat_map(|s| (0..2).flat_map(move |y| (0..3).map(move |x| (s, y, x)))) {
+        let (at, want) = (
+            surface * 8 + row * 3 + column,
+            (surface * 32 + (row + 1) * 8 + column + 2) * 8,
+        );
+        assert_eq!(got[at * 8..at * 8 + 8], map[want..want + 8]);
+    }
+    // Six pixels of two surfaces and 73 words.
+    assert_eq!(machine.peek(0x8038), 12 + 73);
+}
+
+#[test]
 fn int8_is_widened_to_fp32_in_two_16_byte_surfaces_with_its_exponent() {
     let machine = Machine::new(FIRST);
     let from = machine.place(&(0..3 * 8).map(|v| (v * 11 - 128i32) as u8).collect::<Vec<u8>>());
@@ -334,9 +356,9 @@ fn a_table_loaded_by_two_tasks_or_by_the_cpu_activates_alike() {
                     load.set(0x4024, 32).set(0x40C0, 32);
                     load.set(0x504C, 0).set(0x4100, 0x2_0000 | table << 16);
                     let body = &STYLE.bodies(&[load])[0];
-                    // The data register is written 515 times in a row (§2.6).
+                    // Entries 0 to 512, and words that are fetched and dropped (§2.6, §12.6).
                     let at = body.iter().position(|word| word & 0xFFFF == 0x4104).unwrap();
-                    let data = (0..515).map(|index| {
+                    let data = (0..516).map(|index| {
                         let value = if index < 513 {
                             entry(table as i32, index) as u16
                         } else {
@@ -348,11 +370,7 @@ fn a_table_loaded_by_two_tasks_or_by_the_cpu_activates_alike() {
                 })
                 .collect();
             streams.push(STYLE.bodies(std::slice::from_ref(&activation)).remove(0));
-            assert_eq!(
-                streams[0].len() + 4 - 515 + 1,
-                73,
-                "a loading task is a DPU task with 514 more words"
-            );
+            assert_eq!(streams[0].len() + 4, npu_regs::task::TABLE_WORDS);
             let places: Vec<u32> = streams.iter().map(|s| machine.reserve((s.len() + 4) * 8, 64)).collect();
             for (index, stream) in streams.iter().enumerate() {
                 let next = places.get(index + 1).copied().unwrap_or(0);

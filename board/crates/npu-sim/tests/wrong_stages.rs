@@ -88,6 +88,14 @@ fn a_dpu_only_task_that_its_readers_cannot_feed_is_named() {
             "DPU.EW_CFG (0x4070) EW_DATA_MODE = 0x2: not modelled; one operand per pixel (1)",
         ),
         (
+            &[(0x5034, 0x4000_000C)],
+            "DPU_RDMA.ERDMA_CFG (0x5034) ERDMA_DATA_SIZE = 3: the element-wise operand is at most 16 bits wide, so int32 partial sums cannot be accumulated (§8 erratum 18)",
+        ),
+        (
+            &[(0x4070, 0x90C0_02D0)],
+            "DPU.EW_CFG (0x4070) EDATA_SIZE = 3: the element-wise operand is at most 16 bits wide",
+        ),
+        (
             &[(0x5040, 25 * 8)],
             "DPU_RDMA.EW_SURF_STRIDE (0x5040) EW_SURF_STRIDE = 200: operand surfaces hold the task's pixels and are a multiple of 4 pixels apart (or 1, of a single pixel) (§8 erratum 11, §2.8)",
         ),

@@ -273,6 +273,7 @@ pub(crate) fn element(view: &View<'_>) -> Result<Element, FaultKind> {
     if view.set(E::EW_BYPASS) {
         return Ok(Element::Bypass);
     }
+    view.held(E::EDATA_SIZE, |v| v != 3, rules::OPERAND_SIZE)?;
     view.only(E::EDATA_SIZE, 0, "8-bit operands (0), as in every vendor task")?;
     view.only(E::EW_EQUAL_EN, 0, "no comparison (0)")?;
     view.only(E::EW_BINARY_EN, 0, "0")?;

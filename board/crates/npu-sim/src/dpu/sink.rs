@@ -61,7 +61,7 @@ impl TileSink for Sink<'_> {
             return dpu.surfaces.write(self.memory, first, pixels, as_bytes(values));
         }
         let mut bytes = core::mem::take(&mut self.scratch.bytes);
-        bytes.clear();
+        // Every byte is written below, so what is left of the last tile need not be cleared.
         bytes.resize(tile.channels * tile.pixels * out.bytes(), 0);
         match tile.values {
             #[cfg(not(target_endian = "little"))]

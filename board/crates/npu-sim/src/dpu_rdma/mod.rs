@@ -165,6 +165,7 @@ fn operand(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Transfer>
     view.only(E::ERDMA_DATA_MODE, 1, "one operand per pixel (1)")?;
     view.only(E::ERDMA_SURF_MODE, 0, "0")?;
     view.only(E::ERDMA_NONALIGN, 0, "aligned cubes (0)")?;
+    view.held(E::ERDMA_DATA_SIZE, |v| v != 3, rules::OPERAND_SIZE)?;
     view.only(E::ERDMA_DATA_SIZE, 0, "0, as in every vendor task")?;
     view.only(E::OV4K_BYPASS, 0, "0")?;
     let (input, format) = (&dpu.input, dpu.input.format);
