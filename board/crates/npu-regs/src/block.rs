@@ -129,7 +129,7 @@ impl Block {
         Self::ALL.into_iter().find(|block| block.target() == Some(target))
     }
 
-    /// Its known registers by rising offset; empty for SDMA.
+    /// Its known registers by rising offset.
     pub const fn registers(self) -> &'static [&'static RegisterInfo] {
         match self {
             Self::Pc => crate::pc::REGISTERS,
@@ -142,7 +142,7 @@ impl Block {
             Self::Global => crate::global::REGISTERS,
             Self::Ppu => crate::ppu::REGISTERS,
             Self::PpuRdma => crate::ppu_rdma::REGISTERS,
-            Self::Sdma => &[],
+            Self::Sdma => crate::sdma::REGISTERS,
         }
     }
 }

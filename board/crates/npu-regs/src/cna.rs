@@ -262,6 +262,17 @@ registers! { Cna:
         /// Channels.
         DMA_CHANNEL = 15:0,
     }
+    /// Clock gates of the loaders and the sequence controller; 1 keeps a clock running.
+    CLK_GATE = 0x1090, "appendix A" {
+        /// Buffer selection.
+        CBUF_CS_DISABLE_CLKGATE = 4:4,
+        /// Sequence controller.
+        CSC_DISABLE_CLKGATE = 2:2,
+        /// Weight loader.
+        CNA_WEIGHT_DISABLE_CLKGATE = 1:1,
+        /// Feature loader.
+        CNA_FEATURE_DISABLE_CLKGATE = 0:0,
+    }
     /// Weight decompression; avoided.
     DCOMP_CTRL = 0x1100, "appendix A, C.9" {
         /// Bypass.

@@ -53,6 +53,13 @@ registers! { Core:
         /// Aligned channels minus one.
         DATAOUT_CHANNEL = 15:0,
     }
+    /// Shift after the accumulator; not written on RK3568.
+    CLIP_TRUNCATE = 0x301C, "appendix A, §2.5" {
+        /// Rounding.
+        ROUND_TYPE = 6:6,
+        /// Right shift.
+        CLIP_TRUNCATE = 4:0,
+    }
     /// Unnamed register that the vendor writes 0 last.
     REG_302C = 0x302C, "§2.3 [V]" {
         /// Unknown; 0.

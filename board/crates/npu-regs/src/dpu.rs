@@ -313,42 +313,42 @@ registers! { Dpu:
     /// Common element-wise operand; 0.
     EW_OP_VALUE_0 = 0x4090, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_0 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_1 = 0x4094, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_1 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_2 = 0x4098, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_2 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_3 = 0x409C, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_3 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_4 = 0x40A0, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_4 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_5 = 0x40A4, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_5 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_6 = 0x40A8, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_6 = 31:0,
     }
     /// Common element-wise operand; 0.
     EW_OP_VALUE_7 = 0x40AC, "appendix A" {
         /// Operand.
-        EW_OPERAND = 31:0,
+        EW_OPERAND_7 = 31:0,
     }
     /// Bytes between kernel groups: surfaces per group · surface stride.
     SURFACE_ADD = 0x40C0, "§2.7 [V]" {

@@ -24,6 +24,7 @@ pub mod iommu;
 pub mod pc;
 pub mod ppu;
 pub mod ppu_rdma;
+pub mod sdma;
 pub mod task;
 
 pub use block::{Block, register_at};

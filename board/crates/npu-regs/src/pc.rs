@@ -40,33 +40,129 @@ registers! { Pc:
         DMA_WRITE_ERROR = 13:13,
         /// A read failed.
         DMA_READ_ERROR = 12:12,
-        /// Pooling done, groups 1 and 0.
-        PPU = 11:10,
-        /// Output written, groups 1 and 0.
-        DPU = 9:8,
-        /// Accumulator done, groups 1 and 0.
-        CORE = 7:6,
-        /// Sequence controller done, groups 1 and 0.
-        CNA_CSC = 5:4,
-        /// Weights loaded, groups 1 and 0.
-        CNA_WEIGHT = 3:2,
-        /// Features loaded, groups 1 and 0.
-        CNA_FEATURE = 1:0,
+        /// Pooling done, group 1.
+        PPU_1 = 11:11,
+        /// Pooling done, group 0.
+        PPU_0 = 10:10,
+        /// Output written, group 1.
+        DPU_1 = 9:9,
+        /// Output written, group 0.
+        DPU_0 = 8:8,
+        /// Accumulator done, group 1.
+        CORE_1 = 7:7,
+        /// Accumulator done, group 0.
+        CORE_0 = 6:6,
+        /// Sequence controller done, group 1.
+        CNA_CSC_1 = 5:5,
+        /// Sequence controller done, group 0.
+        CNA_CSC_0 = 4:4,
+        /// Weights loaded, group 1.
+        CNA_WEIGHT_1 = 3:3,
+        /// Weights loaded, group 0.
+        CNA_WEIGHT_0 = 2:2,
+        /// Features loaded, group 1.
+        CNA_FEATURE_1 = 1:1,
+        /// Features loaded, group 0.
+        CNA_FEATURE_0 = 0:0,
     }
     /// Writing 1 clears a raw bit; the driver writes 0x1FFFF.
     INTERRUPT_CLEAR = 0x0024, "§2.2 [DRV]" {
-        /// Bits as in `INTERRUPT_MASK`.
-        BITS = 16:0,
+        /// Fires around fetch and dispatch; storms when unmasked (erratum 9).
+        DISPATCH = 16:16,
+        /// A write failed.
+        DMA_WRITE_ERROR = 13:13,
+        /// A read failed.
+        DMA_READ_ERROR = 12:12,
+        /// Pooling done, group 1.
+        PPU_1 = 11:11,
+        /// Pooling done, group 0.
+        PPU_0 = 10:10,
+        /// Output written, group 1.
+        DPU_1 = 9:9,
+        /// Output written, group 0.
+        DPU_0 = 8:8,
+        /// Accumulator done, group 1.
+        CORE_1 = 7:7,
+        /// Accumulator done, group 0.
+        CORE_0 = 6:6,
+        /// Sequence controller done, group 1.
+        CNA_CSC_1 = 5:5,
+        /// Sequence controller done, group 0.
+        CNA_CSC_0 = 4:4,
+        /// Weights loaded, group 1.
+        CNA_WEIGHT_1 = 3:3,
+        /// Weights loaded, group 0.
+        CNA_WEIGHT_0 = 2:2,
+        /// Features loaded, group 1.
+        CNA_FEATURE_1 = 1:1,
+        /// Features loaded, group 0.
+        CNA_FEATURE_0 = 0:0,
     }
     /// Raw status under the mask.
     INTERRUPT_STATUS = 0x0028, "§2.2 [DRV]" {
-        /// Bits as in `INTERRUPT_MASK`.
-        BITS = 16:0,
+        /// Fires around fetch and dispatch; storms when unmasked (erratum 9).
+        DISPATCH = 16:16,
+        /// A write failed.
+        DMA_WRITE_ERROR = 13:13,
+        /// A read failed.
+        DMA_READ_ERROR = 12:12,
+        /// Pooling done, group 1.
+        PPU_1 = 11:11,
+        /// Pooling done, group 0.
+        PPU_0 = 10:10,
+        /// Output written, group 1.
+        DPU_1 = 9:9,
+        /// Output written, group 0.
+        DPU_0 = 8:8,
+        /// Accumulator done, group 1.
+        CORE_1 = 7:7,
+        /// Accumulator done, group 0.
+        CORE_0 = 6:6,
+        /// Sequence controller done, group 1.
+        CNA_CSC_1 = 5:5,
+        /// Sequence controller done, group 0.
+        CNA_CSC_0 = 4:4,
+        /// Weights loaded, group 1.
+        CNA_WEIGHT_1 = 3:3,
+        /// Weights loaded, group 0.
+        CNA_WEIGHT_0 = 2:2,
+        /// Features loaded, group 1.
+        CNA_FEATURE_1 = 1:1,
+        /// Features loaded, group 0.
+        CNA_FEATURE_0 = 0:0,
     }
     /// Interrupt bits before the mask.
     INTERRUPT_RAW_STATUS = 0x002C, "§2.2 [DRV]" {
-        /// Bits as in `INTERRUPT_MASK`.
-        BITS = 16:0,
+        /// Fires around fetch and dispatch; storms when unmasked (erratum 9).
+        DISPATCH = 16:16,
+        /// A write failed.
+        DMA_WRITE_ERROR = 13:13,
+        /// A read failed.
+        DMA_READ_ERROR = 12:12,
+        /// Pooling done, group 1.
+        PPU_1 = 11:11,
+        /// Pooling done, group 0.
+        PPU_0 = 10:10,
+        /// Output written, group 1.
+        DPU_1 = 9:9,
+        /// Output written, group 0.
+        DPU_0 = 8:8,
+        /// Accumulator done, group 1.
+        CORE_1 = 7:7,
+        /// Accumulator done, group 0.
+        CORE_0 = 6:6,
+        /// Sequence controller done, group 1.
+        CNA_CSC_1 = 5:5,
+        /// Sequence controller done, group 0.
+        CNA_CSC_0 = 4:4,
+        /// Weights loaded, group 1.
+        CNA_WEIGHT_1 = 3:3,
+        /// Weights loaded, group 0.
+        CNA_WEIGHT_0 = 2:2,
+        /// Features loaded, group 1.
+        CNA_FEATURE_1 = 1:1,
+        /// Features loaded, group 0.
+        CNA_FEATURE_0 = 0:0,
     }
     /// How many tasks one start runs.
     TASK_CON = 0x0030, "§2.2, §3.3 [DRV]" {

@@ -39,9 +39,9 @@ pub const MAX_TASKS_PER_START: u32 = 4095;
 /// Streams start on this many bytes; padding lies between them (§12.4).
 pub const STREAM_ALIGNMENT_BYTES: usize = 64;
 
-/// Registers that exist but that the vendor's tasks never write: the clock gate, and four that tasks of the open
+/// Registers that exist but that the vendor's tasks never write: the clock gate, the accumulator's shift, and four that tasks of the open
 /// compiler (S-mesa, §11) write beside the vendor's set.
-const OUTSIDE_VENDOR_TASKS: [u32; 5] = [0x1090, 0x1180, 0x4058, 0x405C, 0x506C];
+const OUTSIDE_VENDOR_TASKS: [u32; 6] = [0x1090, 0x301C, 0x1180, 0x4058, 0x405C, 0x506C];
 
 /// The four block mixes of known tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -111,7 +111,54 @@ impl Interrupt {
 
 #[cfg(test)]
 mod tests {
-    use super::pair;
+    use alloc::sync::Arc;
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    use npu_device::Mmio;
+    use npu_regs::task::INTERRUPT_DPU;
+
+    use super::{Interrupt, pair};
+
+    /// An interrupt status register that remembers what was written to clear it.
+    #[derive(Default)]
+    struct Line {
+        status: AtomicU32,
+        cleared: AtomicU32,
+    }
+
+    impl Mmio for Line {
+        fn read32(&self, offset: u32) -> u32 {
+            assert_eq!(offset, 0x28);
+            self.status.load(Ordering::Relaxed)
+        }
+        fn write32(&self, offset: u32, value: u32) {
+            assert_eq!(offset, 0x24);
+            self.cleared.store(value, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn only_the_last_tasks_mask_completes_a_job_and_everything_is_cleared_either_way() {
+        // One bit of the pair, both, an additional pair, another pair, error bits beside the pair.
+        for (status, completes) in [
+            (0x100, true),
+            (0x200, true),
+            (0x300, true),
+            (0x700, false),
+            (0x400, false),
+            (0x1100, true),
+        ] {
+            let line = Arc::new(Line::default());
+            let interrupt = Interrupt::new(line.clone());
+            interrupt.expect(INTERRUPT_DPU);
+            assert!(!interrupt.ack_irq());
+            line.status.store(status, Ordering::Relaxed);
+            assert!(interrupt.ack_irq());
+            assert_eq!(interrupt.is_done(), completes, "0x{status:X}");
+            assert_eq!(interrupt.mismatches(), u32::from(!completes));
+            assert_eq!(line.cleared.load(Ordering::Relaxed), 0x1FFFF);
+        }
+    }
 
     #[test]
     fn either_bit_of_a_pair_sets_both_and_bits_above_eleven_are_ignored() {

@@ -376,3 +376,69 @@ fn fp16_convolutions_of_random_shapes_lie_within_the_rounding_of_their_sums() {
         }
     }
 }
+
+#[test]
+fn fp16_depthwise_convolutions_lie_within_the_rounding_of_their_sums() {
+    let mut npu = driver(64 << 20);
+    let mut random = Random(27);
+    for _ in 0..10 {
+        let (channels, height, width) = (1 + random.below(40), 1 + random.below(9), 1 + random.below(9));
+        let window = window(&mut random, (height, width), 3);
+        let (kernel_height, kernel_width) = (window.kernel_height as usize, window.kernel_width as usize);
+        let input = Map::from_fn(channels, height, width, |_, _, _| small(&mut random));
+        let kernels = Kernels::from_fn((channels, 1), (kernel_height, kernel_width), || small(&mut random));
+        let by_tap: Vec<u16> = (0..kernel_height * kernel_width)
+            .flat_map(|tap| (0..channels).map(move |c| (tap, c)))
+            .map(|(tap, c)| kernels.at(c, 0, tap / kernel_width, tap % kernel_width))
+            .collect();
+        let (out_width, out_height) = window.output_size(width as u32, height as u32).unwrap();
+        let (columns, rows) = (out_width as usize, out_height as usize);
+        let packed = layout::features::pack(&interleaved(&input), width, height, channels, 16);
+        let operation = Convolution {
+            precision: Precision::Fp16,
+            kind: ConvolutionKind::Depthwise,
+            input: FeatureMap {
+                at: buffer(&mut npu, &packed),
+                width: width as u32,
+                height: height as u32,
+                channels: channels as u32,
+            },
+            output_channels: channels as u32,
+            weights: buffer(
+                &mut npu,
+                &layout::weights::pack_depthwise(&by_tap, kernel_height * kernel_width, channels),
+            ),
+            window,
+            pad_value: 0,
+            result: ConvolutionResult::Fp16 { relu: false },
+            output: empty(
+                &mut npu,
+                layout::features::bytes(Precision::Fp16, columns, rows, channels, 16),
+            ),
+        };
+        run(&mut npu, &[operation]).unwrap_or_else(|why| panic!("{operation:?}: {why}"));
+        let values: Vec<u16> = layout::features::unpack(&read(&mut npu, operation.output), columns, rows, channels);
+        let shape = geometry(&window, (out_width, out_height));
+        for channel in 0..channels {
+            let one = Map::from_fn(1, height, width, |_, y, x| input.at(channel, y, x));
+            let own = Kernels::from_fn((1, 1), (kernel_height, kernel_width), {
+                let mut tap = 0;
+                let kernels = &kernels;
+                move || {
+                    tap += 1;
+                    kernels.at(channel, 0, (tap - 1) / kernel_width, (tap - 1) % kernel_width)
+                }
+            });
+            let bounds = reference::float::convolve_bounded(&one, &own, shape);
+            for pixel in 0..columns * rows {
+                let (sum, bound) = bounds.at(0, pixel / columns, pixel % columns);
+                let value = f64::from(half::to_f32(values[pixel * channels + channel]));
+                let rounding = sum.abs() * 2f64.powi(-10) + 1e-7;
+                assert!(
+                    (value - sum).abs() <= bound + rounding,
+                    "{operation:?} [{pixel}, {channel}]: {value} for {sum} within {bound}"
+                );
+            }
+        }
+    }
+}

@@ -26,5 +26,6 @@ pub(crate) fn check(view: &View<'_>, task: &Convolution) -> Result<(), FaultKind
     };
     let aligned = |v: u32| v as usize + 1 == task.cube.channels;
     view.held(core::DATAOUT_SIZE_1::DATAOUT_CHANNEL, aligned, rule)?;
+    view.whole::<core::CLIP_TRUNCATE>(0, "0, never written on RK3568")?;
     view.whole::<core::REG_302C>(0, "only 0")
 }
