@@ -15,7 +15,7 @@ const crateArrows: Record<string, readonly string[]> = {
   'npu-kernels': [],
   // The authority of tests: nobody's dependency but theirs.
   'npu-reference': [],
-  fuzz: ['link', 'npu-device', 'npu-regs', 'npu-sim'],
+  fuzz: ['link', 'npu-device', 'npu-regs', 'npu-sim', 'npu-tool', 'rknpu-driver', 'rknpu-drm'],
   'rknpu-driver': ['npu-device', 'npu-regs'],
   'rknpu-drm': ['npu-device', 'npu-regs', 'rknpu-driver'],
   'npu-sim': ['npu-device', 'npu-regs', 'npu-kernels'],

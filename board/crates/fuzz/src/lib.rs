@@ -39,4 +39,6 @@ pub const TARGETS: &[Target] = &[
     targets::streams::TARGET,
     targets::registers::TARGET,
     targets::frames::TARGET,
+    targets::files::TARGET,
+    targets::ioctls::TARGET,
 ];

@@ -47,6 +47,16 @@ fn frames_are_decoded_or_refused() {
 }
 
 #[test]
+fn files_of_strangers_are_scanned_or_refused() {
+    brief("files");
+}
+
+#[test]
+fn kernels_that_lie_are_found_out() {
+    brief("ioctls");
+}
+
+#[test]
 fn every_target_is_tested_here() {
-    assert_eq!(TARGETS.len(), 4);
+    assert_eq!(TARGETS.len(), 6);
 }

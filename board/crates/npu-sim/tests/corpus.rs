@@ -151,6 +151,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             start(&layer(11, Kind::First, VENDOR), VENDOR, 0x300),
         ),
         ("streams/pooling.bin", start(&[pooling()], Style::Open, 0xC00)),
+        ("files/model.bin", start(&layer(5, Kind::Dense, VENDOR), VENDOR, 0x300)),
         ("words/convolution.bin", words(&dense)),
         ("words/pooling.bin", words(&[pooling()])),
         (

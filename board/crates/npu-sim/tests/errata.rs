@@ -32,12 +32,12 @@ fn sized((kind, large): (Kind, bool), style: Style, wanted: impl Fn(&Case) -> bo
         pointwise: None,
         large,
     };
-    let mut found = (0..400).map(|seed| {
+    let layers = (0..400).map(|seed| {
         let machine = Machine::new(FIRST);
         let case = convolution(&mut Random(seed), &machine, wish, None);
         (machine, case)
     });
-    found
+    layers
         .into_iter()
         .find(|(_, case)| wanted(case))
         .expect("one of 400 layers has it")
@@ -53,7 +53,9 @@ fn with_operand(case: &Case) -> bool {
 fn broken((machine, case): &(Machine, Case), changes: &[(u32, u32)]) -> String {
     machine.reset();
     let mut programs = case.programs.clone();
-    programs.iter_mut().for_each(|program| drop(program.set_all(changes)));
+    for program in &mut programs {
+        program.set_all(changes);
+    }
     machine.run(&programs, Style::Open)
 }
 
