@@ -15,6 +15,7 @@ export type {
 export { boardsPath, type NamedBoard, readBoards } from './boards-file.js';
 export type { Buffer, DType, Memory, Range, Summary } from './buffer.js';
 export { connect } from './connect.js';
+export { type CaptureKind, type Decoded, decodeCapture, decodedText, guessKind } from './decode.js';
 export type { BoardErrorCode, HostCode, WireCode } from './errors.js';
 export { BoardError, hostCodes, wireCodes } from './errors.js';
 export type {

@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'run a benchmark of the repository',
     load: async () => (await import('./commands/bench.js')).bench,
   },
+  link: {
+    summary: 'print what a capture of the link says',
+    load: async () => (await import('./commands/link.js')).link,
+  },
   kernel: {
     summary: 'the kernel itself; Jupyter calls it',
     load: async () => (await import('./commands/kernel.js')).kernel,
