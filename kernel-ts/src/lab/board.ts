@@ -8,6 +8,8 @@ import type {
   Board,
   BoardInfo,
   BoardState,
+  ClockEstimate,
+  Leases,
   LoadedModel,
   Memory,
   ModelFiles,
@@ -111,6 +113,16 @@ export class LabBoard implements AsyncDisposable, Displayable {
 
   get state(): BoardState {
     return this.#board.state;
+  }
+
+  /** Where the board's clock stands against ours, with its error; null before the first ping. Never goes over the wire. */
+  get clock(): ClockEstimate | null {
+    return this.#board.clock;
+  }
+
+  /** Who may change the board while several notebooks use it: `await using mine = await board.lease.acquire({ why })`. */
+  get lease(): Leases {
+    return this.#board.lease;
   }
 
   /** Device memory: `await board.memory.allocate(sizeBytes)`. */

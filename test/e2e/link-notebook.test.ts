@@ -1,0 +1,52 @@
+// The notebook of the link: the agent over TCP and over a serial line of 1.5 Mbaud that damages bytes, a cut in the middle of an upload.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, printed, root, type StoredNotebook, Workplace } from './npulab.js';
+
+const notebook = join(root, 'notebooks/03-link.ipynb');
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+if (!hasPython) console.warn('skipped: notebooks/03-link.ipynb, since there is no python3 to make a serial line');
+
+describe.runIf(hasPython)('the notebook of the link', () => {
+  const place = new Workplace();
+  afterAll(() => place[Symbol.dispose]());
+  let ended: Ended;
+  let executed: StoredNotebook;
+
+  beforeAll(async () => {
+    ended = await place.npulab(['run', notebook, '-o', place.path('link.ipynb'), '--html', place.path('link.html')]);
+    executed = JSON.parse(place.read('link.ipynb'));
+  }, 240_000);
+
+  it('runs every cell without an error', () => {
+    const errors = executed.cells.flatMap((cell) =>
+      (cell.outputs ?? []).filter((output) => output.output_type === 'error'),
+    );
+    expect(errors).toEqual([]);
+    expect(ended.status).toBe(0);
+  });
+
+  it('connects by TCP and by serial, and bytes stay equal', () => {
+    expect(printed(executed, 'tcp')).toContain('1 MiB written and read over TCP: equal');
+    expect(printed(executed, 'serial')).toContain('connected');
+  });
+
+  it('resumes an upload that was cut in the middle', () => {
+    const text = printed(executed, 'cut');
+    expect(text).toContain('cuts: 1; states: suspended, connected');
+    expect(text).toContain('digest equal: true; on the board: true');
+  });
+
+  it('states the offset of the clock with its error', () => {
+    expect(printed(executed, 'clock')).toMatch(/offset -?\d+\.\d{3} ms ± \d+\.\d{3} ms, from 16 pings/);
+  });
+
+  it('never claims more than the line carries', () => {
+    const shares = [...printed(executed, 'goodput').matchAll(/ (\d+\.\d+|\d+)\s*$/gm)].map(([, share]) =>
+      Number(share),
+    );
+    expect(shares.length).toBeGreaterThanOrEqual(3);
+    for (const share of shares) expect(share).toBeLessThanOrEqual(1);
+  });
+});
