@@ -78,11 +78,17 @@ export type FromMain =
   | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
   | { readonly kind: 'disposed' };
 
+/** One interrupt: which requests it stops, and a number that its answer names. */
+export interface Interrupt {
+  readonly id: number;
+  readonly requestIds: readonly string[];
+}
+
 /** Front → child, worker thread. */
-export type ToWorker = { readonly kind: 'interrupt'; readonly requestId: string };
+export type ToWorker = { readonly kind: 'interrupt' } & Interrupt;
 
 /** Child, worker thread → front. */
-export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'interrupted'; readonly requestId: string };
+export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'interrupted'; readonly id: number };
 
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 

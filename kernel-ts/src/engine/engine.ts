@@ -12,8 +12,9 @@ import { completenessOf } from './front/completeness.js';
 import { completeAt } from './front/completion.js';
 import { describeEngine } from './front/describe.js';
 import { inspectAt } from './front/inspection.js';
+import { Interrupts } from './front/interrupts.js';
 import { Preparation } from './front/preparation.js';
-import { GRACE_MS, RunningCell } from './front/running-cell.js';
+import { RunningCell } from './front/running-cell.js';
 import { engineError } from './front/shown.js';
 import { within } from './front/within.js';
 import type {
@@ -49,13 +50,14 @@ class FrontEngine implements Engine {
   readonly #checker: Checker;
   readonly #preparation: Preparation;
   readonly #comms = new FrontComms();
+  readonly #interrupts = new Interrupts();
   #child: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
-  #queue: Promise<unknown> = Promise.resolve();
-  #running: RunningCell | undefined;
+  /** The end of each shell's newest cell: cells of one shell take turns. */
+  readonly #turns = new Map<string | undefined, Promise<unknown>>();
+  readonly #running = new Map<string, RunningCell>();
   #newestRequest = '';
-  #handlerGrace: NodeJS.Timeout | undefined;
   #disposed: () => void = () => {};
   #shutdown: Promise<void> | undefined;
 
@@ -84,8 +86,13 @@ class FrontEngine implements Engine {
   }
 
   execute(request: CellRequest): Promise<CellOutcome> {
-    const outcome = this.#queue.then(() => this.#execute(request));
-    this.#queue = outcome;
+    const { subshell } = request;
+    const before = this.#turns.get(subshell) ?? Promise.resolve();
+    const outcome = before.then(() => this.#execute(request));
+    this.#turns.set(subshell, outcome);
+    void outcome.then(() => {
+      if (this.#turns.get(subshell) === outcome) this.#turns.delete(subshell);
+    });
     return outcome;
   }
 
@@ -114,12 +121,17 @@ class FrontEngine implements Engine {
   }
 
   async interrupt(): Promise<void> {
-    if (this.#running === undefined) this.#interruptHandlers();
-    else this.#running.interrupt(this.#child);
+    const stopping = [...this.#running.values()].filter((cell) => cell.interrupt());
+    const requestIds = [...stopping.map(({ requestId }) => requestId), ...this.#comms.running];
+    if (this.#child === undefined || requestIds.length === 0) return;
+    const stuck = (): boolean => stopping.some((cell) => this.#running.get(cell.requestId) === cell);
+    this.#interrupts.begin(this.#child, requestIds, stuck, () => {
+      for (const cell of stopping) cell.killed = 'cell.unstoppable';
+    });
   }
 
   async restart(): Promise<void> {
-    this.#running?.restarting();
+    for (const cell of this.#running.values()) cell.killed = 'cell.restarted';
     const child = this.#child;
     child?.kill();
     await child?.closed;
@@ -133,7 +145,7 @@ class FrontEngine implements Engine {
 
   async #end(): Promise<void> {
     const child = this.#child;
-    if (child !== undefined && this.#running === undefined) {
+    if (child !== undefined && this.#running.size === 0) {
       const disposed = new Promise<void>((resolve) => {
         this.#disposed = resolve;
       });
@@ -142,19 +154,6 @@ class FrontEngine implements Engine {
     }
     child?.kill();
     await Promise.all([child?.closed, this.#checker.close()]);
-  }
-
-  /** No cell runs, but handlers of comm messages may. */
-  #interruptHandlers(): void {
-    const [child, requestId] = [this.#child, this.#comms.running];
-    if (requestId === undefined || this.#handlerGrace !== undefined) return;
-    child?.sendToWorker({ kind: 'interrupt', requestId });
-    this.#handlerGrace = setTimeout(() => child?.kill(), GRACE_MS);
-  }
-
-  #handlersInterrupted(): void {
-    clearTimeout(this.#handlerGrace);
-    this.#handlerGrace = undefined;
   }
 
   #spawn(): void {
@@ -169,12 +168,8 @@ class FrontEngine implements Engine {
               resolve();
             } else this.#onMessage(message);
           },
-          native: (name, text) =>
-            this.onOutput(this.#running?.requestId ?? this.#newestRequest, { kind: 'stream', name, text }),
-          interrupted: (requestId) => {
-            this.#handlersInterrupted();
-            if (this.#running?.requestId === requestId) this.#running.interruptArrived();
-          },
+          native: (name, text) => this.onOutput(this.#newestRequest, { kind: 'stream', name, text }),
+          interrupted: (id) => this.#interrupts.arrived(id),
           ended: (reason) => {
             if (this.#shutdown === undefined) this.#options.log.write(`the process that runs cells ended: ${reason}`);
             reject(new EngineError('engine.child-failed', `The process that runs cells did not start: ${reason}`));
@@ -193,7 +188,7 @@ class FrontEngine implements Engine {
         this.onOutput(message.requestId || this.#newestRequest, message.output);
         break;
       case 'outcome':
-        if (this.#running?.requestId === message.requestId) this.#running.outcome(message.outcome);
+        this.#running.get(message.requestId)?.outcome(message.outcome);
         break;
       case 'comm':
         this.#comms.note(message.message);
@@ -215,9 +210,9 @@ class FrontEngine implements Engine {
   }
 
   async #ask({ requestId, inputId, question }: Extract<FromMain, { kind: 'input' }>): Promise<void> {
-    const [cell, child] = [this.#running, this.#child];
+    const [cell, child] = [this.#running.get(requestId), this.#child];
     let answer: InputAnswer = { status: 'refused', why: 'cell-ended' };
-    if (cell?.requestId === requestId && !cell.over.aborted) {
+    if (cell !== undefined && !cell.over.aborted) {
       answer = await this.onInput(requestId, question, cell.over);
       // Code that was interrupted must not go on, also not by a rejection.
       if (cell.interrupted) return;
@@ -230,10 +225,9 @@ class FrontEngine implements Engine {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#checker.files.clear();
-    this.#handlersInterrupted();
     for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
     if (this.#shutdown === undefined && wasReady) this.#spawn();
-    if (this.#running?.inChild) this.#running.lost(reason, this.#logLine());
+    for (const cell of this.#running.values()) if (cell.inChild) cell.lost(reason, this.#logLine());
   }
 
   async #execute(request: CellRequest): Promise<CellOutcome> {
@@ -242,7 +236,7 @@ class FrontEngine implements Engine {
     }
     this.#newestRequest = request.requestId;
     const cell = new RunningCell(request.requestId);
-    this.#running = cell;
+    this.#running.set(request.requestId, cell);
     this.#run(request, cell).catch((error: unknown) => {
       const code = error instanceof EngineError ? error.code : 'engine.child-failed';
       this.#options.log.write(`${request.requestId}: ${(error as Error).stack}`);
@@ -250,9 +244,7 @@ class FrontEngine implements Engine {
       cell.end({ status: 'error', ...engineError('EngineError', code, why, [this.#logLine()]) });
     });
     const outcome = await cell.ended;
-    // The interrupt of this cell must be over before the next one starts, or it could hit that one.
-    await cell.quiet();
-    this.#running = undefined;
+    this.#running.delete(request.requestId);
     return outcome;
   }
 
@@ -262,6 +254,8 @@ class FrontEngine implements Engine {
     const { text, names, staged } = prepared;
     if (this.#child === undefined) this.#spawn();
     await this.#ready;
+    // An interrupt of another cell must be over, or it could hit this one.
+    await this.#interrupts.over;
     if (cell.interrupted) return this.#checker.files.discard(staged);
     cell.inChild = true;
     const { requestId, executionCount, silent } = request;

@@ -28,6 +28,8 @@ export interface CellRequest {
   readonly cellId: string | undefined;
   /** Names the cell in stack frames: `cell 3, line 12`. */
   readonly executionCount: number;
+  /** Cells of one subshell take turns; those of different ones run while the others await. The main shell has no name. */
+  readonly subshell?: string;
   /** No result is shown. */
   readonly silent: boolean;
   /** Name → expression, evaluated after the cell; none of them fails the cell. */

@@ -5,7 +5,6 @@
  * Surprising: after an error twice as many requests are read as otherwise, in order to refuse them (`executor.ts`).
  */
 import { Comms } from './comms.js';
-import { Executor } from './executor.js';
 import type { History } from './history/history.js';
 import { Inputs } from './inputs.js';
 import type { Language } from './language.js';
@@ -15,6 +14,7 @@ import { Outputs } from './outputs.js';
 import { errorReply, type Reply, type Request, type Scope } from './request.js';
 import type { IoPub } from './sockets/iopub.js';
 import type { RequestSocket } from './sockets/requests.js';
+import { Subshells } from './subshells.js';
 
 /** Unanswered shell requests after which reading pauses. */
 export const maxOpenRequests = 10_000;
@@ -45,7 +45,7 @@ export interface DispatcherHost {
 /** Answers requests. */
 export class Dispatcher {
   readonly #host: DispatcherHost;
-  readonly #executor: Executor;
+  readonly #subshells: Subshells;
   readonly #scope: Scope;
   readonly #inputs: Inputs;
   #openCount = 0;
@@ -64,10 +64,19 @@ export class Dispatcher {
     language.onOutput = (requestId, output) => outputs.emit(requestId, output);
     const bracket = (request: Request, work: () => Promise<Reply | undefined>) => this.#bracket(request, work);
     this.#host = host;
-    this.#executor = new Executor({ language, outputs, history, inputs, publish, bracket, drain: () => this.#drain() });
+    this.#subshells = new Subshells({
+      language,
+      outputs,
+      history,
+      inputs,
+      publish,
+      bracket,
+      drain: () => this.#drain(),
+    });
     this.#scope = {
       language,
       history,
+      subshells: this.#subshells,
       comms: new Comms({
         language,
         outputs,
@@ -77,7 +86,7 @@ export class Dispatcher {
       interrupt: () => host.interrupt(),
       requestShutdown: (restart) => {
         this.#shutdownAsked = { restart };
-        this.#executor.clear();
+        this.#subshells.clear();
       },
     };
   }
@@ -131,11 +140,17 @@ export class Dispatcher {
 
   #answer(request: Request): Promise<void> {
     const { msg_type: type, subshell_id: subshell } = request.message.header;
-    if (subshell !== undefined && subshell !== null) {
-      return this.#bracket(request, async () => errorReply(type, 'UnknownSubshell', `no subshell ${subshell}`));
-    }
-    if (type === 'execute_request') return this.#executor.push(request);
+    const executor = this.#subshells.of(request.channel === 'shell' ? subshell : undefined);
+    if (!executor) return this.#bracket(request, async () => this.#unknownSubshell(type, subshell));
+    if (type === 'execute_request') return executor.push(request);
     return this.#bracket(request, () => this.#handle(request));
+  }
+
+  #unknownSubshell(type: string, id: unknown): Reply | undefined {
+    const reason = `no subshell ${String(id)}`;
+    if (type.endsWith('_request')) return errorReply(type, 'UnknownSubshell', reason);
+    this.#host.log(`${type}: ${reason}`);
+    return undefined;
   }
 
   async #handle(request: Request): Promise<Reply | undefined> {

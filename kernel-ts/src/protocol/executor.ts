@@ -26,16 +26,26 @@ export interface ExecutorHost {
   drain(): Promise<void>;
 }
 
-/** Runs execute_requests one after the other. */
+/** Counts that all shells of a kernel share. */
+export class Counts {
+  /** Execution count of the newest stored cell. */
+  stored = 0;
+  /** Cells started, stored or not. */
+  started = 0;
+}
+
+/** Runs the execute_requests of one shell, the main one or a subshell, one after the other. */
 export class Executor {
   readonly #host: ExecutorHost;
+  readonly #counts: Counts;
+  readonly #subshell: string | undefined;
   readonly #queue: { request: Request; done: () => void }[] = [];
   #running = false;
-  #stored = 0;
-  #started = 0;
 
-  constructor(host: ExecutorHost) {
+  constructor(host: ExecutorHost, counts: Counts, subshell?: string) {
     this.#host = host;
+    this.#counts = counts;
+    this.#subshell = subshell;
   }
 
   /** Resolves when the request has been answered. */
@@ -80,20 +90,23 @@ export class Executor {
       content = parseExecute(message);
     } catch (error) {
       const { type, content } = errorReply(message.header.msg_type, (error as Error).name, (error as Error).message);
-      return { reply: { type, content: { ...content, execution_count: this.#stored } }, stop: false };
+      return { reply: { type, content: { ...content, execution_count: this.#counts.stored } }, stop: false };
     }
     const { code, silent, userExpressions, cellId } = content;
-    const executionCount = this.#stored + 1;
+    const executionCount = this.#counts.stored + 1;
     if (content.storeHistory) {
-      this.#stored = executionCount;
+      this.#counts.stored = executionCount;
       this.#host.history.input(executionCount, code);
     }
-    this.#started += 1;
-    const requestId = `${this.#started}`;
+    this.#counts.started += 1;
+    const requestId = `${this.#counts.started}`;
     this.#host.outputs.register(requestId, message.header, executionCount, silent);
     this.#host.inputs.begin(requestId, message, content.allowStdin);
     if (!silent) this.#host.publish('execute_input', { code, execution_count: executionCount }, message.header);
-    const outcome = await this.#execute({ requestId, code, cellId, executionCount, silent, userExpressions });
+    const outcome = await this.#execute({
+      ...{ requestId, code, cellId, executionCount, silent, userExpressions },
+      ...(this.#subshell === undefined ? {} : { subshell: this.#subshell }),
+    });
     this.#host.inputs.end(requestId);
     if (outcome.status === 'error') {
       const { ename, evalue, traceback } = outcome;
@@ -117,7 +130,7 @@ export class Executor {
 
   #refuse(): Reply {
     const content = errorContent('NotRun', 'not run, because an earlier cell failed (stop_on_error)');
-    const more = { execution_count: this.#stored, user_expressions: {}, payload: [] };
+    const more = { execution_count: this.#counts.stored, user_expressions: {}, payload: [] };
     return { type: 'execute_reply', content: { ...content, ...more } };
   }
 }

@@ -30,6 +30,8 @@ export interface ExecuteRequest {
   readonly cellId: string | undefined;
   /** Number shown beside the cell; also names the cell in stack frames (`cell 3, line 12`). */
   readonly executionCount: number;
+  /** Cells of one subshell take turns; those of different ones run while the others await. The main shell has no name. */
+  readonly subshell?: string;
   readonly silent: boolean;
   readonly userExpressions: Readonly<Record<string, string>>;
 }

@@ -5,6 +5,7 @@ import type { Comms } from './comms.js';
 import type { History } from './history/history.js';
 import type { Language } from './language.js';
 import type { Json, Message } from './message.js';
+import type { Subshells } from './subshells.js';
 
 /** A request on shell or control. */
 export interface Request {
@@ -23,6 +24,7 @@ export interface Scope {
   readonly language: Language;
   readonly history: History;
   readonly comms: Comms;
+  readonly subshells: Subshells;
   /** Publishes on iopub with the given parent header. */
   publish(type: string, content: Json, parent: Json): void;
   /** Stops the running cell; calls that come while one is under way share its effect. */

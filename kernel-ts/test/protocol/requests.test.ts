@@ -30,7 +30,7 @@ describe.each(['shell', 'control'] as const)('on %s', (channel) => {
       implementation_version: '1.2.3',
       banner: 'echo',
       help_links: [],
-      supported_features: [],
+      supported_features: ['kernel subshells'],
       debugger: false,
       language_info: {
         name: 'echo',
@@ -92,17 +92,6 @@ test('debug requests are refused in both languages of the channel', async () => 
   const { type, content } = await ask('control', 'debug_request', { seq: 4, command: 'debugInfo', type: 'request' });
   expect(type).toBe('debug_reply');
   expect(content).toMatchObject({ status: 'error', success: false, request_seq: 4, command: 'debugInfo' });
-});
-
-test.each(['create_subshell', 'list_subshell', 'delete_subshell'])('%s is refused', async (name) => {
-  const { type, content } = await ask('control', `${name}_request`, {});
-  expect([type, content.status]).toEqual([`${name}_reply`, 'error']);
-});
-
-test('a request to a subshell is refused and not run', async () => {
-  const { content } = await ask('shell', 'execute_request', { code: 'value 1' }, { header: { subshell_id: 's1' } });
-  expect(content).toMatchObject({ status: 'error', ename: 'UnknownSubshell' });
-  expect(kernel.language.executed).toEqual([]);
 });
 
 test('an unexpected input_reply on stdin is dropped', async () => {

@@ -9,7 +9,7 @@ import type { Bundle, CellGlobals } from '../cell-host.js';
 import type { CompiledText, ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
 import type { CellOutcome, ExpressionOutcome, MimeBundle, ShownError } from '../types.js';
-import { type CellMark, dropTimers, enterCell, forgetRunning } from './attribution.js';
+import { type CellMark, currentCell, dropTimers, enterCell, forgetRunning } from './attribution.js';
 import { rememberText } from './frames.js';
 import { dropInputs } from './input.js';
 import { declared } from './magics.js';
@@ -39,12 +39,12 @@ interface RunningCell {
   readonly executionCount: number;
 }
 
-/** Evaluates cells one after the other. */
+/** Evaluates cells: one after the other in a shell, side by side where shells await. */
 export class Evaluator {
   readonly #session = new Session();
   #taken: unknown;
-  /** The running cell; undefined between cells. */
-  running: RunningCell | undefined;
+  /** Cells that have not ended, by their requests: one of each shell. */
+  readonly #running = new Map<string, RunningCell>();
   /** What the lab lends; bare until its module has loaded. */
   globals: CellGlobals = {
     names: {},
@@ -56,6 +56,11 @@ export class Evaluator {
 
   constructor() {
     this.#session.connect();
+  }
+
+  /** The cell that the running code belongs to; undefined where that cell has ended. */
+  get current(): RunningCell | undefined {
+    return this.#running.get(currentCell()?.requestId ?? '');
   }
 
   /** Lets go of the inspector, so that the process can end without waiting for a debugger. */
@@ -74,15 +79,14 @@ export class Evaluator {
     if (owner === null || owner === undefined) return value;
     const method = (isAsync ? owner[Symbol.asyncDispose] : undefined) ?? owner[Symbol.dispose];
     if (typeof method !== 'function') throw new TypeError('The value of `using` has no dispose method.');
-    this.running?.disposals.push(() => method.call(owner));
+    this.current?.disposals.push(() => method.call(owner));
     return value;
   };
 
-  /** Ends the running cell's waits and its timers, and fires its signal. */
+  /** Ends a cell's waits and its timers, and fires its signal. */
   interrupt(requestId: string): void {
-    const cell = this.running;
-    if (cell === undefined || cell.mark.requestId !== requestId) return;
-    forgetRunning();
+    const cell = this.#running.get(requestId);
+    if (cell === undefined) return;
     dropTimers(cell.mark);
     dropInputs(cell.mark.requestId);
     cell.controller.abort(new DOMException('The cell was interrupted', 'AbortError'));
@@ -91,8 +95,7 @@ export class Evaluator {
   }
 
   #end(cell: RunningCell, outcome: CellOutcome): void {
-    if (this.running !== cell) return;
-    this.running = undefined;
+    if (!this.#running.delete(cell.mark.requestId)) return;
     send({ kind: 'outcome', requestId: cell.mark.requestId, outcome });
   }
 
@@ -118,7 +121,7 @@ export class Evaluator {
       disposals: [],
       executionCount: message.executionCount,
     };
-    this.running = cell;
+    this.#running.set(message.requestId, cell);
     for (const name of message.names) declared.add(name);
     enterCell(mark);
     const ended = this.#run(cell, message);

@@ -6,7 +6,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { CellHost, CellSettings, GlobalsModule } from '../cell-host.js';
-import { FD, FrameReader, type ToMain } from '../channel.js';
+import { FD, FrameReader, type Interrupt, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
 import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
 import { Comms } from './comms.js';
@@ -68,18 +68,18 @@ workerReady.then(() => {
   worker.unref();
 });
 
-let answered = '';
+let answered = 0;
 
 /** The worker asks whether this thread still turns: it does, so the interrupt needs no termination. Asked again, it only answers. */
-function answerWorker(message: { requestId: string }): void {
+function answerWorker({ id, requestIds }: Interrupt): void {
   Atomics.store(answering, 0, 1);
-  if (answered !== message.requestId) {
+  if (answered !== id) {
     forgetRunning();
-    evaluator.interrupt(message.requestId);
+    for (const requestId of requestIds) evaluator.interrupt(requestId);
     comms.interrupt();
-    answered = message.requestId;
+    answered = id;
   }
-  worker.postMessage({ kind: 'answered', requestId: message.requestId } satisfies FromChildMain);
+  worker.postMessage({ kind: 'answered', id } satisfies FromChildMain);
 }
 
 process.on('uncaughtException', (error) => report(error, takeLastThrow()?.requestId ?? cellOf(error)?.requestId));
@@ -175,13 +175,13 @@ function createHost(): CellHost {
     input: askUser,
     comms,
     hold(work) {
-      evaluator.running?.holds.add(work);
+      evaluator.current?.holds.add(work);
     },
     get signal() {
-      return evaluator.running?.controller.signal ?? idle.signal;
+      return evaluator.current?.controller.signal ?? idle.signal;
     },
     get executionCount() {
-      return evaluator.running?.executionCount ?? 0;
+      return evaluator.current?.executionCount ?? 0;
     },
     settings,
     folder: options.folder,

@@ -6,7 +6,7 @@
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { encodeFrame, FD, FrameReader, type FromWorker, type ToWorker, writeAll } from '../channel.js';
+import { encodeFrame, FD, FrameReader, type FromWorker, type Interrupt, type ToWorker, writeAll } from '../channel.js';
 import { SEND_AFTER_MS, WaitingText } from './waiting-text.js';
 
 /** What the main thread shares. */
@@ -16,7 +16,7 @@ export interface WorkerMemory {
 }
 
 /** Main thread → worker: text waits to be sent; the interrupt arrived. */
-export type FromChildMain = { readonly kind: 'text' } | { readonly kind: 'answered'; readonly requestId: string };
+export type FromChildMain = { readonly kind: 'text' } | { readonly kind: 'answered'; readonly id: number };
 
 /** How long the main thread may take to answer before it is terminated. */
 const ANSWER_WITHIN_MS = 10;
@@ -34,10 +34,10 @@ session.connectToMainThread();
 const socket = new Socket({ fd: FD.toWorker, readable: true, writable: false });
 const reader = new FrameReader();
 /** The interrupt under way. */
-let waiting: { readonly requestId: string; timer: NodeJS.Timeout; terminated: boolean } | undefined;
+let waiting: { readonly interrupt: Interrupt; timer: NodeJS.Timeout; terminated: boolean } | undefined;
 
 socket.on('data', (chunk: Buffer) => {
-  for (const message of reader.push(chunk) as ToWorker[]) ask(message.requestId);
+  for (const { id, requestIds } of reader.push(chunk) as ToWorker[]) ask({ id, requestIds });
 });
 socket.on('close', () => {
   // The front is gone, and the main thread may be spinning: nobody else can end this process group.
@@ -48,7 +48,7 @@ socket.on('close', () => {
   }
 });
 parentPort?.on('message', (message: FromChildMain) => {
-  if (message.kind === 'answered') settle(message.requestId);
+  if (message.kind === 'answered') settle(message.id);
   else if (textTimer === undefined) textTimer = setTimeout(sendText, SEND_AFTER_MS);
 });
 
@@ -56,12 +56,12 @@ function sendText(): void {
   textTimer = text.flushFromWorker() ? undefined : setTimeout(sendText, 1);
 }
 
-function settle(requestId: string): void {
-  if (waiting?.requestId !== requestId) return;
+function settle(id: number): void {
+  if (waiting?.interrupt.id !== id) return;
   clearTimeout(waiting.timer);
   const { terminated } = waiting;
   waiting = undefined;
-  const settled = (): void => send({ kind: 'interrupted', requestId });
+  const settled = (): void => send({ kind: 'interrupted', id });
   if (terminated) outlive(settled);
   else settled();
 }
@@ -69,12 +69,12 @@ function settle(requestId: string): void {
 send({ kind: 'ready' });
 parentPort?.postMessage({ ready: true });
 
-function ask(requestId: string): void {
+function ask(interrupt: Interrupt): void {
   if (waiting !== undefined) clearTimeout(waiting.timer);
   Atomics.store(answering, 0, 0);
-  parentPort?.postMessage({ requestId });
+  parentPort?.postMessage(interrupt);
   signalChildren();
-  waiting = { requestId, timer: setTimeout(insist, ANSWER_WITHIN_MS, AGAIN_AFTER_MS), terminated: false };
+  waiting = { interrupt, timer: setTimeout(insist, ANSWER_WITHIN_MS, AGAIN_AFTER_MS), terminated: false };
 }
 
 /** Terminates what runs, unless the main thread is answering; asks again, since a question may die with the code. */
@@ -85,7 +85,7 @@ function insist(nextMs: number): void {
     session.post('Runtime.terminateExecution');
     signalChildren(); // the cell may have started one only now
   }
-  parentPort?.postMessage({ requestId: waiting.requestId });
+  parentPort?.postMessage(waiting.interrupt);
   waiting.timer = setTimeout(insist, nextMs, nextMs * 2);
 }
 

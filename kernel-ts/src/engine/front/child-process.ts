@@ -26,7 +26,7 @@ export interface ChildEvents {
   message(message: FromMain): void;
   native(name: 'stdout' | 'stderr', text: string): void;
   /** The worker says that the interrupt reached the main thread. */
-  interrupted(requestId: string): void;
+  interrupted(id: number): void;
   /** The process is gone; `reason` says how, for people. */
   ended(reason: string): void;
 }
@@ -69,7 +69,7 @@ export class EngineChild {
     const workerReader = new FrameReader();
     stdio[FD.fromWorker]?.on('data', (chunk: Buffer) => {
       for (const message of workerReader.push(chunk) as FromWorker[]) {
-        if (message.kind === 'interrupted') events.interrupted(message.requestId);
+        if (message.kind === 'interrupted') events.interrupted(message.id);
       }
     });
     this.closed = new Promise((resolve) => {

@@ -8,10 +8,9 @@ export class FrontComms {
   readonly #waiting = new Map<string, (known: boolean) => void>();
   readonly #open = new Set<string>();
 
-  /** The request of a handler that has not ended; undefined when none runs. */
-  get running(): string | undefined {
-    const [first] = this.#waiting.keys();
-    return first;
+  /** The requests whose handlers have not ended. */
+  get running(): string[] {
+    return [...this.#waiting.keys()];
   }
 
   /** A message goes to the child: resolves when its handler has ended. */

@@ -2,8 +2,8 @@
 import { protocolVersion } from '../message.js';
 import type { Handler } from '../request.js';
 
-/** Optional features that work: none so far. Each is added by the commit that makes it work. */
-export const supportedFeatures: readonly string[] = [];
+/** Optional features that work. Each is added by the commit that makes it work. */
+export const supportedFeatures: readonly string[] = ['kernel subshells'];
 
 export const kernelInfo: Handler = (_request, { language: { info } }) => ({
   type: 'kernel_info_reply',

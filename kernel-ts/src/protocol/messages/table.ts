@@ -9,7 +9,7 @@ import { interrupt } from './interrupt.js';
 import { isComplete } from './is-complete.js';
 import { kernelInfo } from './kernel-info.js';
 import { shutdown } from './shutdown.js';
-import { subshell } from './subshell.js';
+import { createSubshell, deleteSubshell, listSubshells } from './subshell.js';
 
 export const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['kernel_info_request', kernelInfo],
@@ -24,7 +24,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['comm_close', comm],
   ['comm_info_request', commInfo],
   ['debug_request', debug],
-  ['create_subshell_request', subshell],
-  ['list_subshell_request', subshell],
-  ['delete_subshell_request', subshell],
+  ['create_subshell_request', createSubshell],
+  ['list_subshell_request', listSubshells],
+  ['delete_subshell_request', deleteSubshell],
 ]);
