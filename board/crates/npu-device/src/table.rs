@@ -109,7 +109,10 @@ impl BufferTable {
     pub fn resolve(&self, range: BufferRange, size_bytes: u64, what: &str) -> Result<u32, DeviceError> {
         let entry = self.get(range.buffer)?;
         match range.offset.checked_add(size_bytes) {
-            Some(end) if end <= entry.size_bytes => Ok(entry.address + range.offset as u32),
+            Some(end) if end <= entry.size_bytes => {
+                // Nothing at the very end of the address space has no address of its own.
+                Ok(entry.address.wrapping_add(range.offset as u32))
+            }
             _ => Err(DeviceError::Invalid(format!(
                 "{what}: {size_bytes} bytes at offset {} leave the buffer of {} bytes",
                 range.offset, entry.size_bytes

@@ -30,10 +30,10 @@ struct Cache {
 impl Cache {
     fn is_cached(&self, address: u32) -> bool {
         let uncached = self.uncached.lock().unwrap();
-        !uncached
+        uncached
             .range(..=address)
             .next_back()
-            .is_some_and(|(_, &end)| address < end)
+            .is_none_or(|(_, &end)| address >= end)
     }
 
     fn each_line(address: u32, bytes: usize, mut each: impl FnMut(u32, usize, std::ops::Range<usize>)) {

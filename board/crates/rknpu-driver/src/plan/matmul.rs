@@ -77,8 +77,11 @@ impl Request {
         self.k.div_ceil(max_k.max(1)).max(1)
     }
 
-    /// Bytes of results that the CPU adds to those in C.
+    /// Bytes of results that the CPU adds to those in C; 0 for a request that will be refused.
     pub(crate) fn scratch_bytes(&self, max_k: u32) -> u64 {
+        if self.check().is_err() {
+            return 0;
+        }
         u64::from(self.parts(max_k) - 1).saturating_mul(self.c_bytes())
     }
 

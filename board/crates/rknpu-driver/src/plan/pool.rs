@@ -13,8 +13,6 @@ const MAX_KERNEL: u32 = 7;
 const MAX_STRIDE: u32 = 8;
 const MAX_PADDING: u32 = 7;
 const MAX_SIDE: u32 = 8192;
-/// Pad values have 19 bits and a sign (sheet §12.5).
-const MAX_PAD_VALUE: i32 = 1 << 18;
 
 impl Planner<'_> {
     pub(crate) fn pool(&mut self, operation: &Pool) -> Result<(), DeviceError> {
@@ -22,20 +20,15 @@ impl Planner<'_> {
         let (out_width, out_height) = operation
             .output_size()
             .ok_or_else(|| DeviceError::Invalid("window: larger than the padded input".into()))?;
-        let Pool {
-            precision,
-            input,
-            window,
-            ..
-        } = operation;
+        let Pool { input, window, .. } = operation;
+        let precision = Precision::Int8;
         let (width, height) = (input.width as usize, input.height as usize);
         let (out_width, out_height) = (out_width as usize, out_height as usize);
         let surface = precision.surface_channels() as usize;
         let channels = (input.channels as usize).next_multiple_of(surface);
-        let in_bytes = features::bytes(*precision, width, height, channels, surface) as u64;
-        let out_bytes = features::bytes(*precision, out_width, out_height, channels, surface) as u64;
+        let in_bytes = features::bytes(precision, width, height, channels, surface) as u64;
+        let out_bytes = features::bytes(precision, out_width, out_height, channels, surface) as u64;
         let task = PoolTask {
-            precision: *precision,
             method: operation.method,
             width,
             height,
@@ -56,6 +49,11 @@ impl Planner<'_> {
 
 fn check(operation: &Pool) -> Result<(), DeviceError> {
     let Pool { input, window, .. } = operation;
+    if operation.precision != Precision::Int8 {
+        return Err(DeviceError::Unsupported(
+            "no known program pools fp16 (sheet §2.9)".into(),
+        ));
+    }
     let within = |what: &str, value: u32, least: u32, most: u32| {
         if (least..=most).contains(&value) {
             Ok(())
@@ -96,13 +94,7 @@ fn check(operation: &Pool) -> Result<(), DeviceError> {
                 .into(),
         ));
     }
-    if !(-MAX_PAD_VALUE..MAX_PAD_VALUE).contains(&operation.pad_value) {
-        return Err(DeviceError::Invalid(format!(
-            "pad value {}: 19 bits with sign",
-            operation.pad_value
-        )));
-    }
-    if operation.precision == Precision::Int8 && i8::try_from(operation.pad_value).is_err() {
+    if i8::try_from(operation.pad_value).is_err() {
         return Err(DeviceError::Invalid(format!(
             "pad value {}: an int8",
             operation.pad_value

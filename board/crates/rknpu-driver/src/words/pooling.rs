@@ -1,13 +1,11 @@
 //! PPU and PPU_RDMA registers of a pooling task (sheet §2.9).
 
-use npu_device::{PoolMethod, Precision};
+use npu_device::PoolMethod;
 use npu_regs::{Bits, ppu, ppu_rdma};
 
 use super::program::TaskValues;
 use crate::task::PoolTask;
 
-/// Code of fp16.
-const FP16: u32 = 2;
 /// Write burst of every known task.
 const BURST: u32 = 3;
 /// Bits of a pad value.
@@ -56,20 +54,15 @@ pub(super) fn set(values: &mut TaskValues, plan: &PoolTask) {
     values.set(Bits::<ppu::PADDING_VALUE_3_CFG>::raw(pad));
     values.set(Bits::<ppu::PADDING_VALUE_4_CFG>::raw(pad));
     values.set(Bits::<ppu::DST_BASE_ADDR>::raw(plan.output));
-    let precision = match plan.precision {
-        Precision::Int8 => 0,
-        Precision::Fp16 => FP16,
-    };
     // Both count 16 bytes; a pixel of a surface has 8, and surfaces whole groups of four.
     let surface = (plan.out_width * plan.out_height).next_multiple_of(4) as u32 / 2;
     values.set(Bits::new().with(ppu::DST_SURF_STRIDE::DST_SURF_STRIDE, surface));
-    let format = Bits::new().with(ppu::DATA_FORMAT::INDEX_ADD, surface);
-    values.set(format.with(ppu::DATA_FORMAT::PROC_PRECISION, precision));
+    values.set(Bits::new().with(ppu::DATA_FORMAT::INDEX_ADD, surface));
     values.set(Bits::new().with(ppu::MISC_CTRL::BURST_LEN, BURST));
-    reader(values, plan, precision);
+    reader(values, plan);
 }
 
-fn reader(values: &mut TaskValues, plan: &PoolTask, precision: u32) {
+fn reader(values: &mut TaskValues, plan: &PoolTask) {
     let last = |count: usize| count as u32 - 1;
     values.set(Bits::new().with(ppu_rdma::CUBE_IN_WIDTH::CUBE_IN_WIDTH, last(plan.width)));
     values.set(Bits::new().with(ppu_rdma::CUBE_IN_HEIGHT::CUBE_IN_HEIGHT, last(plan.height)));
@@ -79,5 +72,4 @@ fn reader(values: &mut TaskValues, plan: &PoolTask, precision: u32) {
     values.set(Bits::new().with(ppu_rdma::SRC_LINE_STRIDE::SRC_LINE_STRIDE, plan.width as u32));
     let surface = (plan.width * plan.height).next_multiple_of(4) as u32;
     values.set(Bits::new().with(ppu_rdma::SRC_SURF_STRIDE::SRC_SURF_STRIDE, surface));
-    values.set(Bits::new().with(ppu_rdma::DATA_FORMAT::IN_PRECISION, precision));
 }
