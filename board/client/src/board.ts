@@ -5,6 +5,7 @@
 import type { Blobs } from './blob.js';
 import type { Memory } from './buffer.js';
 import type { Leases } from './lease.js';
+import type { LinkTest } from './link-test.js';
 import type { Models } from './model.js';
 import type { Npu } from './npu.js';
 import type { CallOptions } from './options.js';
@@ -149,6 +150,8 @@ export interface Board {
   devices(options?: CallOptions): Promise<BoardDevice[]>;
   /** One round trip to the board's protocol thread; works while the NPU is busy or stuck. */
   ping(options?: CallOptions): Promise<PingResult>;
+  /** Whether every byte gets through, and how fast: sends `noise`, asks for as many bytes back. Fails with `corrupt`. */
+  testLink(noise: Uint8Array, options?: CallOptions): Promise<LinkTest>;
   /**
    * Says goodbye: the board frees everything of this session, a started agent ends. Pending calls fail with
    * `board.closed`. Safe to call twice; never rejects.

@@ -31,6 +31,7 @@ export type {
   TensorHandle,
 } from './inference.js';
 export type { Lease, LeaseOptions, LeaseState, Leases } from './lease.js';
+export type { LinkCounts, LinkTest } from './link-test.js';
 export type { LoadedModel, ModelFiles, ModelInfo, Models, OperatorInfo } from './model.js';
 export type {
   CapturedFile,

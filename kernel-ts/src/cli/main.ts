@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'run a benchmark of the repository',
     load: async () => (await import('./commands/bench.js')).bench,
   },
+  board: {
+    summary: 'the boards that have names here',
+    load: async () => (await import('./commands/board.js')).board,
+  },
   link: {
     summary: 'print what a capture of the link says',
     load: async () => (await import('./commands/link.js')).link,

@@ -4,6 +4,7 @@ import type { Board, BoardDevice, BoardEvent, BoardInfo, BoardState, PingResult 
 import type { Memory } from '../buffer.js';
 import type { Wire } from '../frame/cbor.js';
 import type { Leases } from '../lease.js';
+import type { LinkTest } from '../link-test.js';
 import { invoke } from '../messages/invoke.js';
 import { topic as topics } from '../messages/methods.js';
 import { Reader, toHex } from '../messages/reader.js';
@@ -20,6 +21,7 @@ import { blobsOf } from './blobs.js';
 import { memoryOf, pick, tell } from './buffer.js';
 import type { BoardContext } from './context.js';
 import { leasesOf } from './lease.js';
+import { testLink } from './link-test.js';
 import { modelsOf } from './models.js';
 import { npuOf } from './npu.js';
 import { type Facts, hertz, Shown, size } from './show.js';
@@ -60,6 +62,7 @@ class LinkedBoard extends Shown implements Board {
   readonly blobs: Blobs;
   readonly models: Models;
   readonly lease: Leases;
+  readonly #context: BoardContext;
   #clock: ClockEstimate | null = null;
   readonly npu: Npu;
   readonly #url: string;
@@ -92,6 +95,7 @@ class LinkedBoard extends Shown implements Board {
       clockHz: () => this.#opened?.hello.clockHz ?? 1,
       maxBodyBytes: () => this.#opened?.hello.maxBodyBytes ?? 0,
     };
+    this.#context = context;
     this.memory = memoryOf(context);
     this.tasks = tasksOf(context);
     this.blobs = blobsOf(context);
@@ -132,6 +136,10 @@ class LinkedBoard extends Shown implements Board {
 
   ping(options: CallOptions = {}): Promise<PingResult> {
     return this.client.ping(options.timeoutMs ?? pingTimeoutMs, options.signal);
+  }
+
+  testLink(noise: Uint8Array, options: CallOptions = {}): Promise<LinkTest> {
+    return testLink(this.#context, noise, options);
   }
 
   close(): Promise<void> {
