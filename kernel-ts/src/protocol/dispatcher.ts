@@ -5,13 +5,14 @@
  * Surprising: after an error twice as many requests are read as otherwise, in order to refuse them (`executor.ts`).
  */
 import { Comms } from './comms.js';
+import type { Scope } from './handler.js';
 import type { History } from './history/history.js';
 import { Inputs } from './inputs.js';
 import type { Language } from './language.js';
 import type { Json, Message } from './message.js';
 import { handlers } from './messages/table.js';
 import { Outputs } from './outputs.js';
-import { errorReply, type Reply, type Request, type Scope } from './request.js';
+import { errorReply, type Reply, type Request } from './request.js';
 import type { IoPub } from './sockets/iopub.js';
 import type { RequestSocket } from './sockets/requests.js';
 import { Subshells } from './subshells.js';

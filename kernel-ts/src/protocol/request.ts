@@ -1,11 +1,5 @@
-/**
- * One request as the handlers see it, and what they may use. Every message family is one file in `messages/`.
- */
-import type { Comms } from './comms.js';
-import type { History } from './history/history.js';
-import type { Language } from './language.js';
+/** One request, one reply, and the errors that answer a request. Refuses to know who handles it. */
 import type { Json, Message } from './message.js';
-import type { Subshells } from './subshells.js';
 
 /** A request on shell or control. */
 export interface Request {
@@ -18,23 +12,6 @@ export interface Reply {
   readonly type: string;
   readonly content: Json;
 }
-
-/** What a handler may use. */
-export interface Scope {
-  readonly language: Language;
-  readonly history: History;
-  readonly comms: Comms;
-  readonly subshells: Subshells;
-  /** Publishes on iopub with the given parent header. */
-  publish(type: string, content: Json, parent: Json): void;
-  /** Stops the running cell; calls that come while one is under way share its effect. */
-  interrupt(): Promise<void>;
-  /** Ends the kernel once the reply has been sent. */
-  requestShutdown(restart: boolean): void;
-}
-
-/** Answers one message type; `undefined` means that the message has no reply. May throw: the reply is an error then. */
-export type Handler = (request: Request, scope: Scope) => Promise<Reply | undefined> | Reply | undefined;
 
 /** A request whose content breaks the message's definition. */
 export class InvalidRequest extends Error {

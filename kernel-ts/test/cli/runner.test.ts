@@ -9,6 +9,7 @@ import {
   formatNotebook,
   parseNotebook,
   parseParameter,
+  parseParameterText,
   type RunOptions,
   runNotebook,
   unknownParameters,
@@ -153,6 +154,12 @@ describe('running', () => {
     expect(error).toMatchObject({ cell: 1, ename: 'Interrupted' });
   });
 
+  test('a cell that takes longer than its time is interrupted and ends the run, which says so', async () => {
+    const { error, notebook: done } = await run([code('wait'), code('value 2')], { cellTimeoutMs: 1 });
+    expect(error).toMatchObject({ cell: 1, ename: 'RunnerError', evalue: 'the cell took longer than 1 ms' });
+    expect(done.cells[1]?.execution_count).toBe(null);
+  });
+
   test('a cell that ignores the interrupt ends with the kernel after the grace time', async () => {
     const controller = new AbortController();
     const { error, notebook: done } = await run([code('print before\nhang')], {
@@ -222,6 +229,21 @@ describe('parameters', () => {
 
   test.each(['seed', '=1', '1a=2', 'a-b=1'])('%s is refused', (text) => {
     expect(() => parseParameter(text)).toThrow(expect.objectContaining({ code: 'runner.bad-parameter' }));
+  });
+
+  test('come as a YAML mapping too, and what is none is refused by name', () => {
+    expect(parseParameterText('bits: 4\nname: tiny\nrates: [600, 1000.5]\nraw: "007"\nnone: null', '-y')).toEqual({
+      ...{ bits: 4, name: 'tiny', rates: [600, 1000.5], raw: '007', none: null },
+    });
+    expect(parseParameterText('{"a": {"b": true}}', '-y')).toEqual({ a: { b: true } });
+    expect(parseParameterText('', 'empty.yaml')).toEqual({});
+    for (const [text, why] of [
+      ['[1, 2]', 'p.yaml is not a mapping of names to values'],
+      ['a: [1', 'p.yaml is not YAML: '],
+      ['not a name: 1', '"not a name" is no TypeScript name'],
+    ] as const) {
+      expect(() => parseParameterText(text, 'p.yaml')).toThrow(why);
+    }
   });
 
   test('that the tagged cell does not declare are named', () => {

@@ -8,6 +8,7 @@ import {
   type Parameters,
   parseNotebook,
   parseParameter,
+  parseParameterText,
   runNotebook,
   unknownParameters,
 } from '../../report/runner/index.js';
@@ -24,6 +25,9 @@ raises-exception; leaves out cells tagged skip-execution. Relative paths and imp
   -o, --output FILE         the executed notebook
   --html FILE               also write a self-contained report
   -p, --parameter NAME=VALUE  put a cell after the one tagged "parameters"; VALUE is JSON, or else text
+  -y, --yaml TEXT           the same for several: a YAML or JSON mapping
+  -f, --parameters-file FILE  the same from a file; -p wins over -y, and -y over -f
+  --timeout SECONDS         interrupt a cell that takes longer, and end the run
   --check error|warn|off    what a type error does: stop (the default), warn, nothing
   --quiet                   no progress
 
@@ -36,6 +40,9 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
         output: { type: 'string', short: 'o' },
         html: { type: 'string' },
         parameter: { type: 'string', short: 'p', multiple: true, default: [] },
+        yaml: { type: 'string', short: 'y', multiple: true, default: [] },
+        'parameters-file': { type: 'string', short: 'f', multiple: true, default: [] },
+        timeout: { type: 'string' },
         check: { type: 'string' },
         quiet: { type: 'boolean' },
       },
@@ -46,7 +53,13 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
     if (values.check !== undefined) process.env.NPULAB_CHECK = checkMode(values.check);
     const path = resolve(words[0]!);
     const notebook = parseNotebook(await read(path), basename(path));
-    const parameters: Parameters = Object.fromEntries(values.parameter.map(parseParameter));
+    const files = await Promise.all(values['parameters-file'].map(async (file) => [await read(resolve(file)), file]));
+    const parameters: Parameters = Object.assign(
+      {},
+      ...files.map(([text = '', file = '']) => parseParameterText(text, file)),
+      ...values.yaml.map((text) => parseParameterText(text, '-y')),
+      Object.fromEntries(values.parameter.map(parseParameter)),
+    );
     for (const name of unknownParameters(notebook, parameters)) {
       streams.err(`npulab: warning: the cell tagged "parameters" does not declare "${name}"\n`);
     }
@@ -55,6 +68,7 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
     const result = await runNotebook(notebook, {
       folder: dirname(path),
       parameters,
+      ...(values.timeout === undefined ? {} : { cellTimeoutMs: secondsToMs(values.timeout) }),
       signal,
       onProgress,
       logFile: kernelLog,
@@ -90,6 +104,13 @@ function progressLines(streams: Streams): (progress: CellProgress) => void {
     if (durationMs === undefined) return;
     streams.err(`cell ${cell}/${cells} ${seconds(durationMs)}${failed ? ' failed' : ''}\n`);
   };
+}
+
+/** @throws CliError `cli.usage` for anything but a positive number. */
+function secondsToMs(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value > 2_000_000) throw new CliError('cli.usage', `--timeout ${text} is no number of seconds`);
+  return value * 1000;
 }
 
 function seconds(durationMs: number): string {

@@ -1,7 +1,9 @@
 /** comm_open, comm_msg, comm_close and comm_info_request. The first three have no reply: what is wrong with them is logged. */
+
+import type { Handler } from '../handler.js';
 import type { CommMessage } from '../language.js';
 import type { Json, Message } from '../message.js';
-import { type Handler, InvalidRequest, text } from '../request.js';
+import { InvalidRequest, text } from '../request.js';
 
 const kinds: Readonly<Record<string, CommMessage['kind']>> = {
   comm_open: 'open',

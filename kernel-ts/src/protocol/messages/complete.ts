@@ -1,7 +1,8 @@
 /** complete_request: answered at once, also while a cell runs. Positions are code points on the wire. */
 import { toCodePoints, toUtf16 } from '../code-points.js';
+import type { Handler } from '../handler.js';
 import type { Json } from '../message.js';
-import { type Handler, text } from '../request.js';
+import { text } from '../request.js';
 
 /** UTF-16 position of a request's cursor; a missing one is the end of the code. */
 export function cursorOf(content: Json, code: string): number {

@@ -1,5 +1,6 @@
 /** debug_request: refused, in the form both Jupyter and the Debug Adapter Protocol understand. */
-import { errorContent, type Handler } from '../request.js';
+import type { Handler } from '../handler.js';
+import { errorContent } from '../request.js';
 
 export const debug: Handler = ({ message: { content } }) => ({
   type: 'debug_reply',

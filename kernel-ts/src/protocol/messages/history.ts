@@ -1,7 +1,9 @@
 /** history_request: tail, range and search over what was typed, in this session and in earlier ones. */
+
+import type { Handler } from '../handler.js';
 import { type HistoryEntry, range, search, tail } from '../history/history.js';
 import type { Json } from '../message.js';
-import { flag, type Handler, InvalidRequest } from '../request.js';
+import { flag, InvalidRequest } from '../request.js';
 
 export const history: Handler = async ({ message: { content } }, scope) => {
   const past = await scope.history.past();

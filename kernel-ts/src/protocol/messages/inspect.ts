@@ -1,5 +1,6 @@
 /** inspect_request: answered at once, also while a cell runs. */
-import { type Handler, text } from '../request.js';
+import type { Handler } from '../handler.js';
+import { text } from '../request.js';
 import { cursorOf } from './complete.js';
 
 export const inspect: Handler = async ({ message: { content } }, { language }) => {

@@ -1,5 +1,5 @@
 /** interrupt_request: the same effect as SIGINT to the kernel process, once. */
-import type { Handler } from '../request.js';
+import type { Handler } from '../handler.js';
 
 export const interrupt: Handler = async (_request, scope) => {
   await scope.interrupt();

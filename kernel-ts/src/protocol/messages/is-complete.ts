@@ -1,5 +1,6 @@
 /** is_complete_request: may the console run this text? `indent` goes only with `incomplete`. */
-import { type Handler, text } from '../request.js';
+import type { Handler } from '../handler.js';
+import { text } from '../request.js';
 
 export const isComplete: Handler = async ({ message: { content } }, { language }) => {
   const { status, indent } = await language.isComplete(text(content, 'code'));

@@ -1,6 +1,7 @@
 /** kernel_info_request: who we are. Announces only what works. */
+
+import type { Handler } from '../handler.js';
 import { protocolVersion } from '../message.js';
-import type { Handler } from '../request.js';
 
 /** Optional features that work. Each is added by the commit that makes it work. */
 export const supportedFeatures: readonly string[] = ['kernel subshells'];

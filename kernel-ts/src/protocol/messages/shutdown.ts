@@ -1,5 +1,6 @@
 /** shutdown_request: answered, told to everybody on iopub, then the kernel ends. */
-import { flag, type Handler } from '../request.js';
+import type { Handler } from '../handler.js';
+import { flag } from '../request.js';
 
 export const shutdown: Handler = ({ message }, scope) => {
   const restart = flag(message.content, 'restart', false);

@@ -1,5 +1,6 @@
 /** create_subshell_request, list_subshell_request, delete_subshell_request; on control alone, where they wait for nothing. */
-import { errorReply, type Handler, text } from '../request.js';
+import type { Handler } from '../handler.js';
+import { errorReply, text } from '../request.js';
 
 const onControl =
   (handler: Handler): Handler =>

@@ -1,5 +1,5 @@
 /** Message type → handler. `execute_request` is not here: it alone waits for its turn (`executor.ts`). */
-import type { Handler } from '../request.js';
+import type { Handler } from '../handler.js';
 import { comm, commInfo } from './comm.js';
 import { complete } from './complete.js';
 import { debug } from './debug.js';

@@ -6,6 +6,7 @@ export const RUNNER_ERRORS = {
   'runner.bad-parameter': 'give -p name=value, where name is a TypeScript name and value is JSON or plain text',
   'runner.kernel-start-failed': 'npulab doctor says what is missing; the kernel log names the cause',
   'runner.cell-stuck': 'the kernel was ended; look for a loop that ignores kernel.signal, run again',
+  'runner.cell-late': 'give it more time with --timeout, or make its work smaller',
   'runner.kernel-died': 'the kernel log names the cause; run again',
 } as const;
 

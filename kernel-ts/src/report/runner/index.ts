@@ -1,7 +1,13 @@
 /** Runs notebooks without a front end. */
 export { RUNNER_ERRORS, RunnerError, type RunnerErrorCode } from './errors.js';
 export { formatNotebook, parseNotebook } from './notebook-file.js';
-export { type Parameters, type ParameterValue, parseParameter, unknownParameters } from './parameters.js';
+export {
+  type Parameters,
+  type ParameterValue,
+  parseParameter,
+  parseParameterText,
+  unknownParameters,
+} from './parameters.js';
 export {
   type CellError,
   type CellProgress,

@@ -2,6 +2,7 @@
  * Parameters by papermill's conventions: the cell tagged `parameters` holds the defaults, a cell tagged
  * `injected-parameters` follows it (or opens the notebook) and is replaced on the next run.
  */
+import { parse as parseYaml } from 'yaml';
 import { type Cell, joined, type Notebook } from '../notebook.js';
 import { RunnerError } from './errors.js';
 import { freshId } from './notebook-file.js';
@@ -25,6 +26,27 @@ export function parseParameter(text: string): [name: string, value: ParameterVal
   } catch {
     return [name, value];
   }
+}
+
+/**
+ * A YAML (or JSON) mapping of names to values, as papermill's `-y` and `-f` take it.
+ *
+ * @throws RunnerError `runner.bad-parameter` naming what is wrong with it.
+ */
+export function parseParameterText(text: string, source: string): Parameters {
+  let value: unknown;
+  try {
+    value = parseYaml(text, { maxAliasCount: 100 });
+  } catch (cause) {
+    const [line] = (cause as Error).message.split('\n');
+    throw new RunnerError('runner.bad-parameter', `${source} is not YAML: ${line}`, { cause });
+  }
+  if (value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new RunnerError('runner.bad-parameter', `${source} is not a mapping of names to values`);
+  }
+  for (const name of Object.keys(value)) checkName(name);
+  return value as Parameters;
 }
 
 /** True where the cell carries the tag. */

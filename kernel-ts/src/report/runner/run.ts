@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: CellProgress) => void;
   /** Aborting interrupts the running cell; the run ends with its error. A cell that does not end is killed with the kernel after `graceMs`. */
   readonly signal?: AbortSignal;
+  /** A cell that has not ended by then is interrupted, and the run ends with its error. */
+  readonly cellTimeoutMs?: number;
   /** How long the kernel may take to end, or an interrupted cell to stop. */
   readonly graceMs?: number;
   /** Names the log of a kernel by its process id, for error texts. */
@@ -110,7 +112,7 @@ async function runCells(
     const message = request(cell, client);
     const record = recorder.begin(message.msg.header.msg_id);
     records.set(cell, record);
-    const failure = await runCell(message, record, client, kernel, options.signal, graceMs);
+    const failure = await runCell(message, record, client, kernel, options, graceMs);
     const durationMs = performance.now() - began;
     options.onProgress?.({ cell: number, cells: total, durationMs, failed: failure !== undefined });
     const expected = hasTag(cell, 'raises-exception') && !options.signal?.aborted && !failure?.lost;
@@ -143,9 +145,10 @@ async function runCell(
   record: CellRecord,
   client: KernelClient,
   kernel: KernelProcess,
-  signal: AbortSignal | undefined,
+  { signal, cellTimeoutMs }: RunOptions,
   graceMs: number,
 ): Promise<Failure | undefined> {
+  let late = false;
   let timer: NodeJS.Timeout | undefined;
   let interrupt = (): void => {};
   const stuck = new Promise<never>((_, reject) => {
@@ -155,6 +158,13 @@ async function runCell(
       timer = setTimeout(() => reject(error), graceMs);
     };
   });
+  const limit =
+    cellTimeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          late = true;
+          interrupt();
+        }, cellTimeoutMs);
   if (signal?.aborted) interrupt();
   else signal?.addEventListener('abort', interrupt, { once: true });
   try {
@@ -163,7 +173,9 @@ async function runCell(
     const { content } = reply;
     if (content.status === 'ok') return undefined;
     const { ename, evalue, traceback } = content as KernelMessage.IReplyErrorContent;
-    return { ename, evalue, traceback };
+    if (!late) return { ename, evalue, traceback };
+    const error = new RunnerError('runner.cell-late', `the cell took longer than ${cellTimeoutMs} ms`);
+    return { ename: error.name, evalue: error.message, traceback: [...traceback, `Remedy: ${error.remedy}`] };
   } catch (error) {
     if (!(error instanceof RunnerError)) throw error;
     // The notebook is kept with what it has shown so far, and with the reason.
@@ -173,6 +185,7 @@ async function runCell(
     return { ename: error.name, evalue, traceback, lost: true };
   } finally {
     clearTimeout(timer);
+    clearTimeout(limit);
     signal?.removeEventListener('abort', interrupt);
   }
 }
