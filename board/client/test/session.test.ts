@@ -209,6 +209,20 @@ describe.each(wires)('over a %s', (kind) => {
     expect(events.map((event) => event.type === 'state' && event.state)).toEqual(['suspended', 'connected']);
   });
 
+  test('a link that is cut in the middle of a frame resumes, and no half of it is taken', async () => {
+    const { board, fake, clock, net } = await connected(kind);
+    fake.held.add('sys.devices');
+    const call = board.devices();
+    await until(() => fake.log.includes('CALL sys.devices'));
+    if (!isSerial(kind)) fake.raw(Uint8Array.from([100, 0, 0, 0, 16, 3, 2, 0, 2, 0, 0, 0]));
+    await settle();
+    net.cut();
+    await until(() => board.state === 'suspended');
+    fake.held.clear();
+    clock.advance(100);
+    expect(await call).toEqual([{ name: 'npu0', type: 'npu', irq: null }]);
+  });
+
   test('a once call whose answer was lost gets the stored one', async () => {
     const { board, fake, clock, net } = await connected(kind);
     fake.held.add('mem.alloc');
