@@ -170,6 +170,8 @@ impl RknpuDriver {
         if size_bytes == 0 {
             return Ok(None);
         }
+        // A request that will be refused is refused for its own fault, not for want of memory.
+        plan::plan(operations, &self.buffers, self.core.soc, 0)?;
         let address = self.memory.allocate(size_bytes, CachePolicy::Uncached)?;
         Ok(Some(Scratch { address, size_bytes }))
     }

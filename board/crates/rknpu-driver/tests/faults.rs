@@ -385,6 +385,19 @@ fn requests_that_break_a_rule_are_refused_by_argument() {
             Err(DeviceError::Invalid(text.into()))
         );
     }
+    // Its partial results would fill the memory many times, but B is too small in the first place.
+    let wide = MatmulInt8 {
+        m: 1,
+        k: 65_536,
+        n: 1 << 20,
+        a: npu_device::BufferRange {
+            buffer: npu.allocate_memory(4 * 65_536).unwrap(),
+            offset: 0,
+        },
+        ..good
+    };
+    let text = "B: 68719476736 bytes at offset 0 leave the buffer of 2048 bytes";
+    assert_eq!(npu.submit_task(&[wide.into()]), Err(DeviceError::Invalid(text.into())));
     let long = MatmulInt8 { k: 131_072, ..good };
     let text = "k = 131072: at most 131040, beyond which int8 sums can leave int32";
     assert_eq!(

@@ -341,7 +341,11 @@ fn check(operation: &Convolution) -> Result<(), DeviceError> {
                 operation.output_channels, input.channels
             )));
         }
-        ConvolutionKind::FirstLayer { .. } => within("channels of a first layer", input.channels, 1, 4)?,
+        ConvolutionKind::FirstLayer { .. } => {
+            within("channels of a first layer", input.channels, 1, 4)?;
+            // It announces whole groups of four pixels (appendix B.3).
+            within("width of a first layer", input.width, 1, MAX_SIDE as u32 / 4 * 4)?;
+        }
         ConvolutionKind::Depthwise | ConvolutionKind::Dense => {}
     }
     match (precision, kind, &operation.result) {
