@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use link::cbor::Nothing;
 use link::message::blob::{HasArgs, HasResult, ListResult};
+use link::message::mem::OneDigest;
 use link::{ErrorCode, Method};
 use support::*;
 
@@ -248,4 +249,182 @@ fn a_signal_ends_the_agent_cleanly_with_a_goodbye() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(peer.receive().unwrap().view().head.kind, link::FrameType::Bye);
     assert!(process.0.wait().unwrap().success());
+}
+
+/// `npulabd` under a command that runs it, for example one that makes its disk small.
+fn npulabd_under(command: &mut Command, folder: &Folder) -> (Process, Peer) {
+    let mut child = command
+        .args([
+            "--listen",
+            "tcp://127.0.0.1:0",
+            "--backend",
+            "cpu",
+            "--until-stdin-closes",
+            "--store",
+        ])
+        .arg(folder.0.join("store"))
+        .arg("--log")
+        .arg(folder.0.join("agent.log"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = ready["listen"].as_str().unwrap().strip_prefix("tcp://").unwrap();
+    let peer = Peer::open(address.parse().unwrap(), None, &[]);
+    (Process(child), peer)
+}
+
+#[test]
+fn an_agent_killed_at_every_chunk_border_resumes_there_and_the_digest_is_equal() {
+    let chunks = 6;
+    for stop_after in 0..=chunks {
+        let (folder, data) = (Folder::new(), noise(5 * CHUNK as usize + 17, 40 + stop_after as u64));
+        let (mut first, mut peer) = npulabd(&folder);
+        peer.blob_begin(&data, CHUNK).unwrap();
+        for (index, chunk) in data.chunks(CHUNK as usize).enumerate().take(stop_after) {
+            peer.blob_put(sha(&data), index as u32, chunk).unwrap();
+        }
+        // SIGKILL.
+        first.0.kill().unwrap();
+        first.0.wait().unwrap();
+        let (_second, mut peer) = npulabd(&folder);
+        let bitmap = peer.blob_begin(&data, CHUNK).unwrap();
+        for (index, chunk) in data.chunks(CHUNK as usize).enumerate() {
+            assert_eq!(bitmap_has(&bitmap, index), index < stop_after);
+            if index >= stop_after {
+                peer.blob_put(sha(&data), index as u32, chunk).unwrap();
+            }
+        }
+        peer.blob_commit(sha(&data)).unwrap();
+        let stored = std::fs::read(folder.0.join(format!("{}.blob", agent::store::hex(&*sha(&data))))).unwrap();
+        assert_eq!(sha(&stored), sha(&data));
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_at_the_beginning_and_what_was_there_stays() {
+    let folder = Folder::new();
+    let store = folder.0.join("store");
+    std::fs::create_dir_all(&store).unwrap();
+    let script = "mount -t tmpfs -o size=512k none \"$0\" && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-rm", "sh", "-c", script])
+        .arg(&store)
+        .arg(env!("CARGO_BIN_EXE_npulabd"));
+    if !Command::new("unshare")
+        .args(["-rm", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        println!("no mount name space here: a full disk cannot be made");
+        return;
+    }
+    let (_process, mut peer) = npulabd_under(&mut command, &folder);
+    let small = peer.upload(&noise(100_000, 1));
+    assert_eq!(
+        code(peer.blob_begin(&noise(600_000, 2), CHUNK * 100)),
+        ErrorCode::NoSpace
+    );
+    let has: HasResult = peer.call(Method::BlobHas, &HasArgs { digests: vec![small] }).unwrap();
+    assert_eq!(has.present, [true]);
+    peer.upload(&noise(200_000, 3));
+}
+
+#[test]
+fn what_was_longest_unused_goes_first_and_what_is_pinned_stays_over_a_restart() {
+    let rig = Rig::with(Setup {
+        quota_bytes: 20_000,
+        ..Setup::default()
+    });
+    let mut peer = rig.peer();
+    let [a, b, c] = [1, 2, 3].map(|seed| peer.upload(&noise(5_000, seed)));
+    let pin = |digest, pinned| link::message::blob::PinArgs { digest, pinned };
+    peer.call::<Nothing>(Method::BlobPin, &pin(a, true)).unwrap();
+    assert_eq!(
+        code(peer.call::<Nothing>(Method::BlobRemove, &OneDigest { digest: a })),
+        ErrorCode::Busy
+    );
+    // Asking for it again is using it.
+    peer.blob_begin(&noise(5_000, 2), CHUNK).unwrap();
+    let d = peer.upload(&noise(9_000, 4));
+    let present = |peer: &mut Peer, ids: &[link::cbor::Digest]| {
+        let args = HasArgs { digests: ids.to_vec() };
+        peer.call::<HasResult>(Method::BlobHas, &args).unwrap().present
+    };
+    assert_eq!(present(&mut peer, &[a, b, c, d]), [true, true, false, true]);
+    let again = agent::store::BlobStore::open(&rig.folder.0, 20_000).unwrap();
+    assert!(again.list().unwrap().0.iter().any(|blob| blob.id == *a && blob.kept));
+    let gc = link::message::blob::GcArgs { free_bytes: 20_000 };
+    let result: link::message::blob::GcResult = peer.call(Method::BlobGc, &gc).unwrap();
+    assert_eq!(result.freed_bytes, 14_000);
+    assert_eq!(present(&mut peer, &[a, b, c, d]), [true, false, false, false]);
+    peer.call::<Nothing>(Method::BlobPin, &pin(a, false)).unwrap();
+    peer.call::<Nothing>(Method::BlobRemove, &OneDigest { digest: a })
+        .unwrap();
+    assert_eq!(
+        code(peer.call::<Nothing>(Method::BlobRemove, &OneDigest { digest: a })),
+        ErrorCode::NotFound
+    );
+    assert_eq!(
+        code(peer.call::<Nothing>(Method::BlobPin, &pin(a, true))),
+        ErrorCode::NotFound
+    );
+}
+
+#[test]
+fn a_file_of_the_import_folder_becomes_a_blob_and_no_path_leads_elsewhere() {
+    use link::message::blob::{ImportArgs, ImportResult, ImportableResult};
+    let imports = Folder::new();
+    let rig = Rig::with(Setup {
+        imports: Some(imports.0.clone()),
+        ..Setup::default()
+    });
+    let data = noise(3 << 20, 5);
+    std::fs::write(imports.0.join("model.bin"), &data).unwrap();
+    std::fs::write(imports.0.join(".hidden"), b"x").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", imports.0.join("link")).unwrap();
+    let mut peer = rig.peer();
+    let files: ImportableResult = peer.call(Method::BlobImportable, &Nothing {}).unwrap();
+    let names: Vec<_> = files
+        .files
+        .iter()
+        .map(|file| (file.name.as_str(), file.size_bytes))
+        .collect();
+    assert!(names.contains(&("model.bin", 3 << 20)) && !names.iter().any(|(name, _)| *name == ".hidden"));
+    for name in [
+        "/etc/passwd",
+        "../secret",
+        ".",
+        "..",
+        "",
+        ".hidden",
+        "a/b",
+        "model.bin/",
+        "./model.bin",
+        "link",
+    ] {
+        let refused = peer.call::<ImportResult>(Method::BlobImport, &ImportArgs { name: name.into() });
+        assert_eq!(code(refused), ErrorCode::Denied, "{name}");
+    }
+    let missing = peer.call::<ImportResult>(Method::BlobImport, &ImportArgs { name: "none".into() });
+    assert_eq!(code(missing), ErrorCode::NotFound);
+    let args = ImportArgs {
+        name: "model.bin".into(),
+    };
+    let id = peer.begin(Method::BlobImport, &args, None, &[]);
+    let mut items = 0;
+    let end = peer.end_of(id, |_, frame| {
+        items += usize::from(frame.view().head.kind == link::FrameType::Item)
+    });
+    let result: ImportResult = answer(&end).unwrap().0;
+    assert_eq!((result.digest, result.size_bytes), (sha(&data), 3 << 20));
+    assert!(items >= 1, "progress was reported");
+    assert!(!imports.0.join("model.bin").exists(), "it moved");
+    assert_eq!(peer.blob_begin(&data, 1 << 19).unwrap(), [0x3f]);
 }

@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     targets::streams::TARGET,
     targets::registers::TARGET,
     targets::frames::TARGET,
+    targets::lines::TARGET,
     targets::files::TARGET,
     targets::ioctls::TARGET,
 ];

@@ -47,6 +47,11 @@ fn frames_are_decoded_or_refused() {
 }
 
 #[test]
+fn a_serial_line_is_read_or_refused() {
+    brief("lines");
+}
+
+#[test]
 fn files_of_strangers_are_scanned_or_refused() {
     brief("files");
 }

@@ -231,6 +231,11 @@ impl BlobStore {
             );
         }
         lock(&self.uploads).retain(|(known, _)| known != id);
+        self.remove_files(id)
+    }
+
+    /// Takes the files of a blob or an upload away; the caller may hold the uploads.
+    fn remove_files(&self, id: &BlobId) -> Result<(), Failure> {
         let mut found = false;
         for ending in ["blob", "part", "journal"] {
             match fs::remove_file(self.path(id, ending)) {
@@ -256,7 +261,7 @@ impl BlobStore {
             if used_bytes.saturating_add(free_bytes) <= self.quota_bytes {
                 break;
             }
-            self.remove(&blob.id)?;
+            self.remove_files(&blob.id)?;
             used_bytes = used_bytes.saturating_sub(blob.size_bytes);
             freed_bytes += blob.size_bytes;
         }

@@ -3,6 +3,7 @@
 pub mod files;
 pub mod frames;
 pub mod ioctls;
+pub mod lines;
 pub mod registers;
 pub mod streams;
 pub mod words;
