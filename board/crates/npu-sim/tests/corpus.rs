@@ -5,14 +5,16 @@ mod support;
 
 use std::path::PathBuf;
 
-use npu_reference::{Geometry, Pool, Post, Window};
+use npu_reference::{Geometry, Map, Pool, Post, Window};
 use support::case::{After, Wish, convolution};
 use support::conv::{Addresses, Kind, Layer, Output};
+use support::element::{Join, table_load};
 use support::machine::Machine;
 use support::pooling::Pooling;
 use support::post;
 use support::program::Program;
 use support::random::Random;
+use support::stages;
 use support::style::Style;
 
 /// Memory of the fuzzer's boards: 1 MiB; streams in front, data behind.
@@ -105,6 +107,24 @@ fn layer(seed: u64, kind: Kind, style: Style) -> Vec<Program> {
     convolution(&mut Random(seed), &Machine::new(DATA), wish, None).programs
 }
 
+/// Both tables loaded by tasks, then a join with ReLU of two maps (appendix B.4).
+fn tables_and_join() -> Vec<Program> {
+    let (mut random, shape) = (Random(2), (8, 4, 4));
+    let map = Map::from_fn(8, 4, 4, |channel, row, column| (channel + row + column) as i8);
+    let join = Join {
+        shape,
+        left: DATA,
+        right: DATA + 0x1000,
+        output: OUTPUT,
+        rows: (0, 4),
+    };
+    vec![
+        table_load(0, &[1], OUTPUT + 0x1000),
+        table_load(1, &[2], OUTPUT + 0x1000),
+        join.program(&stages::join(&mut random, &map, &map), VENDOR),
+    ]
+}
+
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let dense = layer(3, Kind::Dense, Style::Open);
     let words = |programs: &[Program]| {
@@ -150,6 +170,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             "streams/first-layer.bin",
             start(&layer(11, Kind::First, VENDOR), VENDOR, 0x300),
         ),
+        ("streams/tables-join.bin", start(&tables_and_join(), VENDOR, 0x300)),
         ("streams/pooling.bin", start(&[pooling()], Style::Open, 0xC00)),
         ("files/model.bin", start(&layer(5, Kind::Dense, VENDOR), VENDOR, 0x300)),
         ("words/convolution.bin", words(&dense)),

@@ -379,6 +379,11 @@ fn erratum_18_thirty_two_bit_partial_sums_cannot_be_operands() {
     let fault = machine.run(&[program], VENDOR);
     assert!(fault.contains("DPU_RDMA.ERDMA_CFG (0x5034)"), "{fault}");
     assert!(fault.contains("operands beside int8 and fp16 only"), "{fault}");
+    // The size fields have a code for 32 bits.
+    let both = case(Kind::Dense, VENDOR, with_operand);
+    assert_named(&broken(&both, &[(0x5034, 0x4000_000C)]), "DPU_RDMA.ERDMA_CFG", 18);
+    let wide = both.1.programs[0].get(0x4070) | 3 << 22;
+    assert_named(&broken(&both, &[(0x4070, wide)]), "DPU.EW_CFG", 18);
 }
 
 #[test]

@@ -71,6 +71,7 @@ pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<
             } else {
                 random.size(0, 20) as u32
             },
+            leaky: random.chance(30),
             ..multiplier(Operand::Common(random.within(-32768, 32767) as i32))
         })
     } else {
@@ -83,14 +84,22 @@ pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<
     } else {
         None
     };
-    let bn = if random.chance(50) {
-        Stage {
-            rectifier: rectifier(random, bound),
-            ..Stage::BYPASS
-        }
-    } else {
-        Stage::BYPASS
-    };
+    let mut bn = Stage::BYPASS;
+    if random.chance(50) {
+        bn.rectifier = rectifier(random, bound);
+    }
+    if random.chance(25) {
+        let what = random.pick(&[Algorithm::Max, Algorithm::Min, Algorithm::Add]);
+        bn.alu = Some((what, Operand::Common(random.within(-bound, bound) as i32)));
+    }
+    if random.chance(25) {
+        bn.multiplier = Some(Multiplier {
+            operand: Operand::Common(random.within(-32768, 32767) as i32),
+            shift: random.size(8, 20) as u32,
+            negative_shift: random.size(8, 20) as u32,
+            leaky: random.chance(40),
+        });
+    }
     let mut post = Post {
         compensation: factor.map(|factor| (factor, sums)),
         bs: Stage {
