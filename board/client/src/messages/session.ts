@@ -24,6 +24,11 @@ export interface Hello {
   readOnly: boolean;
 }
 
+/** Only a serial line asks for bodies that small. */
+export function isSerial({ maxBodyBytes }: Pick<Hello, 'maxBodyBytes'>): boolean {
+  return maxBodyBytes <= 64 * 1024;
+}
+
 /** A stream that goes on after a reconnect. */
 export interface StreamPlace {
   call: number;

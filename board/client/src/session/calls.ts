@@ -14,6 +14,7 @@ import {
   cancelMeta,
   creditMeta,
   type Hello,
+  isSerial,
   readEnd,
   readFail,
   readInflatedBytes,
@@ -44,8 +45,6 @@ interface Call {
   uncreditedBytes: number;
 }
 
-const serialBodyBytes = 64 * 1024;
-
 /** Limits of the peer, from HELLO. */
 interface CallLimits {
   maxInflight: number;
@@ -74,9 +73,10 @@ export class CallTable {
   }
 
   /** Takes the peer's limits. */
-  limit({ maxInflight, maxFrameBytes, maxBodyBytes, capabilities }: Hello): void {
-    // Only a serial line asks for bodies that small; on a network deflate costs more time than it saves.
-    const deflate = capabilities.includes(deflateCapability) && maxBodyBytes <= serialBodyBytes;
+  limit(hello: Hello): void {
+    const { maxInflight, maxFrameBytes, maxBodyBytes, capabilities } = hello;
+    // On a network deflate costs more time than it saves.
+    const deflate = capabilities.includes(deflateCapability) && isSerial(hello);
     this.#limits = { maxInflight: Math.min(maxInflight, timing.maxInflight), maxFrameBytes, maxBodyBytes, deflate };
   }
 

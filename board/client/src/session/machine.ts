@@ -11,6 +11,7 @@ import {
   byeMeta,
   type Hello,
   helloMeta,
+  isSerial,
   pingMeta,
   readBye,
   readEvent,
@@ -49,6 +50,7 @@ export class Session {
   #suspect = false;
   #lastMicros = 0;
   #pings: PendingPing[] = [];
+  #pingMs: number = timing.pingMs;
   #reason = '';
   #clock: ClockSync | null = null;
 
@@ -168,7 +170,8 @@ export class Session {
     this.#giveUpAt = never;
     this.#retryMs = timing.retryMs;
     this.#lastLifeAt = now;
-    this.#nextPingAt = now + timing.pingMs;
+    this.#nextPingAt = now + this.#pingMs;
+    this.#pingMs = isSerial(hello) ? timing.serialPingMs : timing.pingMs;
     this.#calls.limit(hello);
     if (!before || !sameBytes(before.bootId, hello.bootId)) this.#clock = new ClockSync(hello.clockHz);
     if (before && hello.resumed && sameBytes(before.bootId, hello.bootId)) {
@@ -230,7 +233,7 @@ export class Session {
     this.#lastMicros = Math.max(this.#lastMicros + 1, Math.round(now * 1000));
     for (const ping of this.#pings) if (ping.hostMicros < 0) ping.hostMicros = this.#lastMicros;
     this.#send(frameType.ping, pingMeta(this.#lastMicros));
-    this.#nextPingAt = now + timing.pingMs;
+    this.#nextPingAt = now + this.#pingMs;
   }
 
   #pong(frame: Frame, now: number): void {

@@ -8,6 +8,8 @@ import type { Hello } from '../messages/session.js';
 export const timing = {
   /** Between two PINGs. */
   pingMs: 2_000,
+  /** The same on a serial line, whose silence says less. */
+  serialPingMs: 1_000,
   /** Silence after which the link is suspect: two pings missed. */
   suspectMs: 4_000,
   /** Silence after which it is down and dialled again: three pings missed. The board counts alike. */

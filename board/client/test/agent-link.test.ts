@@ -1,0 +1,130 @@
+/** Keys, leases and imports between this client and the real agent. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseAddress } from '../src/address.js';
+import { findAgent } from '../src/agent/find.js';
+import type { Board, BoardEvent } from '../src/board.js';
+import { openBoard } from '../src/handles/board.js';
+import type { LeaseState } from '../src/lease.js';
+import { systemClock } from '../src/session/clock.js';
+import { endpointOf } from '../src/worker/channel.js';
+import { serve } from '../src/worker/serve.js';
+import { until } from './fake-clock.js';
+
+const folder = () => mkdtempSync(join(tmpdir(), 'npulab-agent-'));
+const code = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'resolved',
+    (error) => error.code,
+  );
+
+/** An agent of this test; resolves with its address. */
+async function agent(...options: string[]): Promise<string> {
+  const own = folder();
+  const files = ['--store', join(own, 'store'), '--log', join(own, 'log')];
+  const args = ['--listen', 'tcp://127.0.0.1:0', '--backend', 'cpu', ...files, '--until-stdin-closes', ...options];
+  const child = spawn(findAgent(), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.stdin.end());
+  const line = await new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
+  return (JSON.parse(line) as { listen: string }).listen;
+}
+
+/** Connects without a thread of its own. */
+async function connected(url: string, events: BoardEvent[] = []): Promise<Board> {
+  const { port1, port2 } = new MessageChannel();
+  serve({
+    endpoint: endpointOf(port2 as never),
+    target: parseAddress(url, {}),
+    build: 'test',
+    clock: systemClock,
+    onClosed: () => port2.close(),
+  });
+  const board = await openBoard(
+    {
+      endpoint: endpointOf(port1 as never),
+      url,
+      timeoutMs: 20_000,
+      onEvent: (event) => events.push(event),
+      afterClose: async () => port1.close(),
+    },
+    () => undefined,
+  );
+  onTestFinished(() => board.close());
+  return board;
+}
+
+const keyFile = () => {
+  const path = join(folder(), 'key');
+  writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+  return path;
+};
+
+describe('a board with keys', () => {
+  test('lets in who has one, and nobody else', async () => {
+    const [key, other] = [keyFile(), keyFile()];
+    const address = await agent('--key', key);
+    const board = await connected(`${address}?key=${key}`);
+    const buffer = await board.memory.allocate(300_000);
+    const data = new Uint8Array(randomBytes(300_000));
+    await buffer.write(data);
+    expect(Buffer.compare(await buffer.read(), data)).toBe(0);
+    expect(await code(connected(address))).toBe('denied');
+    expect(await code(connected(`${address}?key=${other}`))).toBe('board.key-refused');
+  });
+
+  test('has another that only reads', async () => {
+    const [key, reads] = [keyFile(), keyFile()];
+    const address = await agent('--key', key, '--read-key', reads);
+    const board = await connected(`${address}?key=${reads}`);
+    expect((await board.blobs.list()).blobs).toEqual([]);
+    expect(await code(board.memory.allocate(64))).toBe('denied');
+    expect(await code(board.lease.acquire())).toBe('denied');
+  });
+});
+
+describe('two clients', () => {
+  test('compete for the lease: the second sees who holds it, waits, and gets it', async () => {
+    const address = await agent();
+    const [first, second] = [await connected(address), await connected(address)];
+    const held = await first.lease.acquire({ why: 'measuring', who: 'ann' });
+    expect(await code(second.memory.allocate(64))).toBe('leaseHeld');
+    expect((await second.blobs.list()).blobs).toEqual([]);
+    const seen: LeaseState[] = [];
+    const waiting = second.lease.acquire({ who: 'bob', waitMs: 60_000, onWaiting: (state) => seen.push(state) });
+    await until(() => seen.length === 1);
+    expect(seen[0]).toMatchObject({ mine: false, holder: 'ann', why: 'measuring' });
+    await held.release();
+    expect((await waiting).who).toBe('bob');
+    expect(await second.lease.state()).toMatchObject({ mine: true, holder: 'bob' });
+    expect((await second.memory.allocate(64)).sizeBytes).toBe(64);
+  });
+
+  test('one takes it by force: the other is told, and its calls say so', async () => {
+    const address = await agent();
+    const events: BoardEvent[] = [];
+    const [first, second] = [await connected(address, events), await connected(address)];
+    await first.lease.acquire({ who: 'ann' });
+    await second.lease.take({ who: 'bob', why: 'urgent' });
+    await until(() => events.some((event) => event.type === 'lease' && event.change === 'taken'));
+    expect(events).toContainEqual({ type: 'lease', change: 'taken', who: 'bob', why: 'urgent', lostIt: true });
+    expect(await code(first.memory.allocate(64))).toBe('leaseLost');
+  });
+});
+
+test('a file that is on the board already is taken into the store by name, and no path is', async () => {
+  const imports = folder();
+  mkdirSync(join(imports, 'deeper'));
+  writeFileSync(join(imports, 'weights.bin'), 'abc');
+  const board = await connected(await agent('--import', imports));
+  expect(await board.blobs.importable()).toEqual([{ name: 'weights.bin', sizeBytes: 3 }]);
+  const { id } = await board.blobs.import('weights.bin');
+  expect(id).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  await board.blobs.pin(id);
+  expect((await board.blobs.list()).blobs).toMatchObject([{ id, sizeBytes: 3, pinned: true }]);
+  expect(await code(board.blobs.import('../weights.bin'))).toMatch(/badArgument|notFound|denied/);
+});
