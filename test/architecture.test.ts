@@ -22,7 +22,7 @@ const crateArrows: Record<string, readonly string[]> = {
   'npu-predict': ['npu-device', 'npu-sim'],
   tinyllama: ['npu-device', 'npu-kernels'],
   link: [],
-  'npu-tool': ['npu-regs', 'npu-device', 'npu-sim'],
+  'npu-tool': ['npu-regs', 'npu-device', 'npu-sim', 'npu-predict'],
   agent: [
     'npu-regs',
     'npu-device',

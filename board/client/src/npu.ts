@@ -7,8 +7,8 @@ import type { CallOptions } from './options.js';
 import type { RegisterMap } from './register-map.js';
 import type { MatmulInt8, Task } from './task.js';
 
-/** One command word as text. Arrays of these show as tables. */
-export interface DisassembledWord {
+/** One command word as text. Arrays of these show as tables (a type, not an interface, so that they are records). */
+export type DisassembledWord = {
   /** Position in what was disassembled. */
   index: number;
   /** `CNA.DATA_SIZE0`; `barrier`, `enable`, `nop`, or `.word` for a word that means nothing. `; …` begins a task of a listing. */
@@ -17,7 +17,7 @@ export interface DisassembledWord {
   value: string;
   /** Fields that are not zero, or what is wrong with the word. */
   fields: string;
-}
+};
 
 /** A chain of tasks in a buffer: where it begins and what it touches. */
 export interface NpuProgram {

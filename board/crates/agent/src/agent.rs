@@ -16,11 +16,12 @@ use link::message::stream::{
     ConsoleEvent, DeviceState, DeviceStateEvent, LogEvent, TOPIC_CONSOLE, TOPIC_DEVICE_STATE, TOPIC_LEASE, TOPIC_LOG,
 };
 use link::message::sys::{Device as DeviceLine, Parameter};
-use npu_device::{Accelerator, Capabilities, Device, DeviceManager, DeviceType};
+use npu_device::{Accelerator, Capabilities};
 
 use crate::access::Keys;
 use crate::backend::Backend;
 use crate::clock::Clock;
+use crate::devices;
 use crate::doorkeeper::Doorkeeper;
 use crate::failure::Failure;
 use crate::lease::{Change, Leases};
@@ -51,6 +52,8 @@ pub struct Config {
     pub grace_ms: u64,
     /// Address it is reached at, for `sys.devices`.
     pub address: String,
+    /// Where the system lists its terminals: `/sys/class/tty`.
+    pub terminals: PathBuf,
     /// Log.
     pub log: Arc<Log>,
     /// Time.
@@ -104,45 +107,21 @@ impl Agent {
 
     /// Registers and initializes the device, opens the store, starts the device and the file thread.
     pub fn start(config: Config) -> Result<Arc<Self>, Failure> {
-        let mut manager = DeviceManager::new();
-        let npu = manager.register_device(Device::Npu(config.backend.device));
-        manager.register_device(Device::Network {
-            address: config.address.clone(),
-        });
-        let irq = match config.backend.irq {
-            Some(line) => Some(manager.allocate_irq(npu, line, true)?.line),
-            None => None,
-        };
-        let devices = manager
-            .devices()
-            .map(|(id, kind)| DeviceLine {
-                name: if id == npu {
-                    "npu0".into()
-                } else {
-                    config.address.clone()
-                },
-                kind: kind_name(kind).into(),
-                irq: link::cbor::Nullable(irq.filter(|_| id == npu)),
-            })
-            .collect();
+        let backend = config.backend;
+        let (manager, devices) = devices::register(backend.device, backend.irq, &config.address, &config.terminals)?;
         let watch = Arc::new(Watch::default());
         let accelerator = Watched::new(manager, Arc::clone(&watch), Arc::clone(&config.clock))?;
         let (capabilities, ticks_hz) = (accelerator.capabilities(), accelerator.ticks_hz());
         let store = Arc::new(BlobStore::open(&config.store, config.quota_bytes)?);
-        let room = Room::new(
-            accelerator,
-            Arc::clone(&store),
-            Arc::clone(&config.log),
-            config.backend.probe,
-        );
+        let room = Room::new(accelerator, Arc::clone(&store), Arc::clone(&config.log), backend.probe);
         Ok(Arc::new(Self {
             boot_id: config.boot_id,
             session_memory_bytes: config.memory_bytes.unwrap_or(capabilities.memory_bytes),
             capabilities,
             ticks_hz,
             devices,
-            parameters: config.backend.parameters,
-            driver_version: config.backend.driver_version,
+            parameters: backend.parameters,
+            driver_version: backend.driver_version,
             grace_ms: config.grace_ms,
             clock: config.clock,
             log: config.log,
@@ -401,12 +380,4 @@ fn needs_device(method: Method) -> bool {
             | Method::BlobCommit
             | Method::BlobList
     )
-}
-
-const fn kind_name(kind: DeviceType) -> &'static str {
-    match kind {
-        DeviceType::Npu => "npu",
-        DeviceType::Serial => "serial",
-        DeviceType::Network => "network",
-    }
 }

@@ -89,6 +89,7 @@ fn serve(options: Options) -> Result<(), String> {
         memory_bytes: options.memory_mib.map(|mib| mib << 20),
         grace_ms: options.grace_ms,
         address: url.clone(),
+        terminals: "/sys/class/tty".into(),
         log: Arc::clone(&log),
         clock,
         keys: keys.clone(),

@@ -14,21 +14,6 @@ use link::trace::{TRACE_RECORD_BYTES, TraceRecord};
 use link::{ErrorCode, Frame, FrameType, Method};
 use support::*;
 
-fn upload_model(peer: &mut Peer) -> Digest {
-    let folder = repository().join("quant/models/tiny");
-    let mut entries = Vec::new();
-    for name in ["config.json", "model.safetensors", "tokenizer.model"] {
-        let bytes = std::fs::read(folder.join(name)).unwrap();
-        let hex = agent::store::hex(&*peer.upload(&bytes));
-        entries.push(format!(
-            "\"{name}\":{{\"sha256\":\"{hex}\",\"sizeBytes\":{}}}",
-            bytes.len()
-        ));
-    }
-    let files = entries.join(",");
-    peer.upload(format!("{{\"files\":{{{files}}},\"format\":\"npulab.model.v1\",\"name\":\"tiny\"}}").as_bytes())
-}
-
 fn load(peer: &mut Peer, manifest: Digest) -> (LoadResult, Vec<LoadProgress>) {
     let id = peer.begin(Method::ModelLoad, &OneDigest { digest: manifest }, None, &[]);
     let mut progress = Vec::new();
@@ -100,7 +85,7 @@ fn steps_and_generates(name: &str) -> Vec<u32> {
         ..Setup::default()
     });
     let mut peer = rig.peer();
-    let manifest = upload_model(&mut peer);
+    let manifest = upload_tiny_model(&mut peer);
     let (loaded, progress) = load(&mut peer, manifest);
     assert_eq!(loaded.info.name, "tiny");
     assert_eq!(progress.last().map(|p| p.done_bytes == p.total_bytes), Some(true));
@@ -199,7 +184,7 @@ fn two_sessions_share_a_model_and_the_last_one_frees_it() {
     let rig = Rig::new();
     let all = rig.agent.free_bytes();
     let (mut one, mut other) = (rig.peer(), rig.peer());
-    let manifest = upload_model(&mut one);
+    let manifest = upload_tiny_model(&mut one);
     let (first, _) = load(&mut one, manifest);
     let with_one = rig.agent.free_bytes();
     let (second, progress) = load(&mut other, manifest);
@@ -249,7 +234,7 @@ fn starve(peer: &mut Peer, run: Handle) -> (u32, Vec<(u64, u32, usize)>) {
 fn a_generation_stops_without_credit_lets_others_work_and_is_cancelled_with_its_progress() {
     let rig = Rig::new();
     let mut peer = rig.peer();
-    let manifest = upload_model(&mut peer);
+    let manifest = upload_tiny_model(&mut peer);
     let model = load(&mut peer, manifest).0.handle;
     let run = open(&mut peer, model).handle;
     let (id, items) = starve(&mut peer, run);
@@ -281,7 +266,7 @@ fn a_generation_stops_without_credit_lets_others_work_and_is_cancelled_with_its_
 fn a_stream_is_resumed_on_a_new_connection_from_the_item_asked_for() {
     let rig = Rig::new();
     let mut peer = rig.peer();
-    let manifest = upload_model(&mut peer);
+    let manifest = upload_tiny_model(&mut peer);
     let model = load(&mut peer, manifest).0.handle;
     let run = open(&mut peer, model).handle;
     let (call_id, items) = starve(&mut peer, run);

@@ -26,7 +26,7 @@ pub enum Device {
     Serial {
         /// Path or name the operating system gives it.
         path: String,
-        /// Symbols per second.
+        /// Symbols per second; 0 where nobody has set it here.
         baud: u32,
     },
     /// A network endpoint.

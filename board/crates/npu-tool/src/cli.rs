@@ -13,6 +13,7 @@ npulab-npu, register-command programs of the RK3568 NPU
   npulab-npu disasm FILE [--offset N] [--words N]    show command words as text
   npulab-npu check FILE                              count the vendor's numeric invariants
   npulab-npu run JOB.json [--out DIR]                execute a captured job on the simulator and compare
+  npulab-npu time NETWORK.json [--npu-mhz N] [--ddr-mhz N]   predict how long a network takes
 
   --json            the same table as JSON
   COMMAND --help    what a command does, with an example
@@ -74,6 +75,24 @@ modelled time. --out writes report.json, what was written to memory, and the act
   npulab-npu run capture/JOB.json --out after && cmp after/expect-0.bin capture/expect-0.bin
 ";
 
+const TIME: &str = "\
+npulab-npu time NETWORK.json [--npu-mhz N] [--ddr-mhz N] [--json]
+
+Predicts the latency of a network given as a list of layers: low, expected and high milliseconds for each layer and in total,
+tasks, bytes, and what limits each layer. Times are modelled from the parameter table of docs/boards/rk3568.md. NETWORK.json:
+
+  name, source, dtype int8 | fp16, starts 1, layers [{name, op, count 1, dtype, ...}]
+  op conv        input [height, width, channels], kernels, kernel [rows, columns], stride, padding [top, left, bottom, right],
+                 activation none | relu | relu6 | silu | sigmoid | tanh | gelu, residual
+  op depthwise   input, kernel, stride, padding, activation        op maxpool, avgpool   input, kernel, stride, padding
+  op matmul      m, k, n                                           op add, activation, upsample   input (upsample: factor)
+
+The whole format stands in board/crates/npu-predict/README.md; board/crates/npu-predict/networks/ has seven networks.
+
+  npulab-npu time board/crates/npu-predict/networks/resnet50.json
+  npulab-npu time my-network.json --npu-mhz 600 --json
+";
+
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
@@ -99,6 +118,15 @@ pub enum Command {
         /// Folder for what the run left.
         out: Option<PathBuf>,
     },
+    /// `time`
+    Time {
+        /// Network file.
+        network: PathBuf,
+        /// NPU clock; `None`: that of the parameter table.
+        npu_mhz: Option<u64>,
+        /// DDR clock; `None`: that of the parameter table.
+        ddr_mhz: Option<u64>,
+    },
 }
 
 /// Reads the arguments after the program's name. The flag says whether JSON is wanted.
@@ -107,6 +135,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     let mut parser = lexopt::Parser::from_args(args);
     let (mut name, mut file, mut json, mut help) = (None, None, false, false);
     let (mut offset, mut words, mut out) = (None, None, None);
+    let (mut npu_mhz, mut ddr_mhz) = (None, None);
     while let Some(arg) = parser.next().map_err(|error| Failure::usage(error.to_string()))? {
         match arg {
             Long("help") | Short('h') => help = true,
@@ -117,12 +146,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
                 ));
             }
             Long("json") => json = true,
-            Long(option @ ("offset" | "words" | "out")) => {
+            Long(option @ ("offset" | "words" | "out" | "npu-mhz" | "ddr-mhz")) => {
                 let option = option.to_owned();
                 let value = parser.value().map_err(|error| Failure::usage(error.to_string()))?;
                 match option.as_str() {
                     "offset" => offset = Some(number("--offset", &value)?),
                     "words" => words = Some(number("--words", &value)?),
+                    "npu-mhz" => npu_mhz = Some(megahertz("--npu-mhz", &value)?),
+                    "ddr-mhz" => ddr_mhz = Some(megahertz("--ddr-mhz", &value)?),
                     _ => out = Some(PathBuf::from(value)),
                 }
             }
@@ -138,10 +169,15 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
             Err(Failure::usage("a command is missing"))
         };
     };
-    let Some((_, text)) = [("scan", SCAN), ("disasm", DISASM), ("check", CHECK), ("run", RUN)]
-        .into_iter()
-        .find(|(known, _)| *known == name)
-    else {
+    let Some((_, text)) = [
+        ("scan", SCAN),
+        ("disasm", DISASM),
+        ("check", CHECK),
+        ("run", RUN),
+        ("time", TIME),
+    ]
+    .into_iter()
+    .find(|(known, _)| *known == name) else {
         return Err(Failure::usage(format!("{name}: no such command")));
     };
     if help {
@@ -153,14 +189,34 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     if name != "run" && out.is_some() {
         return Err(Failure::usage(format!("{name}: --out belongs to run")));
     }
+    if name != "time" && (npu_mhz.is_some() || ddr_mhz.is_some()) {
+        return Err(Failure::usage(format!(
+            "{name}: --npu-mhz and --ddr-mhz belong to time"
+        )));
+    }
     let file = file.ok_or_else(|| Failure::usage(format!("{name}: a file is missing")))?;
     let command = match name.as_str() {
         "scan" => Command::Scan(file),
         "disasm" => Command::Disasm { file, offset, words },
         "check" => Command::Check(file),
+        "time" => Command::Time {
+            network: file,
+            npu_mhz,
+            ddr_mhz,
+        },
         _ => Command::Run { job: file, out },
     };
     Ok((command, json))
+}
+
+/// A clock that the table's arithmetic was made for.
+fn megahertz(option: &str, value: &OsString) -> Result<u64, Failure> {
+    let number = number(option, value)? as u64;
+    if (1..=10_000).contains(&number) {
+        Ok(number)
+    } else {
+        Err(Failure::usage(format!("{option} {number}: 1 to 10000")))
+    }
 }
 
 fn number(option: &str, value: &OsString) -> Result<usize, Failure> {
@@ -197,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_command_explains_itself_with_an_example() {
-        for name in ["scan", "disasm", "check", "run"] {
+        for name in ["scan", "disasm", "check", "run", "time"] {
             let (command, _) = read(&format!("{name} --help")).unwrap();
             let Command::Text(text) = command else { panic!("{name}") };
             assert!(text.contains(&format!("\n  npulab-npu {name} ")), "{text}");
@@ -216,6 +272,8 @@ mod tests {
             ("check f --out d", "belongs to run"),
             ("disasm f --offset x", "--offset x: a whole number"),
             ("scan f --nothing", "--nothing"),
+            ("scan f --npu-mhz 600", "belong to time"),
+            ("time f --npu-mhz 0", "--npu-mhz 0: 1 to 10000"),
         ] {
             let failure = read(args).unwrap_err();
             assert!(failure.cause.contains(part), "{failure}");

@@ -20,3 +20,4 @@ pub mod listing;
 pub mod mapped;
 pub mod scan;
 pub mod table;
+pub mod time;

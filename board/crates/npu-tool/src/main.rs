@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use npu_tool::cli::{self, Command};
 use npu_tool::commands::{self, Printed};
 use npu_tool::failure::Failure;
+use npu_tool::time;
 
 fn main() -> ExitCode {
     match run() {
@@ -28,6 +29,11 @@ fn run() -> Result<Option<Failure>, Failure> {
         Command::Scan(file) => commands::scan_file(&file)?,
         Command::Disasm { file, offset, words } => commands::disasm(&file, offset, words)?,
         Command::Check(file) => commands::check(&file)?,
+        Command::Time {
+            network,
+            npu_mhz,
+            ddr_mhz,
+        } => time::time(&network, npu_mhz, ddr_mhz)?,
         Command::Run { job, out } => commands::run(&job, out.as_deref())?,
     };
     let Printed {

@@ -96,6 +96,7 @@ impl Rig {
             memory_bytes: setup.memory_bytes,
             grace_ms: 30_000,
             address: "tcp://test".into(),
+            terminals: "/nowhere".into(),
             log: Arc::new(Log::none(time.clone())),
             clock: time,
             keys: setup.keys,
@@ -405,4 +406,20 @@ pub fn repository() -> PathBuf {
         .canonicalize()
         .unwrap()
         .join("../../..")
+}
+
+/// Uploads the default model and gives the digest of its manifest.
+pub fn upload_tiny_model(peer: &mut Peer) -> Digest {
+    let folder = repository().join("quant/models/tiny");
+    let mut entries = Vec::new();
+    for name in ["config.json", "model.safetensors", "tokenizer.model"] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let hex = agent::store::hex(&*peer.upload(&bytes));
+        entries.push(format!(
+            "\"{name}\":{{\"sha256\":\"{hex}\",\"sizeBytes\":{}}}",
+            bytes.len()
+        ));
+    }
+    let files = entries.join(",");
+    peer.upload(format!("{{\"files\":{{{files}}},\"format\":\"npulab.model.v1\",\"name\":\"tiny\"}}").as_bytes())
 }

@@ -10,5 +10,6 @@ mod run;
 pub use compare::{Comparison, Difference};
 pub use format::{ElementType, Expectation, Job, Region, Submit};
 pub use memory::JobMemory;
+pub(crate) use report::milliseconds;
 pub use report::{to_json, to_text};
 pub use run::{Counters, Ending, Interrupts, Outcome, SubmitReport, run};
