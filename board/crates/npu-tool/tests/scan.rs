@@ -76,6 +76,16 @@ fn tasks_are_found_between_noise_with_offset_words_blocks_shapes_banks_and_chain
 }
 
 #[test]
+fn worked_examples_of_the_sheet_have_no_rejects_although_their_addresses_are_symbolic() {
+    let (file, _) = model_file(&[b1(None), b4(None), b6(None)]);
+    let tasks = scan::scan(&file, |_, _, _| {});
+    assert_eq!(tasks.len(), 3);
+    for task in tasks {
+        assert_eq!(task.checked.rejects, [], "{}", task.shapes);
+    }
+}
+
+#[test]
 fn a_product_within_the_sheet_has_no_rejects_and_one_changed_word_has_one() {
     let good = matmul(8, 64, 32, [0; 3], None);
     let (report, exit) = json("scan", &write("good", &bytes(&padded(good.clone()))));
