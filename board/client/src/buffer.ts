@@ -35,7 +35,7 @@ export interface Buffer {
   readonly sizeBytes: number;
   /**
    * Copies bytes into the buffer. The data is read when the call is made; change it afterwards as you like.
-   * Sent in pieces of 256 KiB: after an error a prefix may have been written.
+   * Sent in pieces of at most 768 KiB: after an error a prefix may have been written.
    */
   write(data: ArrayBufferView | ArrayBuffer, options?: ProgressOptions & { offsetBytes?: number }): Promise<void>;
   /** Copies bytes out of the buffer into fresh memory (its `buffer` may be viewed as any typed array). */

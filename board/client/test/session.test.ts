@@ -36,7 +36,7 @@ describe.each(wires)('over a %s', (kind) => {
     const data = Uint8Array.from({ length: sizeBytes }, (_, index) => index * 7);
     const buffer = await board.memory.allocate(700_000);
     await buffer.write(data, { offsetBytes: 1000 });
-    expect(count(fake, 'CALL mem.write')).toBe(Math.ceil(sizeBytes / Math.min(262_144, bodyBytesOf(kind))));
+    expect(count(fake, 'CALL mem.write')).toBe(Math.ceil(sizeBytes / Math.min(786_432, bodyBytesOf(kind))));
     expect(Buffer.compare(await buffer.read({ offsetBytes: 1000, lengthBytes: sizeBytes }), data)).toBe(0);
     await buffer.fill(9, { offsetBytes: 10, lengthBytes: 5 });
     expect([...(await buffer.read({ offsetBytes: 9, lengthBytes: 7 }))]).toEqual([0, 9, 9, 9, 9, 9, 0]);

@@ -232,7 +232,7 @@ describe.each(wires.filter(isSteered))('models over a %s', (kind) => {
     const data = await tensor.read({ offset: 10 });
     expect(data).toBeInstanceOf(Float32Array);
     expect([data.length, data[0], data.at(-1)]).toEqual([149_990, 10, 149_999]);
-    expect(fake.log).toHaveLength(Math.ceil((149_990 * 4) / Math.min(256 * 1024, bodyBytesOf(kind))));
+    expect(fake.log).toHaveLength(Math.ceil((149_990 * 4) / Math.min(768 * 1024, bodyBytesOf(kind))));
     await expect(tensor.read({ offset: 150_001 })).rejects.toMatchObject({ code: 'board.bad-argument' });
   });
 

@@ -1,4 +1,4 @@
-/** Device memory: range checks, transfers in pieces. Refuses to know links. Surprising: four pieces are under way at once. */
+/** Device memory: range checks, transfers in pieces. Refuses to know links. Surprising: six pieces are under way at once. */
 import type { Buffer, Memory, Range, Summary } from '../buffer.js';
 import { damaged } from '../frame/header.js';
 import { invoke } from '../messages/invoke.js';

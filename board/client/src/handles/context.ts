@@ -7,8 +7,8 @@ import { Reader } from '../messages/reader.js';
 import type { CallResult } from '../session/runner.js';
 import type { LinkClient } from '../worker/client.js';
 
-/** Largest piece a transfer is cut into. */
-const pieceBytes = 256 * 1024;
+/** Largest piece a transfer is cut into: few enough calls that they cost little, short enough that others get through between. */
+const pieceBytes = 768 * 1024;
 
 /** Shared by the objects of one board. */
 export interface BoardContext {

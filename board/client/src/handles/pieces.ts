@@ -2,7 +2,7 @@
 import type { CallOptions } from '../options.js';
 
 /** Pieces under way at once. */
-const parallel = 4;
+const parallel = 6;
 
 /** Runs `transfer(at, length, options)` for every piece of `totalBytes`; rejects with the first failure, when all have ended. */
 export async function inPieces(
