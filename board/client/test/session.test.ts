@@ -290,7 +290,7 @@ describe.each(wires)('over a %s', (kind) => {
     expect(await code(buffer.read())).toBe('staleHandle');
   });
 
-  test.each([
+  const damages: [string, (fake: FakeBoard) => void][] = [
     ['a frame length of 4 GiB', (fake: FakeBoard) => fake.raw(Uint8Array.of(255, 255, 255, 255, 0, 0))],
     ['a frame length of 3', (fake: FakeBoard) => fake.raw(Uint8Array.of(3, 0, 0, 0))],
     [
@@ -307,8 +307,10 @@ describe.each(wires)('over a %s', (kind) => {
     ],
     ['a frame only hosts send', (fake: FakeBoard) => fake.frame(frameType.cancel, 0, 2, new Map())],
     ['metadata that is no map', (fake: FakeBoard) => fake.frame(frameType.event, 0x8001, 0, 7)],
-  ])('%s ends the link, not the session', async (what, damage) => {
-    if (isSerial(kind) && what.startsWith('a frame length')) return;
+  ];
+  // A serial line has no lengths between frames.
+  const fitting = damages.filter(([what]) => !isSerial(kind) || !what.startsWith('a frame length'));
+  test.each(fitting)('%s ends the link, not the session', async (_, damage) => {
     const { board, fake, clock } = await connected(kind);
     const buffer = await board.memory.allocate(4);
     damage(fake);
