@@ -130,7 +130,10 @@ fn common(view: &View<'_>, input: &Input) -> Result<(), FaultKind> {
     view.only(F::MRDMA_FP16TOFP32_EN, 0, "0")?;
     // Every known task writes 1, which disables the stream; what its use bits mean is unknown.
     view.only(N::NRDMA_DISABLE, 1, "no second parameter stream (1)")?;
-    view.zero(Block::DpuRdma, &[0x5030, 0x5064, 0x506C])
+    if input.flying {
+        view.zero(Block::DpuRdma, &[dpu_rdma::EW_SURF_NOTCH::INFO.offset])?;
+    }
+    view.zero(Block::DpuRdma, &[0x5030, 0x5064])
 }
 
 fn burst(view: &View<'_>) -> Result<(), FaultKind> {
@@ -190,7 +193,10 @@ fn operand(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Transfer>
     if line != 0 && line != stride - 8 {
         return Err(not_modelled(L::INFO, L::VALUE.name, line, "0, or EW_SURF_STRIDE - 8"));
     }
-    view.held_whole::<N>(|v| v as usize + band == stride as usize, rules::SURFACE_NOTCH)?;
+    // Beside a convolution the stride alone says where surfaces lie: generators that run on boards disagree on the notch.
+    if dpu.input.flying {
+        view.held_whole::<N>(|v| v as usize + band == stride as usize, rules::SURFACE_NOTCH)?;
+    }
     Ok(Some(Transfer {
         address: view.raw::<dpu_rdma::EW_BASE_ADDR>().wrapping_add(dma_base),
         row_bytes,

@@ -239,13 +239,17 @@ impl Layer {
                 program.set(0x5024, aligned * self.stream_bytes as u32 / 8 - 1);
             }
             if self.addresses.operand != 0 {
-                let line = if style == Style::Open { surface - 8 } else { 0 };
+                // What the notch says beside a convolution differs between generators; the stride decides.
+                let (line, notch) = match style {
+                    Style::Open => (surface - 8, 0),
+                    _ => (0, surface - width * rows * 8),
+                };
                 program.set_all(&[
                     (0x5034, 0x4000_0000),
                     (0x5038, self.addresses.operand + offset),
                     (0x503C, line),
                     (0x5040, surface),
-                    (0x504C, surface - width * rows * 8),
+                    (0x504C, notch),
                 ]);
             }
         }
