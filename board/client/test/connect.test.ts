@@ -67,7 +67,7 @@ describe('addresses', () => {
     'tcp://board:0',
     'tcp://board:65536',
     'http://board:80',
-    'serial:///dev/ttyUSB0',
+    'serial://ttyUSB0',
   ])("'%s' is refused with the forms there are", async (url) => {
     const error = await connect(url).catch((reason) => reason);
     expect(error).toBeInstanceOf(BoardError);
