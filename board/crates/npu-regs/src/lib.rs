@@ -26,6 +26,7 @@ pub mod ppu;
 pub mod ppu_rdma;
 pub mod sdma;
 pub mod task;
+pub mod worked_examples;
 
 pub use block::{Block, register_at};
 pub use register::{Bits, Field, FieldInfo, FieldOverflow, Register, RegisterInfo};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use npu_regs::task::Mix;
+use npu_regs::worked_examples::B1;
 
 pub fn word(target: u64, offset: u32, value: u32) -> u64 {
     target << 48 | u64::from(value) << 16 | u64::from(offset)
@@ -98,59 +99,7 @@ pub fn matmul(m: u32, k: u32, n: u32, [a, b, c]: [u32; 3], next: Option<(u32, u3
 
 /// B.1: first band of a 3x3 stride-2 convolution with ReLU and per-channel parameters.
 pub fn b1(next: Option<(u32, u32)>) -> Vec<u64> {
-    let values = [
-        (0x1010, 0x50),
-        (0x1014, 0x12),
-        (0x1020, 0x0060_0025),
-        (0x1024, 0x003F_0040),
-        (0x1028, 0x30),
-        (0x102C, 0x360),
-        (0x1030, 0x9000),
-        (0x1034, 0x240),
-        (0x1038, 0x0303_0040),
-        (0x1040, 0x17),
-        (0x1044, 0x0060_00C0),
-        (0x104C, 0x0A),
-        (0x1050, 0x10000),
-        (0x1054, 0x10000),
-        (0x1058, 0x10000),
-        (0x105C, 0x10000),
-        (0x1068, 0xFF80_0000),
-        (0x1078, 0x0017_1C07),
-        (0x107C, 0x60),
-        (0x1080, 0x2400),
-        (0x1084, 0x0060_0025),
-        (0x1088, 0x40),
-        (0x200C, 1),
-        (0x3010, 0x0011_002F),
-        (0x3014, 0x3F),
-        (0x400C, 0x108),
-        (0x4010, 0xE0),
-        (0x4024, 0x4800),
-        (0x4030, 0x2F),
-        (0x4034, 0x11),
-        (0x403C, 0x003F_003F),
-        (0x4040, 0x148),
-        (0x4048, 0xE01),
-        (0x4050, 0x125),
-        (0x4060, 0x12),
-        (0x4070, 0x383),
-        (0x4078, 1),
-        (0x4080, 0xFFFF_FF80),
-        (0x4084, 0x5BEC),
-        (0x4088, 0x16),
-        (0x40C0, 0x9000),
-        (0x500C, 0x2F),
-        (0x5010, 0x11),
-        (0x5014, 0x3F),
-        (0x501C, 0xE),
-        (0x5024, 0x3F),
-        (0x5028, 1),
-        (0x5034, 1),
-        (0x5044, 0x4000),
-        (0x5068, 0x0101_0101),
-    ];
-    task(Mix::ConvolutionRdma, &values, next)
+    task(Mix::ConvolutionRdma, B1, next)
 }
 
 /// B.4: residual add on the DPU alone.
