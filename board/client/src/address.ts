@@ -4,7 +4,8 @@ import { addressOf } from './boards-file.js';
 import { BoardError } from './errors.js';
 import type { Target } from './worker/channel.js';
 
-const backends = ['sim:rk3568', 'cpu'];
+/** Back ends of an agent that is started here; `drm` on a board whose kernel has the vendor's device. */
+const backends = ['sim:rk3568', 'cpu', 'drm'];
 /** What the boot loader of the RK3568 boards sets. */
 const defaultBaud = 1_500_000;
 

@@ -6,7 +6,7 @@
 /** Codes this package raises itself → what to do about it. */
 export const hostCodes = {
   'board.unknown-address':
-    "Use 'sim:rk3568' (simulator), 'cpu' (control experiment on the CPU), 'tcp://host:port', 'serial:///dev/ttyUSB0?baud=1500000' (a running npulabd; ?key=NAME names a key), or a name of the boards file.",
+    "Use 'sim:rk3568' (simulator), 'cpu' (control experiment on the CPU), 'drm' (the vendor's kernel driver of the board this runs on), 'tcp://host:port', 'serial:///dev/ttyUSB0?baud=1500000' (a running npulabd; ?key=NAME names a key), or a name of the boards file.",
   'board.agent-missing':
     'Build the agent (npm run build, or cargo build --release -p agent in board/), or set NPULAB_AGENT to a npulabd binary.',
   'board.agent-start-failed':

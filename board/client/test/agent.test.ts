@@ -174,3 +174,16 @@ describe.skipIf(agentPath === null).each(backends)('npulabd with back end %s', (
     });
   });
 });
+
+test.skipIf(agentPath === null || existsSync('/dev/dri'))(
+  'a back end whose device is not there says which one it looked for',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'npulab-agent-'));
+    const refused = expect(connect('drm', { logFolder: folder, storeFolder: join(folder, 'store') })).rejects;
+    await refused.toMatchObject({
+      code: 'board.agent-start-failed',
+      message: expect.stringContaining('/dev/dri'),
+    });
+    await rm(folder, { recursive: true, force: true });
+  },
+);

@@ -42,8 +42,9 @@ export class Lab implements Displayable {
   }
 
   /**
-   * Connects to a board: `'sim:rk3568'` (default: the agent is started on the register-level simulator), `'cpu'`, or
-   * `'tcp://host:port'`. Fails with `board.*` and a remedy where the address is unknown, the agent is missing, or speaks
+   * Connects to a board: `'sim:rk3568'` (default: the agent is started on the register-level simulator), `'cpu'`,
+   * `'drm'` (on a board with the vendor's kernel driver), `'tcp://host:port'`, `'serial:///dev/ttyUSB0'` or a name of the
+   * boards file. Fails with `board.*` and a remedy where the address is unknown, the agent is missing, or speaks
    * another protocol version.
    *
    * @example const board = await lab.connect();
@@ -106,7 +107,8 @@ export class Lab implements Displayable {
 
   [jupyterDisplay]() {
     return card('NPU Lab', {
-      connect: "const board = await lab.connect()  // 'sim:rk3568', 'cpu', 'tcp://host:port'",
+      connect:
+        "const board = await lab.connect()  // 'sim:rk3568', 'cpu', 'drm', 'tcp://host:port', 'serial:///dev/ttyUSB0'",
       models: "const model = await lab.models.open('tiny')",
       quantize: "const q = await lab.quant.gptq(model, { bits: 8, calibration: lab.corpus('calibration') })",
       load: 'const loaded = await board.models.load(q)',

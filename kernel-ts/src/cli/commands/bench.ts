@@ -31,6 +31,10 @@ goal. Without a NAME, all of them.
     if (wrong !== undefined) throw new CliError('cli.bench-missing', `there is no bench "${wrong}"`);
     const chosen = words.length > 0 ? words : names;
     if (chosen.length === 0) throw new CliError('cli.bench-missing', `no bench in ${benchFolder}`);
+    // Libraries that a bench uses may print; stdout is for the rows.
+    console.log = console.error;
+    console.info = console.error;
+    console.debug = console.error;
     const facts = machine();
     const results: Record<string, unknown> = {};
     for (const name of chosen) {
