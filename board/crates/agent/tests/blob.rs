@@ -2,8 +2,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use link::cbor::Nothing;
 use link::message::blob::{HasArgs, HasResult, ListResult};
@@ -164,60 +163,25 @@ fn an_empty_blob_can_be_stored() {
     assert_eq!(rig.peer().upload(b""), sha(b""));
 }
 
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn npulabd(folder: &Folder) -> (Process, Peer) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_npulabd"))
-        .args([
-            "--listen",
-            "tcp://127.0.0.1:0",
-            "--backend",
-            "cpu",
-            "--until-stdin-closes",
-            "--store",
-        ])
-        .arg(&folder.0)
-        .arg("--log")
-        .arg(folder.0.join("agent.log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+fn agent_in(folder: &Folder) -> (Process, Peer) {
+    let (store, log) = (&folder.0, folder.0.join("agent.log"));
+    let (process, ready) = start(&mut npulabd(), "tcp://127.0.0.1:0", store, &log);
     assert_eq!(
         (&ready["npulabd"], &ready["protocol"]["current"]),
         (&1.into(), &1.into())
     );
-    let address = ready["listen"]
-        .as_str()
-        .unwrap()
-        .strip_prefix("tcp://")
-        .unwrap()
-        .parse()
-        .unwrap();
-    let peer = Peer::open(address, None, &[]);
+    let peer = Peer::open(address(&ready), None, &[]);
     assert_eq!(
         agent::store::hex(&*peer.hello.boot_id),
         ready["bootId"].as_str().unwrap()
     );
-    (Process(child), peer)
+    (process, peer)
 }
 
 #[test]
 fn an_upload_goes_on_after_a_kill_of_the_agent() {
     let (folder, data) = (Folder::new(), noise(5500, 9));
-    let (mut first, mut peer) = npulabd(&folder);
+    let (mut first, mut peer) = agent_in(&folder);
     peer.blob_begin(&data, CHUNK).unwrap();
     for index in [0, 3, 5] {
         peer.blob_put(sha(&data), index, data.chunks(1000).nth(index as usize).unwrap())
@@ -226,7 +190,7 @@ fn an_upload_goes_on_after_a_kill_of_the_agent() {
     let boot_id = peer.hello.boot_id;
     first.0.kill().unwrap();
     first.0.wait().unwrap();
-    let (mut second, mut peer) = npulabd(&folder);
+    let (mut second, mut peer) = agent_in(&folder);
     assert_ne!(peer.hello.boot_id, boot_id);
     assert_eq!(peer.blob_begin(&data, CHUNK).unwrap(), [0b10_1001]);
     for index in [1, 2, 4] {
@@ -244,39 +208,11 @@ fn an_upload_goes_on_after_a_kill_of_the_agent() {
 #[test]
 fn a_signal_ends_the_agent_cleanly_with_a_goodbye() {
     let folder = Folder::new();
-    let (mut process, mut peer) = npulabd(&folder);
+    let (mut process, mut peer) = agent_in(&folder);
     let pid = rustix::process::Pid::from_child(&process.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(peer.receive().unwrap().view().head.kind, link::FrameType::Bye);
     assert!(process.0.wait().unwrap().success());
-}
-
-/// `npulabd` under a command that runs it, for example one that makes its disk small.
-fn npulabd_under(command: &mut Command, folder: &Folder) -> (Process, Peer) {
-    let mut child = command
-        .args([
-            "--listen",
-            "tcp://127.0.0.1:0",
-            "--backend",
-            "cpu",
-            "--until-stdin-closes",
-            "--store",
-        ])
-        .arg(folder.0.join("store"))
-        .arg("--log")
-        .arg(folder.0.join("agent.log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = ready["listen"].as_str().unwrap().strip_prefix("tcp://").unwrap();
-    let peer = Peer::open(address.parse().unwrap(), None, &[]);
-    (Process(child), peer)
 }
 
 #[test]
@@ -284,7 +220,7 @@ fn an_agent_killed_at_every_chunk_border_resumes_there_and_the_digest_is_equal()
     let chunks = 6;
     for stop_after in 0..=chunks {
         let (folder, data) = (Folder::new(), noise(5 * CHUNK as usize + 17, 40 + stop_after as u64));
-        let (mut first, mut peer) = npulabd(&folder);
+        let (mut first, mut peer) = agent_in(&folder);
         peer.blob_begin(&data, CHUNK).unwrap();
         for (index, chunk) in data.chunks(CHUNK as usize).enumerate().take(stop_after) {
             peer.blob_put(sha(&data), index as u32, chunk).unwrap();
@@ -292,7 +228,7 @@ fn an_agent_killed_at_every_chunk_border_resumes_there_and_the_digest_is_equal()
         // SIGKILL.
         first.0.kill().unwrap();
         first.0.wait().unwrap();
-        let (_second, mut peer) = npulabd(&folder);
+        let (_second, mut peer) = agent_in(&folder);
         let bitmap = peer.blob_begin(&data, CHUNK).unwrap();
         for (index, chunk) in data.chunks(CHUNK as usize).enumerate() {
             assert_eq!(bitmap_has(&bitmap, index), index < stop_after);
@@ -325,7 +261,8 @@ fn a_full_disk_is_told_at_the_beginning_and_what_was_there_stays() {
         println!("no mount name space here: a full disk cannot be made");
         return;
     }
-    let (_process, mut peer) = npulabd_under(&mut command, &folder);
+    let (_process, ready) = start(&mut command, "tcp://127.0.0.1:0", &store, &folder.0.join("agent.log"));
+    let mut peer = Peer::open(address(&ready), None, &[]);
     let small = peer.upload(&noise(100_000, 1));
     assert_eq!(
         code(peer.blob_begin(&noise(600_000, 2), CHUNK * 100)),

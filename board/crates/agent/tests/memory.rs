@@ -2,9 +2,6 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
 use link::Method;
 use link::cbor::Nothing;
 use link::message::mem::{OneDigest, RangeArgs};
@@ -19,29 +16,9 @@ const AGENT_MIB: u64 = 48;
 #[test]
 fn peers_that_read_nothing_take_no_more_memory_than_stated() {
     let folder = Folder::new();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_npulabd"))
-        .args([
-            "--listen",
-            "tcp://127.0.0.1:0",
-            "--backend",
-            "cpu",
-            "--until-stdin-closes",
-            "--store",
-        ])
-        .arg(&folder.0)
-        .arg("--log")
-        .arg(folder.0.join("agent.log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = ready["listen"].as_str().unwrap().strip_prefix("tcp://").unwrap();
-    let address = address.parse().unwrap();
+    let log = folder.0.join("agent.log");
+    let (process, ready) = start(&mut npulabd(), "tcp://127.0.0.1:0", &folder.0, &log);
+    let address = address(&ready);
     let length_bytes = 960_000;
     let mut slow: Vec<Peer> = (0..6).map(|_| Peer::open(address, None, &[])).collect();
     for peer in &mut slow {
@@ -67,11 +44,9 @@ fn peers_that_read_nothing_take_no_more_memory_than_stated() {
         good.call::<OneDigest>(Method::MemDigest, &args).unwrap();
     }
     good.call::<BoardInfo>(Method::SysInfo, &Nothing {}).unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak_mib = peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024;
-    child.kill().unwrap();
-    child.wait().unwrap();
     println!("peak {peak_mib} MiB with {} peers that read nothing", slow.len());
     let bound_mib = AGENT_MIB + (slow.len() as u64 + 1) * PER_CONNECTION_MIB;
     assert!(peak_mib <= bound_mib, "{peak_mib} MiB, {bound_mib} are stated");

@@ -3,9 +3,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use link::cbor::{Encoded, Nothing, from_slice, to_vec};
@@ -22,19 +20,10 @@ use link::{ErrorCode, Frame, FrameType, Method};
 use minicbor::{Decode, Encode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use support::{Folder, answer, code, frame, noise};
+use support::{Folder, Process, answer, code, frame, noise, npulabd, start};
 
 /// Nothing here takes so long; a test that does fails.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The host's end of a pty, and what lies in the middle.
 struct Host {
@@ -56,22 +45,9 @@ fn serve(folder: &Folder, more: &[&str]) -> (Process, Host) {
     unlockpt(&master).unwrap();
     let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     rustix::io::ioctl_fionbio(&master, true).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_npulabd"))
-        .args(["--listen", &format!("serial://{path}?baud=4000000"), "--backend", "cpu"])
-        .arg("--until-stdin-closes")
-        .args(more)
-        .arg("--store")
-        .arg(folder.0.join("store"))
-        .arg("--log")
-        .arg(folder.0.join("agent.log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut ready)
-        .unwrap();
+    let (store, log) = (folder.0.join("store"), folder.0.join("agent.log"));
+    let listen = format!("serial://{path}?baud=4000000");
+    let (process, _) = start(npulabd().args(more), &listen, &store, &log);
     let host = Host {
         master,
         line: Line::new(Role::Host, std::process::id() | 1, None),
@@ -83,7 +59,7 @@ fn serve(folder: &Folder, more: &[&str]) -> (Process, Host) {
         next_call: 2,
         terminal: false,
     };
-    (Process(child), host)
+    (process, host)
 }
 
 impl Host {
@@ -355,23 +331,9 @@ fn an_agent_that_was_killed_is_noticed_by_its_new_epoch() {
     process.0.wait().unwrap();
     // The same pty, a new agent: its first SYN tells of the reset without any timeout of the session.
     let path = ptsname(&host.master, Vec::new()).unwrap().into_string().unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_npulabd"))
-        .args([
-            "--listen",
-            &format!("serial://{path}?baud=4000000"),
-            "--backend",
-            "cpu",
-            "--until-stdin-closes",
-        ])
-        .arg("--store")
-        .arg(folder.0.join("store"))
-        .arg("--log")
-        .arg(folder.0.join("agent2.log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _process = Process(child);
+    let (store, log) = (folder.0.join("store"), folder.0.join("agent2.log"));
+    let listen = format!("serial://{path}?baud=4000000");
+    let (_process, _) = start(&mut npulabd(), &listen, &store, &log);
     host.until(|host| (host.opened == 2).then_some(()));
     host.frames.clear();
     let second = host.hello(Some(*first.token));

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod hung;
+mod process;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -30,6 +31,7 @@ use minicbor::{Decode, Encode};
 use sha2::Digest as _;
 
 pub use hung::{hung_rig, submit_any};
+pub use process::{Process, address, npulabd, start};
 
 /// A folder that goes away.
 pub struct Folder(pub PathBuf);
