@@ -1,7 +1,7 @@
 // npm run numbers: measures every benchmark on this machine, keeps the rows in docs/bench.json, and writes them into
 // docs/bench.md and the README. `npm run numbers -- --render` writes both again from the kept rows.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './steps.mjs';
@@ -39,7 +39,11 @@ const about = ({ date, machine }) =>
 
 /** docs/bench.md. */
 export function benchPage(kept) {
-  const parts = Object.entries(kept.benches).map(([name, rows]) => `## ${name}\n\n${table(rows)}\n`);
+  const parts = Object.entries(kept.benches).map(([name, rows]) => {
+    const guide = `bench-${name}.md`;
+    const link = existsSync(resolve(root, 'docs', guide)) ? `[How to read these](${guide})\n\n` : '';
+    return `## ${name}\n\n${link}${table(rows)}\n`;
+  });
   return `# Benchmarks\n\n${about(kept)}, by \`npm run numbers\`. Ratios are of values from the same run; *modelled* is the simulator's virtual clock, never a measurement.\n\n${parts.join('\n')}`;
 }
 

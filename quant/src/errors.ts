@@ -26,7 +26,7 @@ export const QUANT_ERRORS = {
   'quant.text-short': 'Give a longer text: at least one token must be predicted.',
   'quant.already-quantized': 'Quantize the float model it came from.',
   'quant.not-int8': 'Quantize with bits: 8 and groupSize: -1 first; the board computes with int8 weights per channel.',
-  'quant.save-bits': 'Quantize with bits: 8 and groupSize: -1 to save; other widths stay in memory for now.',
+  'quant.save-bits': 'Quantize with bits: 8 and groupSize: -1 to save; no other width can be saved.',
   'quant.save-onto-source': 'Save into another folder; the float model would be lost.',
   'quant.models-differ': 'Compare models with the same shape and vocabulary.',
   'quant.checkpoint-differs':

@@ -25,10 +25,12 @@ interface FileLine {
 export function fileHistory(path: string, session: string, log: (line: string) => void): History {
   let writing = Promise.resolve();
   let failed = false;
+  let folder: Promise<unknown> | undefined;
   const write = (line: FileLine): void => {
     writing = writing
       .then(async () => {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        folder ??= mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        await folder;
         // One append call per line: appended whole or not at all, also beside other kernels.
         await appendFile(path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
       })
