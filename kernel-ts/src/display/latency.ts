@@ -79,7 +79,7 @@ export function latencyChart(records: readonly LatencyRecord[], options: Latency
   };
   const subtitle =
     bound > 0
-      ? `total ${microsecondsText(total)}; red: least time for the same bytes, ${microsecondsText(bound)} (${significant(bound / total, 3)} of the total)`
+      ? `total ${microsecondsText(total)}; red: least time for the same bytes, ${microsecondsText(bound)} (${significant((100 * bound) / total, 3)} % of the total)`
       : `total ${microsecondsText(total)}`;
   const spec = {
     title: { text: title, subtitle },

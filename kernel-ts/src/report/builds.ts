@@ -14,11 +14,13 @@ function packageVersion(name: string): string {
 /** Version of the agent that `lab.connect()` would start, or `missing`. */
 function agentVersion(): string {
   try {
-    return execFileSync(findAgent(), ['--version'], {
+    const line = execFileSync(findAgent(), ['--version'], {
       encoding: 'utf8',
       timeout: 5000,
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
+    // "npulabd 0.1.0", as programs say it: the name is the key here.
+    return line.replace(/^npulabd /, '');
   } catch {
     return 'missing';
   }

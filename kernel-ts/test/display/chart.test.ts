@@ -37,7 +37,7 @@ describe('latency chart', () => {
     const bundle = await present(latencyChart(records, { boundBytesPerSecond: 1e9 }));
     expect(Object.keys(bundle ?? {})).toEqual(['application/vnd.vegalite.v5+json', 'image/svg+xml', 'text/plain']);
     expect(bundle?.['text/plain']).toBe(
-      'Modelled latency per layer (NPU only): total 15 µs; red: least time for the same bytes, 3 µs (0.2 of the total)\n  layer 0: 5 µs\n  lm_head: 10 µs',
+      'Modelled latency per layer (NPU only): total 15 µs; red: least time for the same bytes, 3 µs (20 % of the total)\n  layer 0: 5 µs\n  lm_head: 10 µs',
     );
     const svg = String(bundle?.['image/svg+xml']);
     expect(svg.startsWith('<svg')).toBe(true);

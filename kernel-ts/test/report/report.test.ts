@@ -10,7 +10,7 @@ import {
   withoutOutputs,
 } from '../../src/report/index.js';
 
-const builds = { '@npulab/kernel': '0.1.0', npulabd: 'npulabd 0.1.0' };
+const builds = { '@npulab/kernel': '0.1.0', npulabd: '0.1.0' };
 const provenance = {
   output_type: 'display_data',
   data: {
@@ -152,8 +152,8 @@ describe('verification', () => {
   });
 
   it('refuses another build by name', () => {
-    expect(() => checkBuilds(record, { ...builds, npulabd: 'npulabd 0.2.0' })).toThrow(
-      'the report was made by npulabd npulabd 0.1.0 (here npulabd 0.2.0)',
+    expect(() => checkBuilds(record, { ...builds, npulabd: '0.2.0' })).toThrow(
+      'the report was made by npulabd 0.1.0 (here 0.2.0)',
     );
     expect(() => checkBuilds(record, builds)).not.toThrow();
   });
