@@ -1,4 +1,5 @@
 /** Errors of the command itself; those of the rooms it calls carry their own codes. */
+import { codedError } from '../coded-error.js';
 
 /** Every code the command throws, with its remedy. */
 export const CLI_ERRORS = {
@@ -11,19 +12,7 @@ export const CLI_ERRORS = {
 export type CliErrorCode = keyof typeof CLI_ERRORS;
 
 /** An error whose message the user reads, with what to do. */
-export class CliError extends Error {
-  override readonly name = 'CliError';
-  readonly remedy: string;
-
-  constructor(
-    readonly code: CliErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.remedy = CLI_ERRORS[code];
-  }
-}
+export class CliError extends codedError('CliError', CLI_ERRORS) {}
 
 /** `message`, its causes, code and remedy, as lines for stderr. */
 export function describe(error: unknown): string {

@@ -1,3 +1,5 @@
+import { codedError } from '../coded-error.js';
+
 /** Every code the engine reports, in one place: code → remedy. `cell.*` is the user's code, `engine.*` is ours. */
 export const ENGINE_ERRORS = {
   'cell.syntax': 'Correct the text at the line and column shown; nothing of the cell has run.',
@@ -22,16 +24,4 @@ export const ENGINE_ERRORS = {
 export type EngineErrorCode = keyof typeof ENGINE_ERRORS;
 
 /** An error of the engine itself or of a cell's life, never of the user's own code. */
-export class EngineError extends Error {
-  override readonly name = 'EngineError';
-  /** What the user can do about it. */
-  readonly remedy: string;
-  constructor(
-    readonly code: EngineErrorCode,
-    message: string,
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-    this.remedy = ENGINE_ERRORS[code];
-  }
-}
+export class EngineError extends codedError('EngineError', ENGINE_ERRORS) {}

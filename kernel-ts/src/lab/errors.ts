@@ -1,4 +1,5 @@
 /** Errors of the lab itself; those of the board, the quantizer and the addon pass through unchanged. */
+import { codedError } from '../coded-error.js';
 
 /** Every code the lab throws, with its remedy. */
 export const LAB_ERRORS = {
@@ -11,16 +12,4 @@ export const LAB_ERRORS = {
 export type LabErrorCode = keyof typeof LAB_ERRORS;
 
 /** An error with a code, a cause in words and a remedy. */
-export class LabError extends Error {
-  override readonly name = 'LabError';
-  readonly remedy: string;
-
-  constructor(
-    readonly code: LabErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.remedy = LAB_ERRORS[code];
-  }
-}
+export class LabError extends codedError('LabError', LAB_ERRORS) {}

@@ -1,6 +1,7 @@
 /**
  * Every error code this folder throws, with its remedy. Knows no cause in particular: the thrower adds it.
  */
+import { codedError } from '../coded-error.js';
 
 /** Host error code → what the reader should do. */
 export const protocolRemedies = {
@@ -16,14 +17,4 @@ export const protocolRemedies = {
 export type ProtocolErrorCode = keyof typeof protocolRemedies;
 
 /** A failure of the Jupyter side, never of the user's code. */
-export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError';
-  readonly code: ProtocolErrorCode;
-  readonly remedy: string;
-
-  constructor(code: ProtocolErrorCode, cause: string, options?: ErrorOptions) {
-    super(cause, options);
-    this.code = code;
-    this.remedy = protocolRemedies[code];
-  }
-}
+export class ProtocolError extends codedError('ProtocolError', protocolRemedies) {}

@@ -1,4 +1,5 @@
 /** Errors of reports. */
+import { codedError } from '../coded-error.js';
 
 /** Every code a report throws, with its remedy. */
 export const REPORT_ERRORS = {
@@ -12,16 +13,4 @@ export const REPORT_ERRORS = {
 export type ReportErrorCode = keyof typeof REPORT_ERRORS;
 
 /** An error with a code, a cause in words and a remedy. */
-export class ReportError extends Error {
-  override readonly name = 'ReportError';
-  readonly remedy: string;
-
-  constructor(
-    readonly code: ReportErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.remedy = REPORT_ERRORS[code];
-  }
-}
+export class ReportError extends codedError('ReportError', REPORT_ERRORS) {}

@@ -1,4 +1,5 @@
 /** Errors of the runner. The error of a notebook's cell is not one of them: it is part of the result. */
+import { codedError } from '../../coded-error.js';
 
 /** Every code the runner throws, with its remedy. */
 export const RUNNER_ERRORS = {
@@ -13,16 +14,4 @@ export const RUNNER_ERRORS = {
 export type RunnerErrorCode = keyof typeof RUNNER_ERRORS;
 
 /** The notebook could not be run, or not to its end; nothing about its code. */
-export class RunnerError extends Error {
-  override readonly name = 'RunnerError';
-  readonly remedy: string;
-
-  constructor(
-    readonly code: RunnerErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.remedy = RUNNER_ERRORS[code];
-  }
-}
+export class RunnerError extends codedError('RunnerError', RUNNER_ERRORS) {}
