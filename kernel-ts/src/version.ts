@@ -1,4 +1,9 @@
-/** The kernel package's version, read from its package.json. */
+/** The kernel package's version and its compiler's, read from its package.json. */
 import { readFileSync } from 'node:fs';
 
-export const version: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+const { version: own, dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+export const version: string = own;
+
+/** Version of TypeScript that checks cells; pinned exactly. */
+export const typescriptVersion: string = dependencies.typescript;

@@ -1,4 +1,5 @@
 // The names a cell sees, as the checker sees them. One declaration each, so that a cell may declare any of them again.
+/// <reference path="node-globals.d.ts" />
 
 /** Boards, models, quantizers, plots and reports. */
 declare const lab: import('../dist/lab/index.js').Lab;
@@ -14,8 +15,15 @@ declare const html: typeof import('../dist/display/index.js').html;
 declare const md: typeof import('../dist/display/index.js').md;
 /** Shows an SVG picture. */
 declare const svg: typeof import('../dist/display/index.js').svg;
-/** The kernel: settings, the running cell's signal, widgets, comms, clearOutput. */
+/** The kernel: versions, settings, the running cell's signal, widgets, comms, clearOutput. */
 declare const kernel: {
+  readonly versions: {
+    readonly kernel: string;
+    readonly typescript: string;
+    readonly node: string;
+    /** Of the newest board's agent, once a board is connected. */
+    readonly agent?: string;
+  };
   readonly settings: { check: 'error' | 'warn' | 'off' };
   readonly signal: AbortSignal;
   readonly widgets: import('../dist/display/index.js').Widgets;

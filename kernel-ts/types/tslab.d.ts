@@ -18,4 +18,4 @@ export interface Display {
 export declare const display: Display;
 /** A display that later calls replace in place. */
 export declare function newDisplay(): Display;
-export declare const versions: { readonly tslab: string; readonly node: string };
+export declare const versions: { readonly tslab: string; readonly typescript: string; readonly node: string };

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createDisplay, createWidgets, html, jupyterDisplay, md, present, svg } from '../display/index.js';
 import type { CellGlobals, CellHost } from '../engine/cell-host.js';
 import { Lab } from '../lab/index.js';
-import { version } from '../version.js';
+import { typescriptVersion, version } from '../version.js';
 import { logFolder } from './log-file.js';
 import { tslabModule } from './tslab.js';
 
@@ -37,6 +37,14 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
     kernelVersion: version,
   });
   const kernel = {
+    /** What runs here; `agent` once a board is connected. */
+    get versions() {
+      const agent = lab.agentVersion;
+      return {
+        ...{ kernel: version, typescript: typescriptVersion, node: process.versions.node },
+        ...(agent === undefined ? {} : { agent }),
+      };
+    },
     /** Settings of this kernel, for example `kernel.settings.check = 'warn'`. */
     settings: host.settings,
     /** Channels to objects in the front end. */

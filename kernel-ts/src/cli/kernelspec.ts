@@ -15,9 +15,11 @@ export function kernelJson(): string {
     argv: [process.execPath, launcherPath(), 'kernel', '{connection_file}'],
     display_name: 'TypeScript (NPU Lab)',
     language: 'typescript',
+    // From 5.5 on a launcher may leave the ports to the kernel (the handshake of JEP 66).
+    kernel_protocol_version: '5.5',
     interrupt_mode: 'message',
     env: {},
-    metadata: {},
+    metadata: { supported_encryption: ['curve'] },
   };
   return `${JSON.stringify(spec, undefined, 1)}\n`;
 }

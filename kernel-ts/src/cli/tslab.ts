@@ -2,7 +2,7 @@
  * What `import * as tslab from 'tslab'` gives in a cell: the public names of tslab 1.0.22, so that its notebooks run
  * unchanged. Knows MIME types; refuses to know tslab, which need not be installed.
  */
-import { version } from '../version.js';
+import { typescriptVersion, version } from '../version.js';
 
 /** Shows a bundle for the running cell; the engine's cell host satisfies it. */
 type Show = (data: Record<string, unknown>, options?: { displayId?: string; update?: boolean }) => void;
@@ -44,6 +44,10 @@ export function tslabModule(show: Show): Record<string, unknown> {
         update = true;
       });
     },
-    versions: Object.freeze({ tslab: `NPU Lab ${version}`, node: process.versions.node }),
+    versions: Object.freeze({
+      tslab: `NPU Lab ${version}`,
+      typescript: typescriptVersion,
+      node: process.versions.node,
+    }),
   };
 }

@@ -1,6 +1,7 @@
 /** `display(value)`: shows a value from anywhere in a cell. Displays appear in the order of the calls. */
-import { inspect } from 'node:util';
 import type { Bundle } from './bundle.js';
+import { finished } from './finished.js';
+import { plainText } from './plain.js';
 import { present } from './present.js';
 import { Progress } from './progress.js';
 
@@ -14,7 +15,7 @@ export interface DisplayOptions {
   /** Names the display, so that a later call with `update` replaces it. */
   readonly displayId?: string;
   readonly update?: boolean;
-  /** `value` is a MIME bundle already. */
+  /** `value` is a MIME bundle already; one whose keys are all MIME types of text, image or application is taken as one anyway. */
   readonly raw?: boolean;
   readonly metadata?: Record<string, unknown>;
 }
@@ -32,14 +33,22 @@ export const volatileMetadata: Readonly<Record<string, unknown>> = { npulab: { v
 /** Metadata of a progress display: volatile, and of no interest once a report is read. */
 export const progressMetadata: Readonly<Record<string, unknown>> = { npulab: { volatile: true, progress: true } };
 
+/** An object of nothing but MIME types: nobody has such data by accident. */
+function isMimeBundle(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  const keys = Object.keys(value);
+  return keys.length > 0 && keys.every((key) => /^(text|image|application)\/[\w.+-]+$/.test(key));
+}
+
 export function createDisplay(host: DisplayHost, now: () => number): DisplayFunctions {
   let last: Promise<void> = Promise.resolve();
   let nextProgress = 1;
 
   const emit = async (value: unknown, options: DisplayOptions): Promise<void> => {
-    const bundle = options.raw === true ? (value as Bundle) : await present(value);
+    const isBundle = options.raw === true || isMimeBundle(value);
+    const bundle = isBundle ? finished(value as Bundle) : await present(value);
     const { displayId, update, metadata } = options;
-    host.display(bundle ?? { 'text/plain': inspect(value, { colors: false }) }, {
+    host.display(bundle ?? { 'text/plain': plainText(value) }, {
       ...(displayId === undefined ? {} : { displayId }),
       ...(update === undefined ? {} : { update }),
       ...(metadata === undefined ? {} : { metadata }),

@@ -4,6 +4,8 @@
  */
 import { type Bundle, jupyterDisplay } from './bundle.js';
 import { chartBundle } from './chart.js';
+import { finished } from './finished.js';
+import { plainText } from './plain.js';
 import { isArrowTable, tableBundle } from './table.js';
 import { isNdarray, isTypedArray, tensorBundle, typedArrayBundle } from './tensor.js';
 
@@ -21,6 +23,12 @@ function pictureBundle(bytes: Uint8Array): Bundle | undefined {
   return undefined;
 }
 
+/** A canvas's picture; a canvas that gives no data URL is shown as text. */
+function canvasBundle(url: unknown): Bundle | undefined {
+  const [, mime, data] = /^data:(image\/(?:png|jpeg|webp|gif));base64,(.*)$/s.exec(String(url)) ?? [];
+  return mime === undefined ? undefined : { [mime]: data, 'text/plain': `[${mime} picture]` };
+}
+
 function isBundle(value: unknown): value is Bundle {
   return isRecord(value) && Object.keys(value).every((key) => key.includes('/'));
 }
@@ -30,7 +38,7 @@ async function ownDisplay(value: object): Promise<Bundle | undefined> {
   if (typeof method !== 'function') return undefined;
   const bundle: unknown = await method.call(value);
   if (!isBundle(bundle)) throw new TypeError('the Jupyter.display method must return an object of MIME types');
-  return 'text/plain' in bundle ? bundle : { ...bundle, 'text/plain': '[display]' };
+  return bundle;
 }
 
 async function byShape(value: object): Promise<Bundle | undefined> {
@@ -43,8 +51,9 @@ async function byShape(value: object): Promise<Bundle | undefined> {
     if (picture !== undefined) return picture;
   }
   if (isTypedArray(value)) return Buffer.isBuffer(value) ? undefined : typedArrayBundle(value);
-  const shaped = value as { toSpec?: unknown; outerHTML?: unknown };
+  const shaped = value as { toSpec?: unknown; toDataURL?: unknown; outerHTML?: unknown };
   if (typeof shaped.toSpec === 'function') return chartBundle(shaped.toSpec() as Record<string, unknown>, '[chart]');
+  if (typeof shaped.toDataURL === 'function') return canvasBundle(shaped.toDataURL() as unknown);
   if (typeof shaped.outerHTML === 'string') return { 'text/html': shaped.outerHTML, 'text/plain': '[HTML element]' };
   if (Array.isArray(value) && value.length > 0 && value.every(isRecord)) return tableBundle(value);
   return undefined;
@@ -54,10 +63,9 @@ async function byShape(value: object): Promise<Bundle | undefined> {
 export async function present(value: unknown): Promise<Bundle | undefined> {
   if (typeof value !== 'object' || value === null) return undefined;
   try {
-    return await byShape(value);
+    const bundle = await byShape(value);
+    return bundle && finished(bundle);
   } catch (error) {
-    return {
-      'text/plain': `[${value.constructor?.name ?? 'object'}; its display failed: ${error instanceof Error ? error.message : String(error)}]`,
-    };
+    return { 'text/plain': `${plainText(value)}\n[its display failed: ${String(error)}]` };
   }
 }

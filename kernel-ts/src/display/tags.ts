@@ -3,6 +3,7 @@
  * markup; what another tag made goes in as it is, and lists one after the other. Markdown takes values as they are.
  */
 import { type Displayable, displayable, escapeHtml } from './bundle.js';
+import { withoutMarkup } from './finished.js';
 
 type Tag = (parts: TemplateStringsArray, ...values: readonly unknown[]) => Displayable;
 
@@ -23,13 +24,6 @@ function tag(mime: string, plain: (text: string) => string, each: (value: unknow
     return shown;
   };
 }
-
-const withoutMarkup = (text: string): string =>
-  text
-    .replace(/<(script|style)[^>]*>[\s\S]*?<\/\1>/gi, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
 
 /** Shows HTML. `text/plain` is the text without its markup. */
 export const html: Tag = tag('text/html', withoutMarkup, insert);

@@ -77,6 +77,7 @@ export interface EngineInfo {
   readonly implementation: string;
   readonly implementationVersion: string;
   readonly banner: string;
+  readonly versions: Readonly<Record<string, string>>;
   readonly helpLinks: readonly { readonly text: string; readonly url: string }[];
   readonly name: string;
   readonly version: string;

@@ -72,6 +72,11 @@ export class Lab implements Displayable {
     return board;
   }
 
+  /** Version of the newest connected board's agent; undefined before the first board. */
+  get agentVersion(): string | undefined {
+    return [...this.#boards].at(-1)?.info.agentVersion;
+  }
+
   /** Stories of the default model: `'calibration'`, or `'evaluation'`, which it was never trained on. */
   corpus(name: 'calibration' | 'evaluation'): readonly string[] {
     return corpus(name);

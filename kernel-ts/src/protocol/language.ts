@@ -73,6 +73,8 @@ export interface LanguageInfo {
   readonly implementation: string;
   readonly implementationVersion: string;
   readonly banner: string;
+  /** Name → version of what answers here; shown in kernel_info. */
+  readonly versions: Readonly<Record<string, string>>;
   readonly helpLinks: readonly { readonly text: string; readonly url: string }[];
   readonly name: string;
   readonly version: string;

@@ -8,7 +8,8 @@ import type { Signer } from './signature.js';
 /** Protocol version this kernel speaks. */
 export const protocolVersion = '5.5';
 
-const delimiter = Buffer.from('<IDS|MSG>');
+/** Parts routing identities from the message. */
+export const delimiter = Buffer.from('<IDS|MSG>');
 
 /** A JSON object as it came. */
 export type Json = Record<string, unknown>;

@@ -7,8 +7,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
-import type { Connection } from './connection-file.js';
+import type { ChannelName, Connection } from './connection-file.js';
 import { type Channels, Dispatcher, maxOpenRequests } from './dispatcher.js';
+import { register } from './handshake.js';
 import { type History, memoryHistory } from './history/history.js';
 import type { Language } from './language.js';
 import { Writer } from './message.js';
@@ -38,6 +39,8 @@ export interface ServerOptions {
 export interface Server {
   /** Session id of every message this kernel sends. */
   readonly session: string;
+  /** The address of each socket, with the port that was chosen where the connection left it open. */
+  readonly endpoints: Readonly<Record<ChannelName, string>>;
   /** Settles when a shutdown_request has been answered and everything is closed. */
   readonly closed: Promise<{ readonly restart: boolean }>;
   /** Same effect as an interrupt_request: for SIGINT. */
@@ -47,13 +50,13 @@ export interface Server {
 }
 
 /**
- * Binds the sockets and answers until shut down.
+ * Binds the sockets, tells a launcher that asked for it, and answers until shut down.
  *
- * @throws ProtocolError `protocol.cannot-bind`; no socket stays open then, and the language is the caller's to end.
+ * @throws ProtocolError `protocol.cannot-bind`, `protocol.not-registered`; no socket stays open then, and the language is the caller's to end.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { connection, language, log } = options;
-  const { endpoints } = connection;
+  const { endpoints, security } = connection;
   const signer = new Signer(connection.hash, connection.key);
   const writer = new Writer(signer, { session: randomUUID(), username: options.username ?? userName() });
   const history = options.history ?? memoryHistory();
@@ -70,10 +73,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onShutdown: (restart) => void life.end(restart),
   });
   const requests = (name: 'shell' | 'control' | 'stdin', rest: Pick<RequestSocketOptions, 'onMessage' | 'mayRead'>) =>
-    openRequests({ name, endpoint: endpoints[name], signer, writer, log, ...rest });
+    openRequests({ name, endpoint: endpoints[name], signer, writer, security, log, ...rest });
+  let bound: Record<ChannelName, string>;
   try {
-    life.keep(await openHeartbeat(endpoints.hb));
-    const iopub = life.keep(await openIoPub(endpoints.iopub, writer, log));
+    const heartbeat = life.keep(await openHeartbeat(endpoints.hb, security));
+    const iopub = life.keep(await openIoPub(endpoints.iopub, { writer, security, log }));
     const shell = await requests('shell', {
       onMessage: (message) => dispatcher.receive({ channel: 'shell', message }),
       mayRead: () => dispatcher.mayRead(),
@@ -87,12 +91,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     life.keep(stdin);
     channels = { iopub, shell, control, stdin };
     for (const socket of [shell, control, stdin]) socket.start();
+    const addresses = Object.entries({ ...channels, hb: heartbeat }).map(([name, { endpoint }]) => [name, endpoint]);
+    bound = Object.fromEntries(addresses);
+    if (connection.registration) await register(connection.registration, { ports: portsOf(bound), signer, writer });
   } catch (error) {
     life.closeSockets();
     throw error;
   }
   return {
     session: writer.session,
+    endpoints: bound,
     closed: life.ended,
     interrupt,
     async close() {
@@ -100,6 +108,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await life.ended;
     },
   };
+}
+
+/** Ports of bound tcp addresses. */
+function portsOf(endpoints: Readonly<Record<ChannelName, string>>): Record<ChannelName, number> {
+  const ports = Object.entries(endpoints).map(([name, endpoint]) => [name, Number(endpoint.split(':').at(-1))]);
+  return Object.fromEntries(ports);
 }
 
 /** What is open, and its one end. */

@@ -42,9 +42,10 @@ describe('install', () => {
       argv: [process.execPath, expect.stringMatching(/\/kernel-ts\/bin\/npulab\.js$/), 'kernel', '{connection_file}'],
       display_name: 'TypeScript (NPU Lab)',
       language: 'typescript',
+      kernel_protocol_version: '5.5',
       interrupt_mode: 'message',
       env: {},
-      metadata: {},
+      metadata: { supported_encryption: ['curve'] },
     });
     expect(isAbsolute(spec.argv[1]) && existsSync(spec.argv[1])).toBe(true);
     expect((await npulab('uninstall', '--prefix', folder)).out).toBe(`Removed ${join(path, '..')}\n`);

@@ -12,7 +12,7 @@ describe('present', () => {
 
   it('asks an object that shows itself first, and adds the plain text it forgot', async () => {
     const own = { [jupyterDisplay]: () => ({ 'text/html': '<b>x</b>' }), toSpec: () => ({}) };
-    expect(await present(own)).toEqual({ 'text/html': '<b>x</b>', 'text/plain': '[display]' });
+    expect(await present(own)).toEqual({ 'text/html': '<b>x</b>', 'text/plain': 'x' });
   });
 
   it('shows the error of an object whose display throws instead of failing the cell', async () => {
@@ -21,7 +21,9 @@ describe('present', () => {
         throw new Error('no link');
       }
     }
-    expect(await present(new Broken())).toEqual({ 'text/plain': '[Broken; its display failed: no link]' });
+    expect(await present(new Broken())).toEqual({
+      'text/plain': 'Broken {}\n[its display failed: Error: no link]',
+    });
   });
 
   it('shows an array of records as a table with its plain-text twin', async () => {

@@ -16,6 +16,7 @@ export class EchoLanguage implements Language {
     implementation: 'echo',
     implementationVersion: '1.2.3',
     banner: 'echo',
+    versions: { echo: '1.2.3' },
     helpLinks: [],
     name: 'echo',
     version: '1',

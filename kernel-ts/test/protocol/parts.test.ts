@@ -31,10 +31,23 @@ test('a connection file names the endpoints of both transports', () => {
     },
     hash: 'sha256',
     key: 'k',
+    security: {},
   });
   expect(parseConnection({ ...file, transport: 'ipc', ip: '/run/path' }).endpoints.shell).toBe('ipc:///run/path-1');
   expect(parseConnection({ ...file, transport: 'ipc', ip: 'path' }).endpoints.hb).toBe('ipc://path-5');
   expect(parseConnection({ ...file, ip: '::1' }).endpoints.shell).toBe('tcp://[::1]:1');
+});
+
+test('a file with a registration address asks for free ports, unless it names ports', () => {
+  const documented = { registration_ip: '127.0.0.1', registration_port: 9, kernel_id: 'k1', key: '' };
+  expect(parseConnection(documented)).toMatchObject({
+    endpoints: { shell: 'tcp://127.0.0.1:*', hb: 'tcp://127.0.0.1:*' },
+    registration: { endpoint: 'tcp://127.0.0.1:9', dialect: 'documented', kernelId: 'k1' },
+  });
+  expect(parseConnection({ ip: '::1', registration_port: 9 }).registration).toEqual({
+    ...{ endpoint: 'tcp://[::1]:9', dialect: 'message', kernelId: '' },
+  });
+  expect(parseConnection({ ...file, ...documented }).registration).toBeUndefined();
 });
 
 test.each([
@@ -45,6 +58,11 @@ test.each([
   [{ ...file, hb_port: 0 }, 'hb_port is 0, not a port'],
   [{ ...file, hb_port: 4 }, 'two sockets share one port'],
   [{ ...file, key: 7 }, 'key is no string'],
+  [{ registration_port: 9 }, 'registration_ip is missing'],
+  [{ registration_port: 0, registration_ip: '::1' }, 'registration_port is 0, not a port'],
+  [{ registration_port: 9, registration_ip: '::1', kernel_id: 7 }, 'kernel_id is no string'],
+  [{ transport: 'ipc', ip: 'k', registration_port: 9 }, 'registration_port asks for free ports, which only tcp has'],
+  [{ ...file, curve_publickey: 'x'.repeat(40) }, 'curve_secretkey is no Z85 key of 40 characters'],
   [{ ...file, signature_scheme: 'rot13' }, 'signature_scheme is "rot13"'],
 ])('a wrong connection file is refused by the field (%#)', (json, what) => {
   expect(() => parseConnection(json)).toThrow(

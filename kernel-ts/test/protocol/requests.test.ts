@@ -29,6 +29,7 @@ describe.each(['shell', 'control'] as const)('on %s', (channel) => {
       implementation: 'echo',
       implementation_version: '1.2.3',
       banner: 'echo',
+      versions: { echo: '1.2.3' },
       help_links: [],
       supported_features: ['kernel subshells'],
       debugger: false,

@@ -83,7 +83,7 @@ function frameLine(site: NodeJS.CallSite, folder: string): string | undefined {
       : `${site.isConstructor() ? 'new ' : ''}${site.isAsync?.() === true ? 'async ' : ''}${who} `;
   const cell = cellPosition(file, line, column);
   if (cell !== undefined) return `${named}(${cell.label}, line ${cell.line}:${cell.column})`;
-  if (file.startsWith('npulab:')) return undefined;
+  if (file.startsWith('npulab:') || file.endsWith('/__npulab_cell.mjs')) return undefined;
   const path = file.startsWith('file:') ? fileURLToPath(file.replace(/[?#].*$/, '')) : file;
   if (hidden.some((one) => path.startsWith(one))) return undefined;
   const map = findSourceMap(file) as

@@ -13,6 +13,7 @@ export function describeEngine(): EngineInfo {
     implementation: 'npulab',
     implementationVersion: kernel.version,
     banner: `NPU Lab ${kernel.version}: TypeScript ${typescript} cells on Node ${process.versions.node}`,
+    versions: { kernel: kernel.version, typescript, node: process.versions.node },
     helpLinks: [
       { text: 'TypeScript handbook', url: 'https://www.typescriptlang.org/docs/handbook/' },
       { text: 'Node.js documentation', url: 'https://nodejs.org/docs/latest-v20.x/api/' },

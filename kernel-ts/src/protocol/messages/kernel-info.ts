@@ -14,6 +14,7 @@ export const kernelInfo: Handler = (_request, { language: { info } }) => ({
     implementation: info.implementation,
     implementation_version: info.implementationVersion,
     banner: info.banner,
+    versions: info.versions,
     help_links: info.helpLinks,
     supported_features: supportedFeatures,
     debugger: supportedFeatures.includes('debugger'),

@@ -6,6 +6,7 @@
  * bounded by the output limit of a cell (`outputs.ts`).
  */
 import { XPublisher } from 'zeromq';
+import type { Security } from '../connection-file.js';
 import type { Outgoing, Writer } from '../message.js';
 import { SendQueue } from '../send-queue.js';
 import { bound } from './bound.js';
@@ -14,8 +15,8 @@ const zmqSubscribe = 6;
 const zmqUnsubscribe = 7;
 
 class ManualPublisher extends XPublisher {
-  constructor() {
-    super({ linger: 1000, sendHighWaterMark: 0, manual: true, verbosity: 'allSubsUnsubs' });
+  constructor(security: Security) {
+    super({ linger: 1000, sendHighWaterMark: 0, manual: true, verbosity: 'allSubsUnsubs', ...security });
   }
 
   /** Applies to the subscriber whose request was received last. */
@@ -26,6 +27,8 @@ class ManualPublisher extends XPublisher {
 
 /** The publishing socket. */
 export interface IoPub {
+  /** The address it is bound to. */
+  readonly endpoint: string;
   /** Resolves once ZeroMQ has the message. */
   publish(message: Outgoing): Promise<void>;
   /** Resolves once ZeroMQ has everything published so far. */
@@ -35,14 +38,18 @@ export interface IoPub {
 }
 
 /** Binds iopub and welcomes subscribers. */
-export async function openIoPub(endpoint: string, writer: Writer, log: (line: string) => void): Promise<IoPub> {
-  const socket = new ManualPublisher();
-  await bound(socket, endpoint);
+export async function openIoPub(
+  endpoint: string,
+  { writer, security, log }: { writer: Writer; security: Security; log: (line: string) => void },
+): Promise<IoPub> {
+  const socket = new ManualPublisher(security);
+  const address = await bound(socket, endpoint);
   const queue = new SendQueue(socket, (error) => log(`iopub: ${(error as Error).message}`));
   void welcomeSubscribers(socket, queue, writer).catch((error: Error) => {
     if (!socket.closed) log(`iopub: ${error.message}`);
   });
   return {
+    endpoint: address,
     publish: (message) => queue.send(writer.encode([`kernel.${writer.session}.${message.type}`], message)),
     flushed: () => queue.flushed(),
     get queuedBytes() {

@@ -3,6 +3,7 @@
  * may pause. A message that cannot be decoded is dropped and logged; it never ends the loop.
  */
 import { Router } from 'zeromq';
+import type { Security } from '../connection-file.js';
 import { decode, type Message, type Outgoing, type Writer } from '../message.js';
 import { SendQueue } from '../send-queue.js';
 import type { Signer } from '../signature.js';
@@ -17,6 +18,7 @@ export interface RequestSocketOptions {
   readonly name: string;
   readonly signer: Signer;
   readonly writer: Writer;
+  readonly security: Security;
   readonly log: (line: string) => void;
   /** Handles one message; must not throw. */
   readonly onMessage: (message: Message) => void;
@@ -26,6 +28,8 @@ export interface RequestSocketOptions {
 
 /** A bound request socket. */
 export interface RequestSocket {
+  /** The address it is bound to. */
+  readonly endpoint: string;
   /** Sends to the peer that the identities name; a peer that is gone is no error. */
   reply(identities: readonly Uint8Array[], message: Outgoing): Promise<void>;
   /** True while a message has arrived that `onMessage` has not seen. */
@@ -38,10 +42,11 @@ export interface RequestSocket {
 
 /** Binds the socket. Nothing is read before `start` is called, so that no request meets a half-built kernel. */
 export async function openRequests(options: RequestSocketOptions): Promise<RequestSocket & { start(): void }> {
-  const socket = new Router({ linger: 1000, sendHighWaterMark: 0, maxMessageSize: maxFrameBytes });
-  await bound(socket, options.endpoint);
+  const socket = new Router({ linger: 1000, sendHighWaterMark: 0, maxMessageSize: maxFrameBytes, ...options.security });
+  const endpoint = await bound(socket, options.endpoint);
   const queue = new SendQueue(socket, (error) => options.log(`${options.name}: ${(error as Error).message}`));
   return {
+    endpoint,
     start() {
       void readAll(socket, options).catch((error: Error) => {
         if (!socket.closed) options.log(`${options.name}: ${error.message}`);
