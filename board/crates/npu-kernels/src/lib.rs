@@ -23,6 +23,8 @@ pub mod isa;
 
 #[cfg(feature = "float")]
 pub mod convert;
+#[cfg(feature = "std")]
+mod crew;
 mod dispatch;
 #[cfg(feature = "float")]
 pub mod gemm;

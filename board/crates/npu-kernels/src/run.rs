@@ -1,7 +1,7 @@
 //! Threads and cancellation of one call. Knows how to hand out independent pieces of work; refuses to know what a piece is.
 //!
 //! Pieces write disjoint outputs in an order fixed by the kernel, so the number of threads never shows in a result.
-//! Threads are scoped to the call (tens of microseconds): nothing global to shut down, fork or share between environments.
+//! The threads are those of [`crew`](crate::crew).
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -93,27 +93,39 @@ impl<'a> Run<'a> {
         if helpers == 0 {
             work();
         } else {
-            std::thread::scope(|scope| {
-                for _ in 0..helpers {
-                    // A thread that cannot be had leaves its pieces to the others.
-                    let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-                }
-                work();
-            });
+            crate::crew::together(helpers, &work);
         }
         self.check()
     }
 
-    /// Splits `0..rows` into ranges of about `cost_grain` cost each (`cost` per row) and calls `piece` on each.
+    /// Splits `0..rows` into ranges of about [`COST_GRAIN`] (`cost` per row) and calls `piece` on each.
     /// Small work stays on the calling thread.
     pub fn for_rows(&self, rows: usize, cost: usize, piece: impl Fn(Range<usize>) + Sync) -> Result<(), Cancelled> {
-        const COST_GRAIN: usize = 1 << 18;
-        let step = (COST_GRAIN / cost.max(1)).clamp(1, rows.max(1));
-        let count = rows.div_ceil(step);
-        let run = if count < 4 { self.single() } else { *self };
-        run.for_each(count, |index| piece(index * step..rows.min((index + 1) * step)))
+        self.for_blocks(rows, cost, 1, piece)
+    }
+
+    /// [`for_rows`](Self::for_rows) with ranges of at least `least` rows, for pieces that prepare something for all their rows.
+    pub fn for_blocks(
+        &self,
+        rows: usize,
+        cost: usize,
+        least: usize,
+        piece: impl Fn(Range<usize>) + Sync,
+    ) -> Result<(), Cancelled> {
+        let step = (COST_GRAIN / cost.max(1)).max(least).clamp(1, rows.max(1));
+        let run = if rows.saturating_mul(cost) < 4 * COST_GRAIN {
+            self.single()
+        } else {
+            *self
+        };
+        run.for_each(rows.div_ceil(step), |index| {
+            piece(index * step..rows.min((index + 1) * step))
+        })
     }
 }
+
+/// Multiply-adds, or as much, of one piece: tens of microseconds.
+const COST_GRAIN: usize = 1 << 18;
 
 /// A pointer that pieces of one call share, each writing its own disjoint part.
 #[derive(Clone, Copy)]

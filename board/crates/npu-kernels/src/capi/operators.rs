@@ -169,6 +169,9 @@ pub unsafe extern "C" fn npuk_rope(
     })
 }
 
+/// Rows of attention in one piece, at least: each piece brings all keys into another order first.
+const ATTENTION_ROWS: usize = 32;
+
 /// Causal attention; K and V hold `keys` rows of `kv_heads * head_dim`, at least `first_position + rows`.
 ///
 /// # Safety
@@ -197,7 +200,8 @@ pub unsafe extern "C" fn npuk_attention(
              output(out, out_len, size)?, run(ctl))
         };
         let shared = SharedMut::new(out);
-        run.for_rows(rows, width * 2 * (first_position + rows / 2), |range| {
+        let cost = width * 2 * (first_position + rows / 2);
+        run.for_blocks(rows, cost, ATTENTION_ROWS, |range| {
             let at = range.start * width..range.end * width;
             // SAFETY: row ranges are disjoint.
             let out = unsafe { shared.slice(at.clone()) };

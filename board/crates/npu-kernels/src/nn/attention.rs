@@ -79,9 +79,13 @@ fn body(
     for kv_head in 0..kv_heads {
         let at = kv_head * head_dim;
         if !transposed.is_empty() {
-            for (t, k) in k.chunks_exact(kv_width).take(keys).enumerate() {
-                for (d, k) in k[at..at + head_dim].iter().enumerate() {
-                    transposed[d * pitch + t] = *k;
+            // Sixteen keys at a time: a line of the result is written whole, and the keys stay in the cache meanwhile.
+            for (block, k) in k[..keys * kv_width].chunks(LANES * kv_width).enumerate() {
+                for (d, to) in transposed.chunks_exact_mut(pitch).enumerate() {
+                    let k = k[at + d..].iter().step_by(kv_width);
+                    for (to, k) in to[block * LANES..][..LANES].iter_mut().zip(k) {
+                        *to = *k;
+                    }
                 }
             }
         }
@@ -137,33 +141,52 @@ fn body(
 }
 
 /// Sixteen times [`dot`], in its very order, with sixteen keys of `k [head_dim, pitch]`; each times `scale`.
+///
+/// From here on functions that must be inlined, no closures: one that stays outside is compiled for the plain processor, where every
+/// `mul_add` is a call of the C library's `fmaf`.
 #[inline(always)]
 fn dots(q: &[f32], k: &[f32], pitch: usize, scale: f32) -> [f32; LANES] {
-    let add = |mut a: [f32; LANES], b: [f32; LANES]| {
-        for i in 0..LANES {
-            a[i] += b[i];
-        }
-        a
-    };
-    // What `dot` keeps in one of its lanes.
-    let lane = |first: usize| {
-        let mut lane = [0.0f32; LANES];
-        let mut d = first;
-        while d < q.len() {
-            let k = &k[d * pitch..][..LANES];
-            for i in 0..LANES {
-                lane[i] = q[d].mul_add(k[i], lane[i]);
-            }
-            d += 16;
-        }
-        lane
-    };
-    let two = |first: usize| add(lane(first), lane(first + 8));
-    let four = |first: usize| add(two(first), two(first + 4));
-    let eight = |first: usize| add(four(first), four(first + 2));
-    let mut all = add(eight(0), eight(1));
-    all.iter_mut().for_each(|dot| *dot *= scale);
+    let mut all = add(eight(q, k, pitch, 0), eight(q, k, pitch, 1));
+    for dot in &mut all {
+        *dot *= scale;
+    }
     all
+}
+
+/// Eight of the lanes of [`dot`], added up as its tree does.
+#[inline(always)]
+fn eight(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
+    add(four(q, k, pitch, first), four(q, k, pitch, first + 2))
+}
+
+#[inline(always)]
+fn four(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
+    let two = add(lane(q, k, pitch, first), lane(q, k, pitch, first + 8));
+    let other = add(lane(q, k, pitch, first + 4), lane(q, k, pitch, first + 12));
+    add(two, other)
+}
+
+/// What `dot` keeps in one of its lanes.
+#[inline(always)]
+fn lane(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
+    let mut lane = [0.0f32; LANES];
+    let mut d = first;
+    while d < q.len() {
+        let k = &k[d * pitch..][..LANES];
+        for i in 0..LANES {
+            lane[i] = q[d].mul_add(k[i], lane[i]);
+        }
+        d += 16;
+    }
+    lane
+}
+
+#[inline(always)]
+fn add(mut a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
+    for i in 0..LANES {
+        a[i] += b[i];
+    }
+    a
 }
 
 /// A few elements of every value of one head.
