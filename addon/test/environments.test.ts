@@ -6,8 +6,11 @@ import { expect, test } from 'vitest';
 const built = new URL('../dist/index.js', import.meta.url).href;
 
 /** Runs a module in its own process. */
-function run(source: string): { status: number | null; signal: string | null; output: string } {
-  const args = ['--expose-gc', '--input-type=module', '-e', `import * as addon from '${built}';\n${source}`];
+function run(
+  source: string,
+  head = `import * as addon from '${built}';`,
+): { status: number | null; signal: string | null; output: string } {
+  const args = ['--expose-gc', '--input-type=module', '-e', `${head}\n${source}`];
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd,
@@ -57,6 +60,25 @@ test('a worker terminated during work takes its job with it and leaves the rest 
     console.log(out.every((value) => value === 3));
   `);
   expect({ status, output }).toEqual({ status: 0, output: 'true' });
+});
+
+test('a worker that was the only user of the addon ends, and the threads that waited inside do no harm', () => {
+  const { status, signal, output } = run(
+    `
+    import { Worker } from 'node:worker_threads';
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(\`
+        import('${built}').then(async (addon) => {
+          const n = 300, big = new Float32Array(n * n).fill(0.5);
+          await addon.matmulF32(big, big, new Float32Array(n * n), { m: n, k: n, n });
+        });\`, { eval: true, execArgv: [] });
+      await new Promise((resolve) => worker.once('exit', resolve));
+    }
+    console.log('whole');
+  `,
+    '',
+  );
+  expect({ status, signal, output }).toEqual({ status: 0, signal: null, output: 'whole' });
 });
 
 test('process.exit during work ends the process with the code asked for', () => {

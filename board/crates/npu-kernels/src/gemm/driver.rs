@@ -77,6 +77,15 @@ thread_local! {
     static SCRATCH: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
+/// A copy without a call for the usual whole tile.
+fn store(sums: &[f32], c: &mut [f32]) {
+    let ((sums, sums_rest), (c, c_rest)) = (sums.as_chunks::<16>(), c.as_chunks_mut::<16>());
+    for (c, sums) in c.iter_mut().zip(sums) {
+        *c = *sums;
+    }
+    c_rest.copy_from_slice(sums_rest);
+}
+
 impl Product {
     /// Computes it.
     ///
@@ -128,6 +137,7 @@ impl Product {
         let (mr, nr) = (kernel.rows, kernel.columns);
         packed_a.resize(rows.next_multiple_of(mr) * BLOCK_K, 0.0);
         packed_b.resize(nr * BLOCK_K, 0.0);
+        let mut sums = [0.0f32; MAX_TILE];
         for k0 in (0..self.k).step_by(BLOCK_K) {
             let depth = BLOCK_K.min(self.k - k0);
             // SAFETY: rows i0.. and columns k0.. of A exist, promised by the caller.
@@ -155,7 +165,6 @@ impl Product {
                     if self.lower && j >= i + height {
                         continue;
                     }
-                    let mut sums = [0.0f32; MAX_TILE];
                     // SAFETY: `a` and `packed_b` hold `depth` steps of `mr` and `nr` values; `kernel` matches the processor.
                     unsafe { (kernel.run)(depth, a.as_ptr(), packed_b.as_ptr(), sums.as_mut_ptr()) };
                     for row in 0..height {
@@ -165,7 +174,7 @@ impl Product {
                             core::slice::from_raw_parts_mut(self.c.ptr().add((i + row) * self.ldc + j), width)
                         };
                         match into {
-                            Into::Store => c.copy_from_slice(sums),
+                            Into::Store => store(sums, c),
                             Into::Add => c.iter_mut().zip(sums).for_each(|(c, s)| *c += s),
                             Into::Subtract => c.iter_mut().zip(sums).for_each(|(c, s)| *c -= s),
                         }

@@ -38,7 +38,7 @@ pub(super) unsafe fn pack(
             }
         } else if source.step == 1 {
             #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-            if rows == group && group.is_multiple_of(8) && isa != Isa::Scalar {
+            if rows == group && isa != Isa::Scalar {
                 // SAFETY: every x86 set but the scalar one includes AVX; `group` rows of `depth` neighbours exist.
                 unsafe { x86::transpose(source.at(first + start, k0), source.row, depth, group, packed) };
                 continue;
@@ -74,35 +74,43 @@ impl Matrix {
 mod x86 {
     use core::arch::x86_64::*;
 
-    /// Writes `depth` steps of `group` values, group being a multiple of 8, from rows `row` apart: 8 × 8 squares are
-    /// transposed in registers.
+    /// Writes `depth` steps of `group` values from rows `row` apart: 8 × 8 squares are transposed in registers.
+    ///
+    /// Rows that are no full eight go first and are stored as eight: what is too much lands on values that are written later.
     ///
     /// # Safety
     /// The processor has AVX; `group` rows of `depth` floats exist; `packed` holds `group * depth`.
     #[target_feature(enable = "avx")]
     pub(super) unsafe fn transpose(from: *const f32, row: usize, depth: usize, group: usize, packed: &mut [f32]) {
         let to = packed.as_mut_ptr();
-        for eight in (0..group).step_by(8) {
-            // SAFETY: rows eight..eight + 8 and steps below depth exist on both sides.
+        for eight in (0..group).step_by(8).rev() {
+            let rows = (group - eight).min(8);
+            // The last steps of a partial eight have nothing behind them that may be overwritten.
+            let whole = if rows == 8 { depth } else { depth - depth.min(2) } / 8 * 8;
+            // SAFETY: rows eight..eight + rows and steps below depth exist on both sides; a store of a partial eight ends before
+            // `group * depth`, since at least two steps of at least four values follow it.
             unsafe {
                 let from = from.add(eight * row);
                 let to = to.add(eight);
-                let whole = depth / 8 * 8;
                 for k in (0..whole).step_by(8) {
-                    let r = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| _mm256_loadu_ps(from.add(i * row + k)));
+                    let r =
+                        [0, 1, 2, 3, 4, 5, 6, 7].map(|i: usize| _mm256_loadu_ps(from.add(i.min(rows - 1) * row + k)));
                     let pairs = |a, b| (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
                     let ((p0, p1), (p2, p3)) = (pairs(r[0], r[1]), pairs(r[2], r[3]));
                     let ((p4, p5), (p6, p7)) = (pairs(r[4], r[5]), pairs(r[6], r[7]));
                     let quads = |a, b| (_mm256_shuffle_ps::<0x44>(a, b), _mm256_shuffle_ps::<0xee>(a, b));
                     let ((q0, q1), (q2, q3)) = (quads(p0, p2), quads(p1, p3));
                     let ((q4, q5), (q6, q7)) = (quads(p4, p6), quads(p5, p7));
-                    for (i, (low, high)) in [(q0, q4), (q1, q5), (q2, q6), (q3, q7)].into_iter().enumerate() {
+                    let pairs = [(q0, q4), (q1, q5), (q2, q6), (q3, q7)];
+                    for (i, (low, high)) in pairs.into_iter().enumerate() {
                         _mm256_storeu_ps(to.add((k + i) * group), _mm256_permute2f128_ps::<0x20>(low, high));
+                    }
+                    for (i, (low, high)) in pairs.into_iter().enumerate() {
                         _mm256_storeu_ps(to.add((k + i + 4) * group), _mm256_permute2f128_ps::<0x31>(low, high));
                     }
                 }
                 for k in whole..depth {
-                    for i in 0..8 {
+                    for i in 0..rows {
                         *to.add(k * group + i) = *from.add(i * row + k);
                     }
                 }
