@@ -15,7 +15,7 @@ import { readSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { CellSettings } from './cell-host.js';
 import { EngineError } from './errors.js';
-import type { CellOutcome, CommMessage, EngineOutput, InputAnswer, InputQuestion } from './types.js';
+import type { CellOutcome, CommMessage, EngineOutput, InputAnswer, InputQuestion, LiveName } from './types.js';
 
 /** File descriptors of the table above, as the child sees them. */
 export const FD = { toMain: 3, fromMain: 4, toWorker: 5, fromWorker: 6 } as const;
@@ -58,6 +58,8 @@ export type ToMain =
     }
   | { readonly kind: 'input-answer'; readonly inputId: number; readonly answer: InputAnswer }
   | { readonly kind: 'comm'; readonly requestId: string; readonly message: CommMessage }
+  /** Asks for the members of a value; answered by `members`. */
+  | { readonly kind: 'members'; readonly queryId: number; readonly path: readonly string[] }
   | { readonly kind: 'dispose' };
 
 /** Child, main thread → front. */
@@ -75,6 +77,9 @@ export type FromMain =
   | { readonly kind: 'comm'; readonly requestId: string; readonly message: CommMessage }
   | { readonly kind: 'comm-done'; readonly requestId: string; readonly known: boolean }
   | { readonly kind: 'settings'; readonly settings: CellSettings }
+  | { readonly kind: 'members'; readonly queryId: number; readonly names: readonly LiveName[] }
+  /** Globals that code has set; sent behind the outcome of a cell that changed them. */
+  | { readonly kind: 'globals'; readonly names: readonly LiveName[] }
   | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
   | { readonly kind: 'disposed' };
 

@@ -13,6 +13,7 @@ import { completeAt } from './front/completion.js';
 import { describeEngine } from './front/describe.js';
 import { inspectAt } from './front/inspection.js';
 import { Interrupts } from './front/interrupts.js';
+import { LiveNames } from './front/live-names.js';
 import { Preparation } from './front/preparation.js';
 import { RunningCell } from './front/running-cell.js';
 import { engineError } from './front/shown.js';
@@ -51,6 +52,7 @@ class FrontEngine implements Engine {
   readonly #preparation: Preparation;
   readonly #comms = new FrontComms();
   readonly #interrupts = new Interrupts();
+  readonly #live = new LiveNames((query) => this.#child?.send(query));
   #child: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
@@ -105,7 +107,7 @@ class FrontEngine implements Engine {
   }
 
   complete(code: string, cursor: number): Promise<CompletionList> {
-    return completeAt(this.#checker, code, cursor, this.#options.folder).catch(() => ({
+    return completeAt(this.#checker, code, cursor, { folder: this.#options.folder, live: this.#live }).catch(() => ({
       matches: [],
       start: cursor,
       end: cursor,
@@ -200,6 +202,12 @@ class FrontEngine implements Engine {
       case 'input':
         void this.#ask(message);
         break;
+      case 'globals':
+        this.#live.globals = message.names;
+        break;
+      case 'members':
+        this.#live.answer(message.queryId, message.names);
+        break;
       case 'settings':
         this.#check = message.settings.check;
         break;
@@ -225,6 +233,7 @@ class FrontEngine implements Engine {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#checker.files.clear();
+    this.#live.globals = [];
     for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
     if (this.#shutdown === undefined && wasReady) this.#spawn();
     for (const cell of this.#running.values()) if (cell.inChild) cell.lost(reason, this.#logLine());

@@ -53,6 +53,12 @@ export type CellOutcome =
   | { readonly status: 'ok'; readonly userExpressions: Readonly<Record<string, ExpressionOutcome>> }
   | ({ readonly status: 'error' } & ShownError);
 
+/** A name that completion may offer, and what it is. */
+export interface LiveName {
+  readonly text: string;
+  readonly type: string;
+}
+
 /** Replacements for `[start, end)`, in UTF-16 units. */
 export interface CompletionList {
   readonly matches: readonly { readonly text: string; readonly type: string }[];

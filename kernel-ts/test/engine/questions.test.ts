@@ -52,6 +52,56 @@ describe('completion', () => {
     });
   });
 
+  test('built-in modules complete without node: too', async () => {
+    expect(texts(await lab.engine.complete("import x from 'fs", 17))).toEqual(['fs', 'fs/promises']);
+  });
+
+  test('what code has put on the global object completes, and so do the members of a value of type any', async () => {
+    await lab.run(
+      'Object.assign(globalThis, { atRunTime: { inner: { deep: 1, say() {} } } }); const parsed: any = JSON.parse("{\\"key\\": [1]}")',
+    );
+    expect(await lab.engine.complete('atRunT', 6)).toMatchObject({
+      matches: [{ text: 'atRunTime', type: 'variable' }],
+    });
+    expect(texts(await lab.engine.complete('globalThis.atRunT', 17))).toEqual(['atRunTime']);
+    expect((await lab.engine.complete('atRunTime.inner?.', 17)).matches).toEqual([
+      { text: 'deep', type: 'property' },
+      { text: 'say', type: 'method' },
+    ]);
+    expect(texts(await lab.engine.complete('parsed.k', 8))).toEqual(['key']);
+    expect(texts(await lab.engine.complete('parsed.key.fil', 14))).toEqual(['fill', 'filter']);
+    expect(texts(await lab.engine.complete('other().parsed.', 15))).toEqual([]);
+  });
+
+  test('looking at values runs no getter and asks no proxy', async () => {
+    await lab.run(`var looked = 0;
+const traps: any = { get boom(): unknown { looked++; return { x: 1 } }, proxy: new Proxy({ y: 1 }, { ownKeys() { looked++; return [] } }) };
+Object.defineProperty(globalThis, 'accessor', { get() { looked++; return { z: 1 } }, configurable: true });`);
+    expect(texts(await lab.engine.complete('traps.', 6))).toEqual(['boom', 'proxy']);
+    for (const code of ['traps.boom.', 'traps.proxy.', 'accessor.']) {
+      expect(texts(await lab.engine.complete(code, code.length))).toEqual([]);
+    }
+    expect((await lab.run('looked')).result).toBe('0');
+  });
+
+  test('names set at run time complete while a cell spins, and are gone with its process', async () => {
+    const other = startLab();
+    try {
+      await other.run('(globalThis as any).survivor = { a: 1 }; 0');
+      const spinning = other.start('console.log("on"); while (true) {}');
+      await other.until(spinning.requestId, (all) => streamText(all, 'stdout') === 'on\n');
+      expect(texts(await other.engine.complete('surv', 4))).toEqual(['survivor']);
+      expect(texts(await other.engine.complete('survivor.', 9))).toEqual([]);
+      await other.engine.interrupt();
+      await spinning.ended;
+      expect(texts(await other.engine.complete('survivor.', 9))).toEqual(['a']);
+      await other.run('process.exit(1)');
+      expect(texts(await other.engine.complete('surv', 4))).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
   test('no getter of the user runs', async () => {
     await lab.run('const trap = { get boom(): number { console.log("ran"); return 1 } }');
     expect(texts(await lab.engine.complete('trap.', 5))).toEqual(['boom']);

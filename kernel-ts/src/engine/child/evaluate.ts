@@ -192,6 +192,21 @@ export class Evaluator {
     return showError(thrown instanceof Thrown ? thrown.value : thrown, this.globals.explain);
   }
 
+  /** The value of a name of the cells, for completion; undefined where reading it would run code. */
+  valueOf(name: string): unknown {
+    const own = Object.getOwnPropertyDescriptor(globalThis, name);
+    if (own !== undefined) return own.value;
+    let value: unknown;
+    const parameters: Runtime.EvaluateParameterType = {
+      ...{ expression: name, silent: true, throwOnSideEffect: true, objectGroup: 'names' },
+    };
+    this.#session.post('Runtime.evaluate', parameters, (error, answer) => {
+      if (error === null && answer.exceptionDetails === undefined) value = this.#fetch(answer.result);
+    });
+    this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'names' });
+    return value;
+  }
+
   #evaluate(cell: RunningCell, text: CompiledText): Promise<unknown> {
     rememberText(text);
     const value = new Promise<unknown>((resolve, reject) => {

@@ -14,6 +14,7 @@ import { Evaluator } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
 import { answerInput, askUser } from './input.js';
+import { membersAt, newGlobals } from './live-names.js';
 import { magic } from './magics.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
@@ -106,16 +107,33 @@ if (options.globalsModule !== undefined) {
   }
 }
 
+const globalsSince = newGlobals();
+let toldGlobals = '';
+
+/** The front completes names while this thread spins, so it must know them before. */
+function tellGlobals(): void {
+  const names = globalsSince();
+  const text = names.map((name) => name.text).join();
+  if (text === toldGlobals) return;
+  toldGlobals = text;
+  send({ kind: 'globals', names });
+}
+
+function tellMembers(queryId: number, path: readonly string[]): void {
+  send({ kind: 'members', queryId, names: membersAt(path, (name) => evaluator.valueOf(name)) });
+}
+
 const reader = new FrameReader();
 socket.on('data', (chunk: Buffer) => {
   for (const message of reader.push(chunk) as ToMain[]) {
     if (message.kind === 'dispose') void dispose();
     else if (message.kind === 'comm') comms.receive(message.requestId, message.message);
+    else if (message.kind === 'members') tellMembers(message.queryId, message.path);
     else if (message.kind === 'input-answer') answerInput(message.inputId, message.answer);
     else {
       if (globalsError !== undefined) writeStream('stderr', `${globalsError}\n`, message.requestId);
       globalsError = undefined;
-      void evaluator.execute(message);
+      void evaluator.execute(message).then(tellGlobals);
     }
   }
 });

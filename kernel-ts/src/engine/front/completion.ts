@@ -1,17 +1,20 @@
 /**
- * Completion: members by the type checker, names in scope by our own lists, files by looking. Runs no code. Surprise:
+ * Completion: members by the type checker, names in scope by our own lists, files by looking; what exists at run time only
+ * is added from the child. Runs no code. Surprise:
  * TypeScript 7.0.2 refuses to complete a bare name ("needs auto imports"), so names come from the session, from the
  * globals and from the words of the text, and the checker says which of those words mean something at the cursor.
  */
 import { readdirSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { CompletionItemKind, SymbolFlags } from 'typescript/unstable/async';
-import type { CompletionList } from '../types.js';
+import type { CompletionList, LiveName } from '../types.js';
 import { cellText } from './analyze.js';
 import { isBridgeName } from './cell-files.js';
 import type { Checker } from './checker.js';
+import type { LiveNames } from './live-names.js';
 
-type Match = { text: string; type: string };
+type Match = LiveName;
 
 const KEYWORDS =
   'abstract as async await break case catch class const continue debugger declare default delete do else enum export extends false finally for from function if implements import in instanceof interface keyof let namespace new null of private protected public readonly return satisfies static super switch this throw true try type typeof undefined using var void while yield'.split(
@@ -40,7 +43,7 @@ export async function completeAt(
   checker: Checker,
   code: string,
   cursor: number,
-  folder: string,
+  { folder, live }: { readonly folder: string; readonly live: LiveNames },
 ): Promise<CompletionList> {
   const text = cellText(code);
   const specifier = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])([^'"\n]*)$/.exec(text.slice(0, cursor));
@@ -50,11 +53,36 @@ export async function completeAt(
   let end = cursor;
   while (end < text.length && /[\p{ID_Continue}$_]/u.test(text[end] as string)) end++;
   const prefix = text.slice(start, cursor);
-  const isMember = /(^|[^.])\.\s*$/.test(text.slice(0, start)) && !/\d\.$/.test(text.slice(0, start));
+  const before = text.slice(0, start);
+  const isMember = /(^|[^.])\.\s*$/.test(before) && !/\d\.$/.test(before);
   const found = isMember
-    ? await asked(checker, text, cursor)
-    : await namesInScope(checker, text, start, cursor, prefix);
+    ? await members(checker, text, cursor, before, live)
+    : await namesInScope(checker, text, start, cursor, prefix, live.globals);
   return { matches: fitting(found, prefix), start, end };
+}
+
+/** Members by type; where the type says nothing (`any`), those of the value. */
+async function members(
+  checker: Checker,
+  text: string,
+  cursor: number,
+  before: string,
+  live: LiveNames,
+): Promise<readonly Match[]> {
+  const typed = await asked(checker, text, cursor);
+  const path = pathBefore(before);
+  if (path === undefined) return typed;
+  if (path.length === 1 && path[0] === 'globalThis') return [...typed, ...live.globals];
+  return typed.length > 0 ? typed : live.members(path);
+}
+
+/** Names joined by dots in front of the cursor's dot; undefined where anything else stands there. */
+function pathBefore(before: string): string[] | undefined {
+  const chain =
+    /(?<![\p{ID_Continue}$.)\]'"`])[\p{ID_Start}$_][\p{ID_Continue}$]*(?:\??\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*(?=\??\.\s*$)/u.exec(
+      before,
+    )?.[0];
+  return chain?.split(/\??\./);
 }
 
 async function asked(checker: Checker, text: string, cursor: number): Promise<Match[]> {
@@ -74,6 +102,7 @@ async function namesInScope(
   start: number,
   cursor: number,
   prefix: string,
+  live: readonly Match[],
 ): Promise<Match[]> {
   const matches = new Map<string, string>();
   const around = `${text.slice(0, start)} ${text.slice(cursor)}`;
@@ -91,6 +120,7 @@ async function namesInScope(
   for (const [name, { kind }] of checker.files.declared()) {
     if (!matches.has(name)) matches.set(name, kind === 'const' ? 'constant' : kind === 'let' ? 'variable' : kind);
   }
+  for (const { text: name, type } of live) if (!matches.has(name)) matches.set(name, type);
   if (prefix !== '') {
     for (const name of checker.files.globals) if (!matches.has(name)) matches.set(name, typeOfGlobal(name));
     for (const keyword of KEYWORDS) if (!matches.has(keyword)) matches.set(keyword, 'keyword');
@@ -112,8 +142,11 @@ async function specifierMatches(
     const start = cursor - (typed.length - last);
     return { matches: fitting(filesIn(base), typed.slice(last)), start, end: cursor + rest };
   }
-  const found = await asked(checker, text, cursor);
-  return { matches: fitting(found, typed), start: cursor - typed.length, end: cursor + rest };
+  const found = new Map((await asked(checker, text, cursor)).map((match) => [match.text, match]));
+  if (typed !== '' && !typed.startsWith('node:')) {
+    for (const name of builtinModules) if (!name.startsWith('_')) found.set(name, { text: name, type: 'module' });
+  }
+  return { matches: fitting([...found.values()], typed), start: cursor - typed.length, end: cursor + rest };
 }
 
 function filesIn(folder: string): Match[] {
