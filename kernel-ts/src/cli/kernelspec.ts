@@ -19,7 +19,7 @@ export function kernelJson(): string {
     kernel_protocol_version: '5.5',
     interrupt_mode: 'message',
     env: {},
-    metadata: { supported_encryption: ['curve'] },
+    metadata: { debugger: true, supported_encryption: ['curve'] },
   };
   return `${JSON.stringify(spec, undefined, 1)}\n`;
 }

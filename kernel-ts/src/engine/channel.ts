@@ -80,6 +80,8 @@ export type FromMain =
   | { readonly kind: 'members'; readonly queryId: number; readonly names: readonly LiveName[] }
   /** Globals that code has set; sent behind the outcome of a cell that changed them. */
   | { readonly kind: 'globals'; readonly names: readonly LiveName[] }
+  /** A line for the debugger's console: a log point, a condition that failed. */
+  | { readonly kind: 'debug-log'; readonly text: string }
   | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
   | { readonly kind: 'disposed' };
 
@@ -89,11 +91,31 @@ export interface Interrupt {
   readonly requestIds: readonly string[];
 }
 
+/** A command of V8's inspector protocol, for the main thread. */
+export interface InspectorCommand {
+  readonly id: number;
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+}
+
 /** Front → child, worker thread. */
-export type ToWorker = { readonly kind: 'interrupt' } & Interrupt;
+export type ToWorker =
+  | ({ readonly kind: 'interrupt' } & Interrupt)
+  | ({ readonly kind: 'inspect' } & InspectorCommand)
+  /** Ends the inspector session that the first command has opened. */
+  | { readonly kind: 'inspect-end' };
 
 /** Child, worker thread → front. */
-export type FromWorker = { readonly kind: 'ready' } | { readonly kind: 'interrupted'; readonly id: number };
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'interrupted'; readonly id: number }
+  | {
+      readonly kind: 'inspected';
+      readonly id: number;
+      readonly result: object | undefined;
+      readonly error: string | undefined;
+    }
+  | { readonly kind: 'inspector-event'; readonly method: string; readonly params: Record<string, unknown> };
 
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 

@@ -2,9 +2,14 @@
  * The front half: takes cells, has them checked and compiled here, evaluated in the child, and keeps the child alive.
  * Knows no Jupyter. Surprise: the child is replaced whenever it ends, whatever the reason.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { CellSettings, EngineOptions } from './cell-host.js';
 import type { FromMain } from './channel.js';
+import { Debugger } from './debug/debugger.js';
+import { DebugRequests } from './debug/requests.js';
 import { EngineError } from './errors.js';
+import { analyzeCell } from './front/analyze.js';
 import { Checker } from './front/checker.js';
 import { EngineChild } from './front/child-process.js';
 import { FrontComms } from './front/comms.js';
@@ -24,6 +29,8 @@ import type {
   CommMessage,
   CompletenessResult,
   CompletionList,
+  DapEvent,
+  DapResponse,
   Engine,
   EngineInfo,
   EngineOutput,
@@ -47,12 +54,15 @@ class FrontEngine implements Engine {
     why: 'not-allowed',
   });
   onComm: (requestId: string, message: CommMessage) => void = () => {};
+  onDebugEvent: (event: DapEvent) => void = () => {};
   readonly #options: EngineOptions;
   readonly #checker: Checker;
   readonly #preparation: Preparation;
   readonly #comms = new FrontComms();
   readonly #interrupts = new Interrupts();
   readonly #live = new LiveNames((query) => this.#child?.send(query));
+  readonly #debugger: Debugger;
+  readonly #debugRequests: DebugRequests;
   #child: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
@@ -73,6 +83,8 @@ class FrontEngine implements Engine {
       check: () => this.#check,
       output: (requestId, output) => this.onOutput(requestId, output),
     });
+    this.#debugger = this.#createDebugger();
+    this.#debugRequests = new DebugRequests(this.#debugger);
     this.#spawn();
     if (options.check !== 'off') this.#checker.start().catch(() => {});
   }
@@ -125,11 +137,15 @@ class FrontEngine implements Engine {
   async interrupt(): Promise<void> {
     const stopping = [...this.#running.values()].filter((cell) => cell.interrupt());
     const requestIds = [...stopping.map(({ requestId }) => requestId), ...this.#comms.running];
-    if (this.#child === undefined || requestIds.length === 0) return;
+    if (this.#child === undefined || (requestIds.length === 0 && this.#debugger.stop === undefined)) return;
     const stuck = (): boolean => stopping.some((cell) => this.#running.get(cell.requestId) === cell);
     this.#interrupts.begin(this.#child, requestIds, stuck, () => {
       for (const cell of stopping) cell.killed = 'cell.unstoppable';
     });
+  }
+
+  debug(request: Record<string, unknown>): Promise<DapResponse> {
+    return this.#debugRequests.answer(request);
   }
 
   async restart(): Promise<void> {
@@ -147,7 +163,7 @@ class FrontEngine implements Engine {
 
   async #end(): Promise<void> {
     const child = this.#child;
-    if (child !== undefined && this.#running.size === 0) {
+    if (child !== undefined && this.#running.size === 0 && this.#debugger.stop === undefined) {
       const disposed = new Promise<void>((resolve) => {
         this.#disposed = resolve;
       });
@@ -172,6 +188,7 @@ class FrontEngine implements Engine {
           },
           native: (name, text) => this.onOutput(this.#newestRequest, { kind: 'stream', name, text }),
           interrupted: (id) => this.#interrupts.arrived(id),
+          inspector: (message) => this.#debugger.receive(message),
           ended: (reason) => {
             if (this.#shutdown === undefined) this.#options.log.write(`the process that runs cells ended: ${reason}`);
             reject(new EngineError('engine.child-failed', `The process that runs cells did not start: ${reason}`));
@@ -211,6 +228,9 @@ class FrontEngine implements Engine {
       case 'settings':
         this.#check = message.settings.check;
         break;
+      case 'debug-log':
+        this.#debugger.log(message.text);
+        break;
       case 'disposed':
         this.#disposed();
         break;
@@ -236,6 +256,7 @@ class FrontEngine implements Engine {
     this.#live.globals = [];
     for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
     if (this.#shutdown === undefined && wasReady) this.#spawn();
+    this.#debugger.lost(reason);
     for (const cell of this.#running.values()) if (cell.inChild) cell.lost(reason, this.#logLine());
   }
 
@@ -254,6 +275,7 @@ class FrontEngine implements Engine {
     });
     const outcome = await cell.ended;
     this.#running.delete(request.requestId);
+    this.#debugger.cellEnded();
     return outcome;
   }
 
@@ -265,6 +287,7 @@ class FrontEngine implements Engine {
     await this.#ready;
     // An interrupt of another cell must be over, or it could hit this one.
     await this.#interrupts.over;
+    await this.#debugger.beforeRun({ code: request.code, text, names });
     if (cell.interrupted) return this.#checker.files.discard(staged);
     cell.inChild = true;
     const { requestId, executionCount, silent } = request;
@@ -275,6 +298,23 @@ class FrontEngine implements Engine {
     this.#child?.send({ kind: 'execute', requestId, executionCount, silent, text, names, expressions });
     this.#checker.files.publish(staged);
     if (this.#check !== 'off') this.#checker.settle();
+  }
+
+  #createDebugger(): Debugger {
+    return new Debugger({
+      folder: this.#options.folder,
+      sourceFolder: join(tmpdir(), `npulab_${process.pid}`),
+      ready: () => this.#ready,
+      send: (message) => this.#child?.sendToWorker(message),
+      event: (event) => this.onDebugEvent(event),
+      interrupt: () => this.interrupt(),
+      constants: () => this.#checker.files.constants(),
+      declare: (name) => {
+        // A cell that has run already: the checker lets later cells use what it declares.
+        const declaration = analyzeCell(`let ${name}: any = undefined;`);
+        this.#checker.files.publish(this.#checker.stage(declaration, undefined));
+      },
+    });
   }
 
   #logLine(): string {

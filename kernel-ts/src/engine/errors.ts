@@ -1,6 +1,6 @@
 import { codedError } from '../coded-error.js';
 
-/** Every code the engine reports, in one place: code → remedy. `cell.*` is the user's code, `engine.*` is ours. */
+/** Every code the engine reports, in one place: code → remedy. `cell.*` and `debug.*` are the user's, `engine.*` is ours. */
 export const ENGINE_ERRORS = {
   'cell.syntax': 'Correct the text at the line and column shown; nothing of the cell has run.',
   'cell.type':
@@ -13,6 +13,18 @@ export const ENGINE_ERRORS = {
   'cell.input-not-allowed':
     'Give the value as a variable or a parameter: papermill, nbclient and npulab run ask nobody.',
   'cell.input-too-late': 'Ask while the cell runs: await input(…) before it ends.',
+  'debug.bad-request': 'Send the request as the Debug Adapter Protocol defines it.',
+  'debug.unknown-command': 'The reply to initialize lists what this debugger can do.',
+  'debug.not-started': 'Send initialize first; in JupyterLab, switch the debugger on.',
+  'debug.not-stopped': 'Set a breakpoint or pause, and ask again when the code has stopped.',
+  'debug.unknown-frame': 'Ask for the stackTrace again: frames are numbered anew at each stop.',
+  'debug.unknown-reference': 'Ask for the scopes again: references end when the code runs on.',
+  'debug.bad-expression': 'Correct the expression.',
+  'debug.threw': 'Correct the expression, or look at the values it uses.',
+  'debug.no-code': 'Set the breakpoint on a line with code: types, comments and braces have none.',
+  'debug.no-source': 'Only cells that have run or were dumped, and files that have been loaded, can be shown.',
+  'debug.refused': 'Ask again; if it stays so, switch the debugger off and on.',
+  'debug.process-ended': 'Run the cells again; breakpoints are kept.',
   'engine.globals-failed': 'Cells run without the names of the lab. Correct the cause, then restart the kernel.',
   'engine.checker-unavailable': 'The cell ran unchecked. The checker is started again for the next one.',
   'engine.child-failed': 'The process that runs cells did not start. The log file names the cause.',

@@ -150,6 +150,26 @@ export interface CommTargets {
   open(target: string, content?: Partial<CommContent>): Comm;
 }
 
+/** An answer of the debugger, as the Debug Adapter Protocol defines it. */
+export interface DapResponse {
+  readonly seq: number;
+  readonly type: 'response';
+  readonly request_seq: number;
+  readonly success: boolean;
+  readonly command: string;
+  /** Why it failed, and what to do. */
+  readonly message?: string;
+  readonly body?: object;
+}
+
+/** Something that the debugger tells unasked. */
+export interface DapEvent {
+  readonly seq: number;
+  readonly type: 'event';
+  readonly event: string;
+  readonly body?: object;
+}
+
 /** TypeScript cells: checked in this process, evaluated in a child process. Satisfies `protocol`'s `Language`. */
 export interface Engine {
   readonly info: EngineInfo;
@@ -169,6 +189,10 @@ export interface Engine {
   inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<InspectionResult>;
   /** Whether `code` can run, needs more lines, or is past mending. */
   isComplete(code: string): Promise<CompletenessResult>;
+  /** Answers a request of the Debug Adapter Protocol, also while a cell runs, spins or is stopped. Never rejects. */
+  debug(request: Record<string, unknown>): Promise<DapResponse>;
+  /** Set like `onOutput`. Receives what the debugger tells unasked. */
+  onDebugEvent: (event: DapEvent) => void;
   /** Stops the running cell and keeps the variables; what cannot be stopped ends with a new child process. */
   interrupt(): Promise<void>;
   /** Ends every process the engine started; also while a cell spins. Idempotent. */

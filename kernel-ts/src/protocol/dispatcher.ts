@@ -63,6 +63,8 @@ export class Dispatcher {
     this.#inputs = inputs;
     language.onInput = (requestId, question, signal) => inputs.ask(requestId, question, signal);
     language.onOutput = (requestId, output) => outputs.emit(requestId, output);
+    let debugRequest: Json = {};
+    language.onDebugEvent = (event) => publish('debug_event', { ...event }, debugRequest);
     const bracket = (request: Request, work: () => Promise<Reply | undefined>) => this.#bracket(request, work);
     this.#host = host;
     this.#subshells = new Subshells({
@@ -84,6 +86,9 @@ export class Dispatcher {
         publish: (message) => void host.channels().iopub.publish(message),
       }),
       publish,
+      debugFor: (header) => {
+        debugRequest = header;
+      },
       interrupt: () => host.interrupt(),
       requestShutdown: (restart) => {
         this.#shutdownAsked = { restart };

@@ -14,6 +14,8 @@ export interface Scope {
   readonly subshells: Subshells;
   /** Publishes on iopub with the given parent header. */
   publish(type: string, content: Json, parent: Json): void;
+  /** Events of the debugger belong to the request with this header from now on. */
+  debugFor(header: Json): void;
   /** Stops the running cell; calls that come while one is under way share its effect. */
   interrupt(): Promise<void>;
   /** Ends the kernel once the reply has been sent. */

@@ -108,6 +108,23 @@ export interface CommMessage {
   readonly buffers: readonly Uint8Array[];
 }
 
+/** An answer of the debugger, as the Debug Adapter Protocol defines it. */
+export interface DebugResponse {
+  readonly seq: number;
+  readonly type: 'response';
+  readonly request_seq: number;
+  readonly success: boolean;
+  readonly command: string;
+}
+
+/** Something that the debugger tells unasked. */
+export interface DebugEvent {
+  readonly seq: number;
+  readonly type: 'event';
+  readonly event: string;
+  readonly body?: object;
+}
+
 export interface Language {
   readonly info: LanguageInfo;
   /** Set once by the server before the first request. Called in order, also between and after requests. */
@@ -124,6 +141,13 @@ export interface Language {
   complete(code: string, cursor: number): Promise<Completion>;
   inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<Inspection>;
   isComplete(code: string): Promise<Completeness>;
+  /**
+   * Answers a request of the Debug Adapter Protocol, also while a cell runs, spins or is stopped; never rejects. A language
+   * without it has no debugger, and the kernel announces none.
+   */
+  debug?(request: Record<string, unknown>): Promise<DebugResponse>;
+  /** Set like `onOutput`. Receives what the debugger tells unasked. */
+  onDebugEvent?: (event: DebugEvent) => void;
   /** Stops the running cell; resolves once the request to stop is on its way. Harmless when idle, and twice. */
   interrupt(): Promise<void>;
   /** Ends every child process; also while user code spins. */

@@ -159,6 +159,7 @@ class Life {
     clearTimeout(timer);
     this.#language.onOutput = () => {};
     this.#language.onComm = () => {};
+    this.#language.onDebugEvent = () => {};
     this.closeSockets();
     this.#settle({ restart });
   }

@@ -45,7 +45,7 @@ describe('install', () => {
       kernel_protocol_version: '5.5',
       interrupt_mode: 'message',
       env: {},
-      metadata: { supported_encryption: ['curve'] },
+      metadata: { debugger: true, supported_encryption: ['curve'] },
     });
     expect(isAbsolute(spec.argv[1]) && existsSync(spec.argv[1])).toBe(true);
     expect((await npulab('uninstall', '--prefix', folder)).out).toBe(`Removed ${join(path, '..')}\n`);

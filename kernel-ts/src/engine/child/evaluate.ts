@@ -210,7 +210,8 @@ export class Evaluator {
   #evaluate(cell: RunningCell, text: CompiledText): Promise<unknown> {
     rememberText(text);
     const value = new Promise<unknown>((resolve, reject) => {
-      const parameters = { expression: text.js, replMode: true, objectGroup: 'cell', silent: true };
+      // Not silent: V8 would let no exception of it stop the debugger.
+      const parameters = { expression: text.js, replMode: true, objectGroup: 'cell', silent: false };
       // replMode is missing in @types/node
       this.#session.post('Runtime.evaluate', parameters as Runtime.EvaluateParameterType, (error, answer) => {
         if (error !== null)

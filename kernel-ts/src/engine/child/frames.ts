@@ -7,7 +7,7 @@ import { findSourceMap } from 'node:module';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledText, PositionTrail } from '../channel.js';
-import { originalPosition } from './source-map.js';
+import { userPosition } from '../positions.js';
 
 const texts = new Map<string, { label: string; trail: PositionTrail; js: string }>();
 /** Folders whose frames say nothing to a user. */
@@ -25,26 +25,13 @@ export function cellPosition(
   column: number,
 ): { label: string; line: number; column: number } | undefined {
   const text = texts.get(url);
-  if (text === undefined) return undefined;
-  const offset = offsetOf(text.js, line - 1, column - 1);
-  const piece = text.trail.pieces.findLast(([start]) => start <= offset) ?? text.trail.pieces[0];
-  if (piece === undefined) return { label: text.label, line: 1, column: 1 };
-  const inLowered = piece[1] + Math.min(Math.max(offset - piece[0], 0), piece[2]);
-  const before = text.trail.lowered.slice(0, inLowered);
-  const loweredLine = before.split('\n').length - 1;
-  const loweredColumn = inLowered - (before.lastIndexOf('\n') + 1);
-  const found = originalPosition(text.trail.mappings, loweredLine, loweredColumn);
-  return found === undefined ? undefined : { label: text.label, line: found.line + 1, column: found.column + 1 };
+  const found = text === undefined ? undefined : userPosition(text, line, column);
+  return text === undefined || found === undefined ? undefined : { label: text.label, ...found };
 }
 
-function offsetOf(text: string, line: number, column: number): number {
-  let start = 0;
-  for (let index = 0; index < line; index++) {
-    const end = text.indexOf('\n', start);
-    if (end < 0) break;
-    start = end + 1;
-  }
-  return start + column;
+/** Folders and files whose frames say nothing to a user. */
+export function hiddenFolders(): readonly string[] {
+  return hidden;
 }
 
 /** Leaves out the frames of files in these folders. */

@@ -10,7 +10,8 @@ import { FD, FrameReader, type Interrupt, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
 import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
 import { Comms } from './comms.js';
-import { Evaluator } from './evaluate.js';
+import { DebugValues } from './debug/values.js';
+import { Evaluator, plainText } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
 import { answerInput, askUser } from './input.js';
@@ -50,6 +51,11 @@ const npulab = Object.freeze({
   take: evaluator.take,
   use: evaluator.use,
   magic,
+  debug: new DebugValues({
+    present: (value) => evaluator.globals.present(value),
+    plainText,
+    log: (text) => send({ kind: 'debug-log', text }),
+  }),
   constant: new Proxy(Object.freeze({}), {
     get: () => Number.NaN,
     set: () => {

@@ -7,6 +7,7 @@ import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, FD, FrameReader, type FromWorker, type Interrupt, type ToWorker, writeAll } from '../channel.js';
+import { InspectorPipe } from './debug/inspector-pipe.js';
 import { SEND_AFTER_MS, WaitingText } from './waiting-text.js';
 
 /** What the main thread shares. */
@@ -33,11 +34,16 @@ const session = new Session();
 session.connectToMainThread();
 const socket = new Socket({ fd: FD.toWorker, readable: true, writable: false });
 const reader = new FrameReader();
+const pipe = new InspectorPipe(send);
 /** The interrupt under way. */
 let waiting: { readonly interrupt: Interrupt; timer: NodeJS.Timeout; terminated: boolean } | undefined;
 
 socket.on('data', (chunk: Buffer) => {
-  for (const { id, requestIds } of reader.push(chunk) as ToWorker[]) ask({ id, requestIds });
+  for (const message of reader.push(chunk) as ToWorker[]) {
+    if (message.kind === 'inspect') pipe.command(message);
+    else if (message.kind === 'inspect-end') pipe.close();
+    else ask({ id: message.id, requestIds: message.requestIds });
+  }
 });
 socket.on('close', () => {
   // The front is gone, and the main thread may be spinning: nobody else can end this process group.
@@ -73,6 +79,7 @@ function ask(interrupt: Interrupt): void {
   if (waiting !== undefined) clearTimeout(waiting.timer);
   Atomics.store(answering, 0, 0);
   parentPort?.postMessage(interrupt);
+  pipe.release();
   signalChildren();
   waiting = { interrupt, timer: setTimeout(insist, ANSWER_WITHIN_MS, AGAIN_AFTER_MS), terminated: false };
 }

@@ -21,12 +21,17 @@ import { NativeOutput } from './native-output.js';
 
 const ENTRY = fileURLToPath(new URL('../child/main.js', import.meta.url));
 
+/** What comes from V8's inspector. */
+export type FromInspector = Extract<FromWorker, { kind: 'inspected' | 'inspector-event' }>;
+
 /** What a child tells its owner. */
 export interface ChildEvents {
   message(message: FromMain): void;
   native(name: 'stdout' | 'stderr', text: string): void;
   /** The worker says that the interrupt reached the main thread. */
   interrupted(id: number): void;
+  /** V8's inspector answers or tells something. */
+  inspector(message: FromInspector): void;
   /** The process is gone; `reason` says how, for people. */
   ended(reason: string): void;
 }
@@ -70,6 +75,7 @@ export class EngineChild {
     stdio[FD.fromWorker]?.on('data', (chunk: Buffer) => {
       for (const message of workerReader.push(chunk) as FromWorker[]) {
         if (message.kind === 'interrupted') events.interrupted(message.id);
+        else if (message.kind !== 'ready') events.inspector(message);
       }
     });
     this.closed = new Promise((resolve) => {

@@ -1,12 +1,15 @@
 /** kernel_info_request: who we are. Announces only what works. */
 
 import type { Handler } from '../handler.js';
+import type { Language } from '../language.js';
 import { protocolVersion } from '../message.js';
 
 /** Optional features that work. Each is added by the commit that makes it work. */
-export const supportedFeatures: readonly string[] = ['kernel subshells'];
+function supportedFeatures(language: Language): string[] {
+  return ['kernel subshells', ...(language.debug === undefined ? [] : ['debugger'])];
+}
 
-export const kernelInfo: Handler = (_request, { language: { info } }) => ({
+export const kernelInfo: Handler = (_request, { language, language: { info } }) => ({
   type: 'kernel_info_reply',
   content: {
     status: 'ok',
@@ -16,8 +19,8 @@ export const kernelInfo: Handler = (_request, { language: { info } }) => ({
     banner: info.banner,
     versions: info.versions,
     help_links: info.helpLinks,
-    supported_features: supportedFeatures,
-    debugger: supportedFeatures.includes('debugger'),
+    supported_features: supportedFeatures(language),
+    debugger: language.debug !== undefined,
     language_info: {
       name: info.name,
       version: info.version,

@@ -1,4 +1,4 @@
-/** Source map positions (VLQ), only as much as stack frames need. Knows no files. */
+/** Source map positions (VLQ), only as much as stack frames and breakpoints need. Knows no files. */
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const VALUE = new Map([...DIGITS].map((digit, index) => [digit, index]));
@@ -29,6 +29,28 @@ export function originalPosition(
     }
   }
   return best;
+}
+
+/** Every mapped position, both sides 0-based, in the order of the generated text. */
+export function mappedSegments(
+  mappings: string,
+): { generatedLine: number; generatedColumn: number; line: number; column: number }[] {
+  const segments: { generatedLine: number; generatedColumn: number; line: number; column: number }[] = [];
+  let line = 0;
+  let column = 0;
+  for (const [generatedLine, text] of mappings.split(';').entries()) {
+    let generatedColumn = 0;
+    for (const segment of text.split(',')) {
+      if (segment === '') continue;
+      const fields = decode(segment);
+      generatedColumn += fields[0] ?? 0;
+      if (fields.length < 4) continue;
+      line += fields[2] as number;
+      column += fields[3] as number;
+      segments.push({ generatedLine, generatedColumn, line, column });
+    }
+  }
+  return segments;
 }
 
 function decode(segment: string): number[] {

@@ -1,0 +1,93 @@
+/**
+ * What users type into a debugger, as JavaScript: expressions, conditions, hit counts, log messages. Knows TypeScript's
+ * syntax; refuses to know where the code runs. Throws `debug.bad-expression`.
+ */
+import { EngineError } from '../errors.js';
+import { analyzeCell } from '../front/analyze.js';
+import { compileCell } from '../front/compile.js';
+import { parserMessage } from '../front/completeness.js';
+
+/** Compiles an expression, or statements where it is none. `constants` must not be assigned. */
+export function evaluable(code: string, constants: ReadonlySet<string>): string {
+  try {
+    return compiled(`(${code}\n)`, constants);
+  } catch {
+    return compiled(code, constants);
+  }
+}
+
+/** Compiles an expression and nothing else. */
+export function expression(code: string): string {
+  return compiled(`(${code}\n)`, new Set());
+}
+
+function compiled(code: string, constants: ReadonlySet<string>): string {
+  try {
+    const { js } = compileCell(analyzeCell(code), 'npulab:debug', 'expression', constants);
+    return js
+      .replace(/\n\/\/# sourceURL=.*$/, '')
+      .trim()
+      .replace(/;$/, '');
+  } catch (error) {
+    const message = (parserMessage(error).split('\n')[0] as string).replace(/^\s*[x×]\s*/, '');
+    throw new EngineError('debug.bad-expression', message);
+  }
+}
+
+/** What decides whether a breakpoint stops. */
+export interface StopRule {
+  readonly condition: string | undefined;
+  readonly hitCondition: string | undefined;
+  readonly logMessage: string | undefined;
+}
+
+/** The rule as V8's condition of a breakpoint; undefined: it always stops. */
+export function conditionOf(id: number, line: number, rule: StopRule): string | undefined {
+  const parts: string[] = [];
+  if (rule.condition !== undefined) parts.push(`(${expression(rule.condition)})`);
+  if (rule.hitCondition !== undefined) parts.push(hitRule(id, rule.hitCondition));
+  if (rule.logMessage !== undefined) parts.push(`__npulab.debug.log(${logParts(rule.logMessage)})`);
+  return parts.length === 0 ? undefined : `__npulab.debug.when(${line}, () => ${parts.join(' && ')})`;
+}
+
+/** `3`, `>= 3`, `% 2`; a number alone means the hit of that number. */
+function hitRule(id: number, text: string): string {
+  const [, operator = '', count = ''] = /^\s*(>=|<=|={1,3}|>|<|%)?\s*(\d{1,9})\s*$/.exec(text) ?? [];
+  if (count === '') throw new EngineError('debug.bad-expression', `${JSON.stringify(text)} is no hit count`);
+  const hit = `__npulab.debug.hit(${id})`;
+  if (operator === '%') return `${hit} % ${count} === 0`;
+  return `${hit} ${operator === '' || operator.startsWith('=') ? '===' : operator} ${count}`;
+}
+
+/** `x is {x}` → texts and expressions; `\{` is a brace. */
+function logParts(message: string): string {
+  const parts: string[] = [];
+  let text = '';
+  for (let at = 0; at < message.length; at += 1) {
+    const char = message[at] as string;
+    if (char === '\\' && /[{}\\]/.test(message[at + 1] ?? '')) {
+      at += 1;
+      text += message[at];
+    } else if (char === '{') {
+      const end = endOfBrace(message, at);
+      if (text !== '') parts.push(JSON.stringify(text));
+      parts.push(`(${expression(message.slice(at + 1, end))})`);
+      text = '';
+      at = end;
+    } else text += char;
+  }
+  if (text !== '') parts.push(JSON.stringify(text));
+  return parts.join(', ');
+}
+
+function endOfBrace(message: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < message.length; at += 1) {
+    if (message[at] === '{') depth += 1;
+    else if (message[at] === '}') {
+      depth -= 1;
+      if (depth === 0) return at;
+    }
+  }
+  throw new EngineError('debug.bad-expression', `a { of the log message is not closed: ${message.slice(start)}`);
+}

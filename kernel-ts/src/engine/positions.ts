@@ -1,0 +1,74 @@
+/**
+ * From a place in the JavaScript that V8 runs to the user's TypeScript, and back. Knows the trail that the compiler leaves;
+ * refuses to know scripts and processes.
+ *
+ * Surprising: the way back is not the inverse. A line without code (a comment, an interface, a brace) stands for the next
+ * line that has some, which is what a debugger's user expects.
+ */
+import type { PositionTrail } from './channel.js';
+import { mappedSegments, originalPosition } from './source-map.js';
+
+/** JavaScript and the trail that leads back from it. */
+export interface TrailedText {
+  readonly js: string;
+  readonly trail: PositionTrail;
+}
+
+/** The 1-based line and column in the user's text of a 1-based position in the script; undefined where none is known. */
+export function userPosition(
+  { js, trail }: TrailedText,
+  line: number,
+  column: number,
+): { line: number; column: number } | undefined {
+  const offset = offsetOf(js, line - 1, column - 1);
+  const piece = trail.pieces.findLast(([start]) => start <= offset) ?? trail.pieces[0];
+  if (piece === undefined) return { line: 1, column: 1 };
+  const inLowered = piece[1] + Math.min(Math.max(offset - piece[0], 0), piece[2]);
+  const { line: loweredLine, column: loweredColumn } = placeOf(trail.lowered, inLowered);
+  const found = originalPosition(trail.mappings, loweredLine, loweredColumn);
+  return found === undefined ? undefined : { line: found.line + 1, column: found.column + 1 };
+}
+
+/** Where code of a 1-based line begins: the line that was found, at or below it, and the offset in `lowered`. */
+export function firstCodeAt(trail: PositionTrail, line: number): { line: number; inLowered: number } | undefined {
+  let best: { line: number; column: number; generatedLine: number; generatedColumn: number } | undefined;
+  const lines = trail.lowered.split('\n');
+  for (const one of mappedSegments(trail.mappings)) {
+    if (one.line < line - 1) continue;
+    const nearer = best === undefined || one.line < best.line || (one.line === best.line && one.column < best.column);
+    // The compiler maps comments too, and where lines end.
+    if (nearer && !/^\s*($|\/[/*])/.test(lines[one.generatedLine]?.slice(one.generatedColumn) ?? '')) best = one;
+  }
+  if (best === undefined) return undefined;
+  return { line: best.line + 1, inLowered: offsetOf(trail.lowered, best.generatedLine, best.generatedColumn) };
+}
+
+/** The 0-based place in the script of an offset in `lowered`; where that text was left out, of what follows it. */
+export function scriptPlace(
+  { js, trail }: TrailedText,
+  inLowered: number,
+): { line: number; column: number } | undefined {
+  let next: readonly [number, number, number] | undefined;
+  for (const piece of trail.pieces) {
+    const [start, from, length] = piece;
+    if (inLowered >= from && inLowered < from + Math.max(length, 1)) return placeOf(js, start + inLowered - from);
+    if (from > inLowered && (next === undefined || from < next[1])) next = piece;
+  }
+  return next === undefined ? undefined : placeOf(js, next[0]);
+}
+
+/** The offset of a 0-based line and column. */
+export function offsetOf(text: string, line: number, column: number): number {
+  let start = 0;
+  for (let index = 0; index < line; index++) {
+    const end = text.indexOf('\n', start);
+    if (end < 0) break;
+    start = end + 1;
+  }
+  return start + column;
+}
+
+function placeOf(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length - 1, column: offset - (before.lastIndexOf('\n') + 1) };
+}
