@@ -34,6 +34,10 @@ describe('streams', () => {
     expect((await lab.run('console.log("next")')).stdout).toBe('next\n');
   });
 
+  test('a printed promise shows its value and nothing of the kernel', async () => {
+    expect((await lab.run('console.log([Promise.resolve(5)])')).stdout).toBe('[ Promise { 5 } ]\n');
+  });
+
   test('half a surrogate pair in each of two writes arrives as one character', async () => {
     expect((await lab.run('process.stdout.write("\\ud83d"); process.stdout.write("\\ude00")')).stdout).toBe('😀');
   });

@@ -1,6 +1,6 @@
 /**
- * Which cell does the running code belong to? Promises carry their cell in a symbol (V8's promise hooks), timers in a
- * wrapper. Knows no output. Surprise: no async_hooks and no AsyncLocalStorage, because with them V8's termination of an
+ * Which cell does the running code belong to? Promises carry their cell in a private field (V8's promise hooks), timers
+ * in a wrapper. Knows no output. Surprise: no async_hooks and no AsyncLocalStorage, because with them V8's termination of an
  * asynchronous loop aborts the process. Callbacks of sockets, files and emitters carry no mark: they count for the
  * newest cell.
  */
@@ -16,8 +16,27 @@ export interface CellMark {
   interrupted: boolean;
 }
 
-const MARK = Symbol('npulab.cell');
-type Marked = { [MARK]?: CellMark };
+/** A constructor that gives back what it is given, so that a class derived from it adds its fields to any object. */
+const Given = class {
+  constructor(given: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: this is what it is for.
+    return given;
+  }
+};
+
+/** Puts the cell on a promise in a private field: neither the user's code nor a printed promise shows it. */
+class Mark extends Given {
+  #cell: CellMark;
+
+  constructor(promise: object, cell: CellMark) {
+    super(promise);
+    this.#cell = cell;
+  }
+
+  static of(promise: object): CellMark | undefined {
+    return #cell in promise ? promise.#cell : undefined;
+  }
+}
 
 /** The newest cell: owner of what carries no mark. */
 let newest: CellMark | undefined;
@@ -45,7 +64,7 @@ export function forgetRunning(): void {
 
 /** The cell whose timer or promise threw `error`, as far as it is known. */
 export function cellOf(error: unknown, promise?: object): CellMark | undefined {
-  const own = promise === undefined ? undefined : (promise as Marked)[MARK];
+  const own = promise === undefined ? undefined : Mark.of(promise);
   if (own !== undefined) return own;
   if (typeof error === 'object' && error !== null) return thrownBy.get(error) ?? currentCell();
   return currentCell();
@@ -55,12 +74,12 @@ export function cellOf(error: unknown, promise?: object): CellMark | undefined {
 export function installAttribution(): void {
   promiseHooks.createHook({
     init(promise: Promise<unknown>, parent: Promise<unknown>) {
-      const mark = current ?? (parent as Marked | undefined)?.[MARK];
-      if (mark !== undefined) (promise as Marked)[MARK] = mark;
+      const cell = current ?? (parent === undefined ? undefined : Mark.of(parent));
+      if (cell !== undefined) new Mark(promise, cell);
     },
     before(promise: Promise<unknown>) {
       stack.push(current);
-      current = (promise as Marked)[MARK];
+      current = Mark.of(promise);
     },
     after() {
       current = stack.pop();

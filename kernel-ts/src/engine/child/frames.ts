@@ -11,7 +11,7 @@ import { userPosition } from '../positions.js';
 
 const texts = new Map<string, { label: string; trail: PositionTrail; js: string }>();
 /** Folders whose frames say nothing to a user. */
-const hidden = [dirname(dirname(fileURLToPath(import.meta.url)))];
+const hidden = [dirname(dirname(dirname(fileURLToPath(import.meta.url))))];
 
 /** Makes the positions of a text known; keep for as long as its functions may run. */
 export function rememberText(text: CompiledText): void {

@@ -8,6 +8,7 @@ import { createRequire, register } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { constants, Script } from 'node:vm';
+import { hideFrames } from './frames.js';
 import { localFile } from './local-files.js';
 
 type Namespace = Record<string, unknown>;
@@ -29,6 +30,7 @@ let hooksRegistered = false;
 /** Creates the import function for cells that lie in `folder`; `provided` are modules that no folder holds. */
 export function createImports(folder: string, provided: () => Readonly<Record<string, Namespace>>): CellImports {
   const referrer = join(folder, '__npulab_cell.mjs');
+  hideFrames([referrer]);
   const requireFromFolder = createRequire(referrer);
   withoutLoaderNote();
   const importFromFolder = new Script('(specifier) => import(specifier)', {

@@ -37,6 +37,9 @@ export interface Exception {
   readonly uncaught: boolean;
 }
 
+/** A pause that has not come about is asked for again after this time. */
+const PAUSE_AGAIN_MS = 50;
+
 /** The one thread that cells run on. */
 export const THREAD = { id: 1, name: 'cells' } as const;
 
@@ -56,6 +59,7 @@ export class Debugger {
   #pauseOn: 'none' | 'uncaught' | 'all' = 'none';
   /** What the front end has asked for and V8 has not reached. */
   #wants: 'step' | 'pause' | undefined;
+  #pausing: NodeJS.Timeout | undefined;
   #sequence = 0;
   #frameIds = 1;
   #enabling: Promise<void> = Promise.resolve();
@@ -68,7 +72,9 @@ export class Debugger {
     this.breakpoints = new Breakpoints(this.inspector, this.sources, this.scripts);
     this.inspector.onEvent = (method, params) => {
       if (method === 'Debugger.scriptParsed') this.scripts.add(params);
-      else if (method === 'Debugger.paused') void this.#onPaused(params).catch(() => {});
+      else if (method === 'Debugger.resumed')
+        this.#ranOn(); // by an interrupt
+      else if (method === 'Debugger.paused' && this.#on) void this.#onPaused(params).catch(() => {});
     };
   }
 
@@ -143,6 +149,8 @@ export class Debugger {
     this.breakpoints.clear();
     this.scripts.clear();
     await this.inspector.call('clear').catch(() => {});
+    // Answered when it is done: the next cell must not stop any more.
+    await this.inspector.command('Debugger.disable').catch(() => {});
     this.inspector.end();
     this.#ranOn();
     this.emit('terminated');
@@ -177,11 +185,20 @@ export class Debugger {
     await this.inspector.command(`Debugger.${method}`);
   }
 
-  /** Stops at the next line that runs. */
+  /**
+   * Stops at the next line that runs. V8 may forget the wish: it stops in code of Node's, and the step from there to the
+   * user's ends with the stack. So it is told again until it has stopped.
+   */
   async pause(): Promise<void> {
     if (this.stop !== undefined) return;
     this.#wants = 'pause';
     await this.inspector.command('Debugger.pause');
+    clearInterval(this.#pausing);
+    this.#pausing = setInterval(() => {
+      if (this.#wants === 'pause') void this.inspector.command('Debugger.pause').catch(() => {});
+      else clearInterval(this.#pausing);
+    }, PAUSE_AGAIN_MS);
+    this.#pausing.unref();
   }
 
   #enable(): void {
@@ -190,7 +207,7 @@ export class Debugger {
       this.scripts.hidden = (await this.inspector.call('hidden')) as string[];
       const folders = this.scripts.hidden.map((folder) => folder.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
       await this.inspector.command('Debugger.setBlackboxPatterns', {
-        patterns: ['^node:', ...folders.map((folder) => `^(file://)?${folder}/`)],
+        patterns: ['^node:', ...folders.map((folder) => `^(file://)?${folder}`)],
       });
       await this.#tellPauseOn();
       await this.breakpoints.again();

@@ -90,9 +90,18 @@ export async function copyToGlobals(args: Arguments, debug: Debugger): Promise<o
   const frame = debug.stopped().frame(args.integer('srcFrameId'));
   const value = await valueIn(expression(from), frame.id, debug, false);
   await debug.inspector.call('keep', value);
-  await global(`let ${to} = __npulab.debug.take(${JSON.stringify(to)});`, debug, { replMode: true });
+  // Its answer waits for microtasks, which do not run before the code does; the declaration itself has been carried out.
+  const declaration = `let ${to} = __npulab.debug.take(${JSON.stringify(to)});`;
+  const declaring = debug.inspector.command('Runtime.evaluate', {
+    expression: declaration,
+    replMode: true,
+    silent: true,
+  });
+  declaring.catch(() => {});
+  const [found] = await debug.children((await debug.inspector.call('names', new Plain([to]))) as number);
+  if (found === undefined) throw new EngineError('debug.bad-expression', `${to} cannot be declared for all cells`);
   debug.host.declare(to);
-  return withoutName(await shown(to, value, debug));
+  return withoutName(found);
 }
 
 /** The value of JavaScript: in a frame where one is named, else as a cell would see it. */
