@@ -350,7 +350,7 @@ fn requests_that_break_a_rule_are_refused_by_argument() {
     let good = shape(&mut npu, 4, 64, 32).operation;
     let shifted = |offset| BufferRange { offset, ..good.a };
     let cases = [
-        (MatmulInt8 { m: 0, ..good }, "m = 0: 1 to 1048576 rows"),
+        (MatmulInt8 { m: 0, ..good }, "m = 0: 1 to 33554432 rows"),
         (
             MatmulInt8 { k: 33, ..good },
             "k = 33: a positive multiple of 32 (pad with zeros)",

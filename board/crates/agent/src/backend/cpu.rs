@@ -16,8 +16,8 @@ use super::Backend;
 
 /// Memory the back end hands out.
 const MEMORY_BYTES: u64 = 2 << 30;
-/// Largest K, as the RK3568's driver takes it.
-const MAX_K: u32 = 1 << 16;
+/// Largest K, as the RK3568's driver takes it: int8 sums stay inside int32.
+const MAX_K: u32 = 131_040;
 /// Jobs that may wait.
 const MAX_JOBS: usize = 64;
 

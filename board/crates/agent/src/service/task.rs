@@ -25,7 +25,7 @@ use crate::watch::Watched;
 
 /// Operations of one job.
 const MAX_OPERATIONS: usize = 4096;
-/// Largest operand the agent packs.
+/// Largest row-major operand: it is packed in memory of the agent's own.
 const MAX_PACKED_BYTES: u64 = 1 << 30;
 /// What a job may take on the device.
 pub(super) const JOB_TIMEOUT_NS: u64 = 30_000_000_000;
@@ -42,13 +42,11 @@ pub(super) struct Checked {
     layout: Layout,
 }
 
-fn check(session: &Session, operation: &Matmul, max_k: u32) -> Result<Checked, Failure> {
+/// How large a product may be is the device's to say: the driver cuts what is too large for one task.
+fn check(session: &Session, operation: &Matmul) -> Result<Checked, Failure> {
     let Matmul { m, k, n, layout, .. } = *operation;
-    if m == 0 || k == 0 || n == 0 || k > max_k {
-        return Err(
-            Failure::bad_argument(format!("m {m}, k {k}, n {n}: none may be 0 and k is at most {max_k}"))
-                .number("maxK", u64::from(max_k)),
-        );
+    if m == 0 || k == 0 || n == 0 {
+        return Err(Failure::bad_argument(format!("m {m}, k {k}, n {n}: none may be 0")));
     }
     let (wide_m, wide_k, wide_n) = (u64::from(m), u64::from(k), u64::from(n));
     let padded = [
@@ -61,14 +59,14 @@ fn check(session: &Session, operation: &Matmul, max_k: u32) -> Result<Checked, F
         padded[2].saturating_mul(padded[1]),
         padded[2].saturating_mul(wide_m).saturating_mul(4),
     ];
-    if native.iter().any(|&bytes| bytes > MAX_PACKED_BYTES) {
+    if layout == Layout::RowMajor && native.iter().any(|&bytes| bytes > MAX_PACKED_BYTES) {
         return Err(Failure::new(
             ErrorCode::TooLarge,
-            format!("m {m}, k {k}, n {n}: an operand passes 1 GiB"),
+            format!("m {m}, k {k}, n {n}: a row-major operand passes 1 GiB"),
         )
-        .remedy("Split the product along m or n."));
+        .remedy("Split the product along m or n, or pass operands in the native layout."));
     }
-    let plain = [wide_m * wide_k, wide_n * wide_k, wide_m * wide_n * 4];
+    let plain = [wide_m * wide_k, wide_n * wide_k, (wide_m * wide_n).saturating_mul(4)];
     let wanted = if layout == Layout::Native { native } else { plain };
     let range = |operand: Operand, bytes: u64| {
         let (buffer, size_bytes) = buffer(session, operand.handle)?;
@@ -101,10 +99,7 @@ pub(super) fn check_all(request: &Request, operations: &[Matmul]) -> Result<Vec<
             "a job has 1 to {MAX_OPERATIONS} operations"
         )));
     }
-    let max_k = request.agent.capabilities.max_k;
-    let checked = operations
-        .iter()
-        .map(|operation| check(request.session(), operation, max_k));
+    let checked = operations.iter().map(|operation| check(request.session(), operation));
     checked.collect()
 }
 

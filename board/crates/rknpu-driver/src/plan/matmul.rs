@@ -13,8 +13,8 @@ use super::tiling::{Cut, Load};
 use crate::sum::PartialSum;
 use crate::task::{ConvolutionTask, Source, Stage, Work};
 
-/// Most rows of a product: keeps strides inside their registers with room to spare.
-const MAX_ROWS: u32 = 1 << 20;
+/// Most rows of a product: `SURFACE_ADD` steps over four surfaces of 16 bytes a row, in 32 bits.
+const MAX_ROWS: u32 = 1 << 25;
 /// Largest K whose int8 sums cannot leave int32: 131 071 products of 128 · 128 (sheet §2.5), in whole slices.
 const MAX_TOTAL_K: u32 = 131_040;
 

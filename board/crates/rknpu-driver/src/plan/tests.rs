@@ -168,6 +168,21 @@ fn a_deep_product_is_cut_in_parts_that_cover_every_weight_once() {
 }
 
 #[test]
+fn a_product_of_two_million_rows_is_cut_and_built_within_its_registers() {
+    let (_, buffer) = table();
+    let m = 1 << 21;
+    let plan = planned(&[product(buffer, m, 32, 16)]);
+    let rows: usize = convolutions(&plan.tasks).iter().map(|task| task.width).sum();
+    assert_eq!(rows, m as usize);
+    let last = plan.tasks.last().unwrap();
+    let mut words = Vec::new();
+    crate::words::emit(&mut crate::words::program::TaskValues::new(), &mut words, last, None, 0).unwrap();
+    let value = |offset: u64| words.iter().find(|&&word| word & 0xFFFF == offset).unwrap() >> 16 & 0xFFFF_FFFF;
+    assert_eq!((value(0x1080), value(0x4024)), (u64::from(m), 16 * u64::from(m)));
+    assert_eq!(value(0x40C0), 64 * u64::from(m));
+}
+
+#[test]
 fn a_chain_never_ends_in_the_pooling_unit() {
     use npu_device::{FeatureMap, Pool, PoolMethod, Window};
     let (_, buffer) = table();
