@@ -1,6 +1,6 @@
 //! Convolutions as a caller states them: shapes, layouts and what happens to the sums. Knows no banks and no bands.
 
-use crate::{BufferRange, FeatureMap, Precision, Window};
+use crate::{BufferRange, FeatureMap, Precision, Rescale, Window};
 
 /// Which kind of convolution, and therefore which weight layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,18 @@ impl OutputConversion {
     };
 }
 
+/// A map that is added to the scaled sums before they are converted: a residual connection, fused. Of the output's shape and
+/// layout. Dense convolutions only: depthwise ones read it in the wrong order (erratum 28).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Residual {
+    /// Where it lies.
+    pub at: BufferRange,
+    /// How it is brought to the scale of the sums; its multiplier is not negative (ties to even).
+    pub rescale: Rescale,
+    /// Negative sums become 0, after the addition.
+    pub relu: bool,
+}
+
 /// What becomes of the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConvolutionResult {
@@ -83,7 +95,9 @@ pub enum ConvolutionResult {
     Wide,
     /// fp16 from fp16, `(C/4, align4(H·W), 4)`.
     Fp16 {
-        /// Negative values become 0.
+        /// fp16 map that is added, of the output's shape and layout; dense convolutions only.
+        residual: Option<BufferRange>,
+        /// Negative values become 0, after the addition.
         relu: bool,
     },
     /// int8 from int8, `(C/8, align4(H·W), 8)`.
@@ -92,8 +106,21 @@ pub enum ConvolutionResult {
         parameters: Option<ChannelParameters>,
         /// The rectifier.
         rectifier: Rectifier,
+        /// What is added between rectifier and conversion.
+        residual: Option<Residual>,
         /// The conversion.
         output: OutputConversion,
+    },
+    /// fp16 from int8, `(C/4, align4(H·W), 4)`: `round_f16(convert(…) · 2^-exponent)`, the conversion saturating to int32.
+    Fp16OfInt8 {
+        /// Bias and per-channel scale.
+        parameters: Option<ChannelParameters>,
+        /// The rectifier.
+        rectifier: Rectifier,
+        /// The conversion.
+        output: OutputConversion,
+        /// Power of two that the result is divided by.
+        exponent: u8,
     },
 }
 
@@ -101,8 +128,19 @@ impl ConvolutionResult {
     /// Where the parameter stream lies, if there is one.
     pub fn parameters(&self) -> Option<BufferRange> {
         match self {
-            Self::Int8 { parameters, .. } => parameters.as_ref().map(ChannelParameters::at),
+            Self::Int8 { parameters, .. } | Self::Fp16OfInt8 { parameters, .. } => {
+                parameters.as_ref().map(ChannelParameters::at)
+            }
             Self::Wide | Self::Fp16 { .. } => None,
+        }
+    }
+
+    /// Where the map that is added lies, if there is one.
+    pub fn residual(&self) -> Option<BufferRange> {
+        match self {
+            Self::Int8 { residual, .. } => residual.map(|residual| residual.at),
+            Self::Fp16 { residual, .. } => *residual,
+            Self::Wide | Self::Fp16OfInt8 { .. } => None,
         }
     }
 }

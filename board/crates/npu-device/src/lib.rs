@@ -31,7 +31,7 @@ mod table;
 
 pub use accelerator::{Accelerator, Capabilities, JobReport, JobTicket, TaskReport, Traffic};
 pub use convolution::{
-    ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, OutputConversion, Rectifier,
+    ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, OutputConversion, Rectifier, Residual,
 };
 pub use device::NpuDevice;
 pub use error::DeviceError;
@@ -43,7 +43,7 @@ pub use operation::{FeatureMap, MatmulFp16, MatmulInt8, Operation, Precision, Wi
 pub use platform::{
     Clock, DmaFault, DmaMem, DmaRange, DmaView, Hardware, IrqLine, Mmio, Platform, TaskCost, TaskMeter, Wait,
 };
-pub use point_wise::{Activation, ActivationTable, Add, Requantize, Rescale, TABLE_ENTRIES};
+pub use point_wise::{Activation, ActivationTable, Add, AddFp16, Dequantize, Requantize, Rescale, TABLE_ENTRIES};
 pub use pool::{Pool, PoolMethod};
 pub use raw::RawCommands;
 pub use status::{JobState, JobStatus, Priority, TaskProgress};

@@ -3,7 +3,10 @@
 
 use alloc::vec::Vec;
 
-use crate::{Activation, Add, BufferId, BufferRange, Convolution, DeviceError, Pool, RawCommands, Requantize};
+use crate::{
+    Activation, Add, AddFp16, BufferId, BufferRange, Convolution, Dequantize, DeviceError, Pool, RawCommands,
+    Requantize,
+};
 
 /// One step of a job. Steps run in order; a later one may read what an earlier one wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,12 +19,16 @@ pub enum Operation {
     Convolution(Convolution),
     /// Element-wise sum of two int8 feature maps.
     Add(Add),
+    /// Element-wise sum of two fp16 feature maps.
+    AddFp16(AddFp16),
     /// Maximum, minimum or average over windows.
     Pool(Pool),
     /// int8 function given as two tables.
     Activation(Activation),
     /// int8 feature map onto another scale.
     Requantize(Requantize),
+    /// fp16 feature map as fp32, shifted and scaled.
+    Dequantize(Dequantize),
     /// Command words that the caller built.
     Raw(RawCommands),
 }
@@ -35,12 +42,15 @@ impl Operation {
             Self::Convolution(op) => {
                 let mut ids: Vec<_> = [op.input.at, op.weights, op.output].map(|range| range.buffer).into();
                 ids.extend(op.result.parameters().map(|range| range.buffer));
+                ids.extend(op.result.residual().map(|range| range.buffer));
                 return ids;
             }
             Self::Add(op) => &[op.a.at, op.b, op.output],
+            Self::AddFp16(op) => &[op.a.at, op.b, op.output],
             Self::Pool(op) => &[op.input.at, op.output],
             Self::Activation(op) => &[op.input.at, op.output],
             Self::Requantize(op) => &[op.input.at, op.output],
+            Self::Dequantize(op) => &[op.input.at, op.output],
             Self::Raw(op) => {
                 return core::iter::once(op.commands.buffer)
                     .chain(op.operands.iter().copied())
@@ -69,6 +79,7 @@ impl Operation {
             Self::MatmulFp16(op) => product(op.m, op.k, op.n),
             Self::Convolution(op) => op.macs(),
             Self::Add(op) => op.a.values(),
+            Self::AddFp16(op) => op.a.values(),
             Self::Pool(op) => {
                 let taps = u64::from(op.window.kernel_width).saturating_mul(u64::from(op.window.kernel_height));
                 let (width, height) = op.output_size().unwrap_or((0, 0));
@@ -76,6 +87,7 @@ impl Operation {
             }
             Self::Activation(op) => op.input.values(),
             Self::Requantize(op) => op.input.values(),
+            Self::Dequantize(op) => op.input.values(),
             Self::Raw(_) => 0,
         }
     }
@@ -91,8 +103,9 @@ macro_rules! operations {
     };
 }
 operations! {
-    MatmulInt8 from MatmulInt8, MatmulFp16 from MatmulFp16, Convolution from Convolution, Add from Add, Pool from Pool,
-    Activation from Activation, Requantize from Requantize, Raw from RawCommands,
+    MatmulInt8 from MatmulInt8, MatmulFp16 from MatmulFp16, Convolution from Convolution, Add from Add,
+    AddFp16 from AddFp16, Pool from Pool, Activation from Activation, Requantize from Requantize,
+    Dequantize from Dequantize, Raw from RawCommands,
 }
 
 /// `C[m,n] = A[m,k] · B[n,k]ᵀ`, int8 × int8 → int32, exact.

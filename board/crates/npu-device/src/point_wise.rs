@@ -1,4 +1,5 @@
-//! Operations on single values of int8 feature maps: sum, scale change, function by table. Knows arithmetic, no registers.
+//! Operations on single values of feature maps: sum, scale change, function by table, fp16 to fp32. Knows arithmetic, no
+//! registers.
 
 use alloc::sync::Arc;
 
@@ -41,6 +42,34 @@ pub struct Add {
     /// To int8.
     pub conversion: OutputConversion,
     /// Output.
+    pub output: BufferRange,
+}
+
+/// `out = a + b`, element by element, all three of one shape, fp16 in surfaces of four channels; the channel count is rounded up
+/// to 4. Rounded once, to nearest even.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddFp16 {
+    /// First operand and the shape of all three.
+    pub a: FeatureMap,
+    /// Second operand.
+    pub b: BufferRange,
+    /// Negative sums become 0.
+    pub relu: bool,
+    /// Output.
+    pub output: BufferRange,
+}
+
+/// `out = (in + offset) · multiplier` in fp32, element by element, fp16 in surfaces of four channels to fp32 in surfaces of
+/// four channels `(C/4, H·W, 4)` (sheet appendix B.5). Numbers are given as bits, since a kernel has no floating point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dequantize {
+    /// fp16 input and shape.
+    pub input: FeatureMap,
+    /// fp32 bits of what is added: minus the zero point.
+    pub offset: u32,
+    /// fp16 bits of the factor.
+    pub multiplier: u16,
+    /// fp32 output.
     pub output: BufferRange,
 }
 

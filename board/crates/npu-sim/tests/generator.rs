@@ -7,7 +7,7 @@ use npu_reference::{
     Algorithm, Converter, Element, Geometry, Map, Multiplier, Operand, Pool, Post, Rectifier, Stage, Window,
 };
 use npu_regs::task::Mix;
-use npu_regs::worked_examples::B1;
+use npu_regs::worked_examples::{B1, B2, B2_FEATURE_STEP, B2_SECOND_BAND, B3, B4, B6};
 use support::conv::{Addresses, Kind, Layer, Output};
 use support::element::Join;
 use support::pooling::Pooling;
@@ -117,7 +117,7 @@ fn appendix_b1_comes_out_word_for_word() {
         (0x4020, 0x30_0000),
         (0x5020, 0x40_0000),
     ];
-    let values: Vec<(u32, u32)> = [&pointers[..], B1, &addresses].concat();
+    let values: Vec<(u32, u32)> = [&pointers[..], B1.listed, &addresses].concat();
     let value = |offset: u32| {
         values
             .iter()
@@ -165,35 +165,9 @@ fn appendix_b2_first_layer_has_every_listed_field() {
     };
     let programs = with_post(first, &vendor_post(64)).programs(VENDOR);
     assert_eq!(programs.len(), 2);
-    expect(
-        &programs[0],
-        &[
-            (0x100C, 0xA000),
-            (0x1018, 0x3_EDC0),
-            (0x1020, 0x00C0_0095),
-            (0x1024, 0x0002_0008),
-            (0x1034, 72),
-            (0x1030, 0x1200),
-            (0x1044, 0x00C0_0030),
-            (0x104C, 0xE_38E1),
-            (0x1050, 0x4000_FF80),
-            (0x1054, 0x4000_FF80),
-            (0x1058, 0x4000_FF80),
-            (0x105C, 0x1_0000),
-            (0x107C, 0x48),
-            (0x1080, 0x9000),
-            (0x3010, 0x0049_005F),
-        ],
-    );
-    expect(
-        &programs[1],
-        &[
-            (0x1040, 0x2017),
-            (0x1070, 0x10_0000 + 0x1_4D00),
-            (0x1020, 0x00C0_002C),
-            (0x1018, 0x1_2900),
-        ],
-    );
+    expect(&programs[0], B2.listed);
+    expect(&programs[1], B2_SECOND_BAND.listed);
+    expect(&programs[1], &[(0x1070, 0x10_0000 + B2_FEATURE_STEP)]);
 }
 
 #[test]
@@ -206,36 +180,10 @@ fn appendix_b3_fp16_first_layer_has_the_listed_fields() {
         ..layer(Kind::First, (3, 10, 10), 3, 1, 1, 10)
     };
     let programs = with_post(half, &Post::BYPASS).programs(VENDOR);
-    expect(
-        &programs[0],
-        &[
-            (0x100C, 0xA220),
-            (0x1018, 0x384),
-            (0x1024, 0x0002_0004),
-            (0x1030, 24),
-            (0x1034, 8),
-            (0x1040, 0x71),
-            (0x104C, 0x0A),
-            (0x107C, 8),
-            (0x1080, 100),
-            (0x200C, 0x2001),
-            (0x300C, 0x2000),
-            (0x3014, 7),
-            (0x400C, 0x108),
-            (0x4010, 0x4800_0002),
-            (0x403C, 0x0002_0007),
-            (0x4040, 0x53),
-            (0x4060, 0x53),
-            (0x4050, 0x126),
-            (0x4070, 0x383),
-            (0x4084, 1),
-            (0x4088, 0),
-            (0x4024, 800),
-            (0x40C0, 1600),
-        ],
-    );
-    // The vendor rounds the width field up to 12; entries are what counts (§12.8).
-    assert_eq!(programs[0].get(0x1044) & 0xFFFF, 3);
+    // The vendor rounds the width field of 0x1044 up to 12; entries are what counts (§12.8).
+    let (buffer, others): (Vec<_>, Vec<_>) = B3.listed.iter().partition(|(offset, _)| *offset == 0x1044);
+    expect(&programs[0], &others);
+    assert_eq!(programs[0].get(0x1044) & 0xFFFF, buffer[0].1 & 0xFFFF);
     assert_eq!(programs[0].mix, Mix::Convolution);
 }
 
@@ -276,31 +224,7 @@ fn appendix_b4_residual_add_has_every_listed_field() {
         output: 0x30_0000,
         rows: (0, 48),
     };
-    expect(
-        &join.program(&post, VENDOR),
-        &[
-            (0x400C, 0x109),
-            (0x4010, 0),
-            (0x4024, 0x4800),
-            (0x40C0, 0x4800),
-            (0x4030, 0x2F),
-            (0x4034, 0x2F),
-            (0x403C, 0xF_000F),
-            (0x4040, 0x48),
-            (0x4044, 0x80),
-            (0x4048, 0x4000_0000),
-            (0x4050, 2),
-            (0x4060, 0x53),
-            (0x4070, 0x9000_00D0),
-            (0x4080, 0xFFFF_FF80),
-            (0x4084, 0x7BCF),
-            (0x4088, 0x1D),
-            (0x501C, 1),
-            (0x5034, 0x4000_0000),
-            (0x5044, 0x4001),
-            (0x504C, 0),
-        ],
-    );
+    expect(&join.program(&post, VENDOR), B4.listed);
 }
 
 #[test]
@@ -319,22 +243,7 @@ fn appendix_b6_maximum_has_every_listed_field_in_33_words() {
         to: 0x20_0000,
     };
     let program = pooling.program();
-    expect(
-        &program,
-        &[
-            (0x6040, 0x1111),
-            (0x6034, 0x202),
-            (0x6024, 0x11),
-            (0x6044, 0x7_FF80),
-            (0x6048, 0x7_FF80),
-            (0x604C, 0x7_FF80),
-            (0x6050, 0x7_FF80),
-            (0x607C, 0xC80),
-            (0x6084, 0xC80),
-            (0x7024, 0xA0),
-            (0x7028, 0xC80),
-        ],
-    );
+    expect(&program, B6.listed);
     assert_eq!(Style::Open.bodies(&[program])[0].len() + 4, 33);
 }
 

@@ -5,9 +5,10 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use npu_regs::worked_examples;
 use npu_tool::{find, invariants, scan};
 use serde_json::Value;
-use support::{Random, b1, b4, b6, bytes, folder, matmul, npulab, padded, word};
+use support::{Random, b1, b4, b6, bytes, example, folder, matmul, npulab, padded, word};
 
 /// Noise, then streams padded to 64 bytes that name each other relative to the first one, then noise.
 fn model_file(streams: &[Vec<u64>]) -> (Vec<u8>, Vec<usize>) {
@@ -76,12 +77,49 @@ fn tasks_are_found_between_noise_with_offset_words_blocks_shapes_banks_and_chain
 }
 
 #[test]
-fn worked_examples_of_the_sheet_have_no_rejects_although_their_addresses_are_symbolic() {
-    let (file, _) = model_file(&[b1(None), b4(None), b6(None)]);
-    let tasks = scan::scan(&file, |_, _, _| {});
-    assert_eq!(tasks.len(), 3);
-    for task in tasks {
-        assert_eq!(task.checked.rejects, [], "{}", task.shapes);
+fn worked_examples_of_the_sheet_are_found_listed_and_without_rejects_although_their_addresses_are_symbolic() {
+    let streams: Vec<Vec<u64>> = worked_examples::ALL.iter().map(|one| example(one, None)).collect();
+    let (file, offsets) = model_file(&streams);
+    let (report, exit) = json("scan", &write("examples", &file));
+    assert_eq!((report["rejects"].as_u64(), exit), (Some(0), 0), "{report:#}");
+    let listed: Vec<(usize, usize, &str)> = report["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| {
+            let number = |key: &str| task[key].as_u64().unwrap() as usize;
+            (number("offset"), number("words"), task["shapes"].as_str().unwrap())
+        })
+        .collect();
+    let expected = [
+        (137, "conv int8->int8 3x3 s2 96x37x64 -> 48x18x64"),
+        (137, "first-layer conv int8->int8 3x3 s2 192x149x3 -> 96x74x64"),
+        (137, "first-layer conv int8->int8 3x3 s2 192x44x3 -> 96x22x64"),
+        (117, "first-layer conv fp16->fp16 1x1 s1 10x10x3 -> 10x10x3"),
+        (73, "dpu int8->int8 48x48x16"),
+        (73, "dpu fp16->fp32 8176x1x4"),
+        (33, "max pool int8 3x3 s1x1 20x20x128 -> 20x20x128"),
+    ];
+    let expected: Vec<_> = offsets
+        .iter()
+        .zip(expected)
+        .map(|(&offset, (words, shapes))| (offset, words, shapes))
+        .collect();
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn worked_examples_read_back_from_their_disassembly_with_every_listed_value() {
+    for one in worked_examples::ALL {
+        let words = example(one, None);
+        let path = write(&format!("disasm-{}", one.name), &bytes(&words));
+        let output = npulab(&["disasm".as_ref(), path.as_os_str()]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        for &(offset, value) in one.listed {
+            let register = npu_regs::register_at(offset).unwrap();
+            let line = format!("{register} 0x{value:08X}");
+            assert!(text.contains(&line), "{}: {line} is missing in\n{text}", one.name);
+        }
     }
 }
 

@@ -35,7 +35,7 @@ fn describe(text: &mut String, task: &TaskPlan) {
             };
             writeln!(
                 text,
-                "{kind} {}x{} of {}x{}x{} -> {}x{}x{}",
+                "{kind} {}x{} of {}x{}x{} -> {}x{}x{}{}",
                 task.window.kernel_width,
                 task.window.kernel_height,
                 task.width,
@@ -43,13 +43,16 @@ fn describe(text: &mut String, task: &TaskPlan) {
                 task.real_channels,
                 task.out_width,
                 task.out_rows,
-                task.kernels
+                task.kernels,
+                if task.operand().is_some() { ", plus a map" } else { "" }
             )
         }
         Work::PointWise(task) => {
             let what = match task.what {
                 PointWise::Requantize(_) => "requantize",
                 PointWise::Add { .. } => "add",
+                PointWise::AddFp16(_) => "fp16 add",
+                PointWise::Dequantize { .. } => "fp16 to fp32",
                 PointWise::Table { .. } => "activation",
             };
             writeln!(text, "{what} {}x{}x{}", task.width, task.height, task.channels)

@@ -33,7 +33,7 @@ impl TaskPlan {
     /// The blocks it runs on.
     pub(crate) fn mix(&self) -> Mix {
         match &self.work {
-            Work::Convolution(task) if task.parameters().is_some() => Mix::ConvolutionRdma,
+            Work::Convolution(task) if task.reads_beside() => Mix::ConvolutionRdma,
             Work::Convolution(_) => Mix::Convolution,
             Work::Pool(_) => Mix::Pooling,
             Work::PointWise(_) | Work::Table(_) | Work::Idle | Work::Raw(_) => Mix::Dpu,
@@ -107,13 +107,36 @@ pub(crate) enum Stage {
     /// int32 or fp32, untouched.
     Wide,
     Fp16 {
+        operand: Option<Operand>,
         relu: bool,
     },
-    Int8 {
+    /// The integer pipeline.
+    Integer {
         parameters: Option<Stream>,
         rectifier: Rectifier,
+        operand: Option<Operand>,
         output: OutputConversion,
+        into: Into,
     },
+}
+
+/// What the integer pipeline's results are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Into {
+    Int8,
+    /// Divided by a power of two.
+    Fp16 {
+        exponent: u8,
+    },
+}
+
+/// A map that the element-wise stage adds, at a device address, in the output's layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operand {
+    pub(crate) address: u32,
+    /// Identity for fp16, which has no conversion.
+    pub(crate) rescale: Rescale,
+    pub(crate) relu: bool,
 }
 
 /// A parameter stream at a device address.
@@ -148,14 +171,45 @@ impl Stream {
 }
 
 impl Stage {
-    pub(crate) fn of(result: &ConvolutionResult, parameters: Option<Stream>) -> Self {
+    /// The stage of a result; addresses where it reads something.
+    pub(crate) fn of(result: &ConvolutionResult, parameters: Option<Stream>, residual: Option<u32>) -> Self {
         match *result {
             ConvolutionResult::Wide => Self::Wide,
-            ConvolutionResult::Fp16 { relu } => Self::Fp16 { relu },
-            ConvolutionResult::Int8 { rectifier, output, .. } => Self::Int8 {
+            ConvolutionResult::Fp16 { relu, .. } => Self::Fp16 {
+                operand: residual.map(|address| Operand {
+                    address,
+                    rescale: Rescale::IDENTITY,
+                    relu,
+                }),
+                relu,
+            },
+            ConvolutionResult::Int8 {
+                rectifier,
+                residual: added,
+                output,
+                ..
+            } => Self::Integer {
                 parameters,
                 rectifier,
+                operand: added.zip(residual).map(|(added, address)| Operand {
+                    address,
+                    rescale: added.rescale,
+                    relu: added.relu,
+                }),
                 output,
+                into: Into::Int8,
+            },
+            ConvolutionResult::Fp16OfInt8 {
+                rectifier,
+                output,
+                exponent,
+                ..
+            } => Self::Integer {
+                parameters,
+                rectifier,
+                operand: None,
+                output,
+                into: Into::Fp16 { exponent },
             },
         }
     }
@@ -164,18 +218,56 @@ impl Stage {
     pub(crate) const fn surface(&self) -> (usize, usize) {
         match self {
             Self::Wide => (4, 16),
-            Self::Fp16 { .. } => (4, 8),
-            Self::Int8 { .. } => (8, 8),
+            Self::Fp16 { .. }
+            | Self::Integer {
+                into: Into::Fp16 { .. },
+                ..
+            } => (4, 8),
+            Self::Integer { into: Into::Int8, .. } => (8, 8),
         }
+    }
+
+    /// The stage `channels` channels and `output_bytes` bytes of output further on.
+    const fn further(mut self, channels: usize, output_bytes: u32) -> Self {
+        if let Self::Integer {
+            parameters: Some(stream),
+            ..
+        } = &mut self
+        {
+            stream.address += (channels * stream.channel_bytes()) as u32;
+        }
+        if let Self::Integer {
+            operand: Some(operand), ..
+        }
+        | Self::Fp16 {
+            operand: Some(operand), ..
+        } = &mut self
+        {
+            operand.address += output_bytes;
+        }
+        self
     }
 }
 
 impl ConvolutionTask {
     pub(crate) const fn parameters(&self) -> Option<Stream> {
         match self.stage {
-            Stage::Int8 { parameters, .. } => parameters,
+            Stage::Integer { parameters, .. } => parameters,
             Stage::Wide | Stage::Fp16 { .. } => None,
         }
+    }
+
+    /// The map that the element-wise stage adds.
+    pub(crate) const fn operand(&self) -> Option<Operand> {
+        match self.stage {
+            Stage::Integer { operand, .. } | Stage::Fp16 { operand, .. } => operand,
+            Stage::Wide => None,
+        }
+    }
+
+    /// Whether DPU_RDMA reads anything beside the convolution.
+    pub(crate) const fn reads_beside(&self) -> bool {
+        self.parameters().is_some() || self.operand().is_some()
     }
 
     /// Kernels of one pass of the array: 16 or 8, 32 or 16 channels for depthwise (§2.7).
@@ -199,26 +291,23 @@ impl ConvolutionTask {
     /// The task from kernel `first` on, with `count` kernels. `first` is a multiple of the group.
     pub(crate) fn kernel_slice(&self, first: usize, count: usize) -> Self {
         let (channels, _) = self.stage.surface();
-        let stage = match self.stage {
-            Stage::Int8 {
-                parameters: Some(stream),
-                rectifier,
-                output,
-            } => Stage::Int8 {
-                parameters: Some(Stream {
-                    address: stream.address + (first * stream.channel_bytes()) as u32,
-                    ..stream
-                }),
-                rectifier,
-                output,
-            },
-            other => other,
-        };
+        let output_bytes = (first / channels * self.out_surface_bytes) as u32;
         Self {
             kernels: count,
             weights: self.weights + (first * self.kernel_bytes) as u32,
-            output: self.output + (first / channels * self.out_surface_bytes) as u32,
-            stage,
+            output: self.output + output_bytes,
+            stage: self.stage.further(first, output_bytes),
+            ..*self
+        }
+    }
+
+    /// Where the task's results begin when its first output row is row `first` of the map.
+    pub(crate) fn from_output_row(&self, first: usize) -> Self {
+        let (_, pixel_bytes) = self.stage.surface();
+        let output_bytes = (first * self.out_width * pixel_bytes) as u32;
+        Self {
+            output: self.output + output_bytes,
+            stage: self.stage.further(0, output_bytes),
             ..*self
         }
     }
@@ -230,27 +319,54 @@ pub(crate) enum PointWise {
     /// Rescale in the first stage.
     Requantize(Rescale),
     /// Rescale in the first stage, a second operand in the element-wise stage.
-    Add {
-        a: Rescale,
-        operand: u32,
-        b: Rescale,
-        relu: bool,
-    },
+    Add { a: Rescale, operand: Operand },
     /// Rescale in the second stage, then the tables, whose entries are `2^step_shift` apart.
     Table { rescale: Rescale, step_shift: u8 },
+    /// fp16: a second operand in the element-wise stage, unconverted.
+    AddFp16(Operand),
+    /// fp16 to fp32: adds fp32 bits and multiplies by fp16 bits in the first stage.
+    Dequantize { offset: u32, multiplier: u16 },
 }
 
-/// A task of DPU and DPU_RDMA over int8 surfaces.
+impl PointWise {
+    /// The same `bytes` bytes further into its second operand.
+    pub(crate) const fn further(mut self, bytes: u32) -> Self {
+        if let Self::Add { operand, .. } | Self::AddFp16(operand) = &mut self {
+            operand.address += bytes;
+        }
+        self
+    }
+
+    /// The second operand.
+    pub(crate) const fn operand(&self) -> Option<Operand> {
+        match *self {
+            Self::Add { operand, .. } | Self::AddFp16(operand) => Some(operand),
+            Self::Requantize(_) | Self::Table { .. } | Self::Dequantize { .. } => None,
+        }
+    }
+
+    /// Format of the input.
+    pub(crate) const fn precision(&self) -> Precision {
+        match self {
+            Self::Requantize(_) | Self::Add { .. } | Self::Table { .. } => Precision::Int8,
+            Self::AddFp16(_) | Self::Dequantize { .. } => Precision::Fp16,
+        }
+    }
+}
+
+/// A task of DPU and DPU_RDMA over surfaces of 8 bytes a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PointWiseTask {
     pub(crate) width: usize,
     pub(crate) height: usize,
-    /// A multiple of 8.
+    /// Whole surfaces.
     pub(crate) channels: usize,
     pub(crate) input: u32,
     pub(crate) output: u32,
     /// Bytes from surface to surface, of every operand.
     pub(crate) surface_bytes: usize,
+    /// The same of the output.
+    pub(crate) out_surface_bytes: usize,
     pub(crate) what: PointWise,
     pub(crate) conversion: OutputConversion,
 }
@@ -265,6 +381,7 @@ impl PointWiseTask {
             input: address,
             output: address + 32,
             surface_bytes: 32,
+            out_surface_bytes: 32,
             what: PointWise::Requantize(Rescale::IDENTITY),
             conversion: OutputConversion::IDENTITY,
         }

@@ -5,7 +5,7 @@ mod common;
 
 use common::maps::{Case, Results, Sizes, case, window};
 use common::{Random, driver, run};
-use npu_device::{ConvolutionKind, NpuDevice, Window};
+use npu_device::{ConvolutionKind, DeviceError, NpuDevice, Window};
 use rknpu_driver::Rknpu;
 
 const FIRST: ConvolutionKind = ConvolutionKind::FirstLayer { unsigned: false };
@@ -47,12 +47,72 @@ fn random_shapes(kinds: &[ConvolutionKind], results: &[Results], rounds: u64, se
 
 #[test]
 fn int32_sums_of_random_shapes_equal_the_reference() {
-    random_shapes(
-        &[ConvolutionKind::Dense, FIRST, FIRST_UNSIGNED],
-        &[Results::Sums],
-        25,
-        11,
+    let kinds = [
+        ConvolutionKind::Dense,
+        ConvolutionKind::Depthwise,
+        FIRST,
+        FIRST_UNSIGNED,
+    ];
+    random_shapes(&kinds, &[Results::Sums], 25, 11);
+}
+
+#[test]
+fn a_map_added_to_a_convolution_of_random_shape_equals_the_reference() {
+    random_shapes(&[ConvolutionKind::Dense], &[Results::Residual], 25, 16);
+}
+
+#[test]
+fn fp16_results_of_int8_convolutions_equal_the_reference() {
+    let kinds = [ConvolutionKind::Dense, ConvolutionKind::Depthwise, FIRST_UNSIGNED];
+    random_shapes(&kinds, &[Results::PlainHalf, Results::FullHalf], 8, 17);
+}
+
+#[test]
+fn a_map_is_added_to_the_band_and_slice_it_belongs_to() {
+    let mut npu = driver(64 << 20);
+    let mut random = Random(18);
+    for (sizes, window) in [
+        (((64, 60, 96), 16), Window::of(3, 3).stride(2).padding(1)),
+        (((256, 5, 5), 130), Window::of(3, 3).padding(1)),
+        (((128, 60, 40), 130), Window::of(3, 3).padding(1)),
+    ] {
+        let case = case(
+            &mut npu,
+            &mut random,
+            ConvolutionKind::Dense,
+            sizes,
+            window,
+            Results::Residual,
+        );
+        let tasks = common::tasks(&npu.disassemble_job(&[case.operation.into()]).unwrap());
+        assert!(tasks.len() > 1);
+        passes(&mut npu, case);
+    }
+}
+
+#[test]
+fn a_map_is_added_to_dense_convolutions_only() {
+    let mut npu = driver(64 << 20);
+    let mut random = Random(19);
+    let sizes = ((32, 6, 6), 32);
+    let dense = case(
+        &mut npu,
+        &mut random,
+        ConvolutionKind::Dense,
+        sizes,
+        Window::of(1, 1),
+        Results::Residual,
     );
+    for kind in [ConvolutionKind::Depthwise, FIRST] {
+        let mut refused = dense.operation;
+        refused.kind = kind;
+        refused.input.channels = if kind == FIRST { 3 } else { 32 };
+        let why = run(&mut npu, &[refused]).unwrap_err();
+        assert!(
+            matches!(&why, DeviceError::Unsupported(text) if text.contains("erratum 28")),
+            "{why}"
+        );
+    }
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use common::{LONG_NS, Random, driver};
 use npu_device::{
-    Activation, ActivationTable, Add, BufferId, BufferRange, ChannelParameters, Convolution, ConvolutionKind,
-    ConvolutionResult, DeviceError, FeatureMap, MatmulFp16, MatmulInt8, NpuDevice, Operation, OutputConversion, Pool,
-    PoolMethod, Precision, RawCommands, Rectifier, Requantize, Rescale, Window,
+    Activation, ActivationTable, Add, AddFp16, BufferId, BufferRange, ChannelParameters, Convolution, ConvolutionKind,
+    ConvolutionResult, Dequantize, DeviceError, FeatureMap, MatmulFp16, MatmulInt8, NpuDevice, Operation,
+    OutputConversion, Pool, PoolMethod, Precision, RawCommands, Rectifier, Requantize, Rescale, Residual, Window,
 };
 
 struct Fields {
@@ -115,10 +115,27 @@ impl Fields {
         let rectifier = self.random.next() as u32;
         match self.random.below(5) {
             0 => ConvolutionResult::Wide,
-            1 => ConvolutionResult::Fp16 { relu: true },
+            1 => ConvolutionResult::Fp16 {
+                residual: self.one(&[None, Some(at)]),
+                relu: true,
+            },
+            2 => ConvolutionResult::Fp16OfInt8 {
+                parameters,
+                rectifier: Rectifier::Relu,
+                output: self.conversion(),
+                exponent: self.random.next() as u8,
+            },
             _ => ConvolutionResult::Int8 {
                 parameters,
                 rectifier: self.one(&[Rectifier::None, Rectifier::Relu, Rectifier::ReluUpTo(rectifier)]),
+                residual: match self.random.below(2) {
+                    0 => None,
+                    _ => Some(Residual {
+                        at: self.at(),
+                        rescale: self.rescale(),
+                        relu: false,
+                    }),
+                },
                 output: self.conversion(),
             },
         }
@@ -163,6 +180,12 @@ impl Fields {
                     output: self.at(),
                 })
             }
+            4 if precision == Precision::Fp16 => Operation::AddFp16(AddFp16 {
+                a: self.map(),
+                b: self.at(),
+                relu: true,
+                output: self.at(),
+            }),
             4 => Operation::Add(Add {
                 a: self.map(),
                 a_rescale: self.rescale(),
@@ -184,6 +207,12 @@ impl Fields {
                 input: self.map(),
                 rescale: self.rescale(),
                 conversion: self.conversion(),
+                output: self.at(),
+            }),
+            6 if precision == Precision::Fp16 => Operation::Dequantize(Dequantize {
+                input: self.map(),
+                offset: m,
+                multiplier: k as u16,
                 output: self.at(),
             }),
             6 => Operation::Activation(Activation {

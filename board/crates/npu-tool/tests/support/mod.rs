@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use npu_regs::task::Mix;
-use npu_regs::worked_examples::B1;
+use npu_regs::worked_examples::{B1, B4, B6, WorkedExample};
 
 pub fn word(target: u64, offset: u32, value: u32) -> u64 {
     target << 48 | u64::from(value) << 16 | u64::from(offset)
@@ -97,71 +97,24 @@ pub fn matmul(m: u32, k: u32, n: u32, [a, b, c]: [u32; 3], next: Option<(u32, u3
     task(Mix::Convolution, &[&values[..], &cvt[..]].concat(), next)
 }
 
+/// A worked example of the sheet as a whole task.
+pub fn example(example: &WorkedExample, next: Option<(u32, u32)>) -> Vec<u64> {
+    task(example.mix, &[example.listed, example.implied].concat(), next)
+}
+
 /// B.1: first band of a 3x3 stride-2 convolution with ReLU and per-channel parameters.
 pub fn b1(next: Option<(u32, u32)>) -> Vec<u64> {
-    task(Mix::ConvolutionRdma, B1, next)
+    example(&B1, next)
 }
 
 /// B.4: residual add on the DPU alone.
 pub fn b4(next: Option<(u32, u32)>) -> Vec<u64> {
-    let values = [
-        (0x400C, 0x109),
-        (0x4024, 0x4800),
-        (0x4030, 0x2F),
-        (0x4034, 0x2F),
-        (0x403C, 0x000F_000F),
-        (0x4040, 0x48),
-        (0x4044, 0x80),
-        (0x4048, 0x4000_0000),
-        (0x4050, 0x2),
-        (0x4060, 0x53),
-        (0x4070, 0x9000_00D0),
-        (0x4078, 0x4000),
-        (0x4080, 0xFFFF_FF80),
-        (0x4084, 0x7BCF),
-        (0x4088, 0x1D),
-        (0x40C0, 0x4800),
-        (0x500C, 0x2F),
-        (0x5010, 0x2F),
-        (0x5014, 0xF),
-        (0x501C, 1),
-        (0x5028, 1),
-        (0x5034, 0x4000_0000),
-        (0x5040, 0x4800),
-        (0x5044, 0x4001),
-        (0x5068, 0x0101_0101),
-    ];
-    task(Mix::Dpu, &values, next)
+    example(&B4, next)
 }
 
 /// B.6: max pool 3x3 stride 1 padding 1 on 20x20x128 (§2.9).
 pub fn b6(next: Option<(u32, u32)>) -> Vec<u64> {
-    let values = [
-        (0x600C, 19),
-        (0x6010, 19),
-        (0x6014, 127),
-        (0x6018, 19),
-        (0x601C, 19),
-        (0x6020, 127),
-        (0x6024, 0x11),
-        (0x6034, 0x202),
-        (0x6038, 65536 / 3),
-        (0x603C, 65536 / 3),
-        (0x6040, 0x1111),
-        (0x6044, 0x7FF80),
-        (0x6048, 0x7FF80),
-        (0x604C, 0x7FF80),
-        (0x6050, 0x7FF80),
-        (0x607C, 0xC80),
-        (0x6084, 0xC80),
-        (0x60DC, 3),
-        (0x700C, 19),
-        (0x7010, 19),
-        (0x7014, 127),
-        (0x7024, 0xA0),
-        (0x7028, 0xC80),
-    ];
-    task(Mix::Pooling, &values, next)
+    example(&B6, next)
 }
 
 /// Pads in front to a multiple of 8 words, as model files do (§3.2).

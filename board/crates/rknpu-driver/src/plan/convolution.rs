@@ -31,7 +31,6 @@ const MAX_PRODUCTS: u64 = 131_071;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer {
     pub(crate) operation: Convolution,
-    pub(crate) out_width: usize,
     pub(crate) out_height: usize,
     /// The task that would do everything at once.
     pub(crate) whole: ConvolutionTask,
@@ -86,7 +85,7 @@ impl Planner<'_> {
                 weights::dense_bytes(precision, kernels, taps, channels),
             ),
         };
-        let stage = Stage::of(&operation.result, None);
+        let stage = Stage::of(&operation.result, None, None);
         let (out_channels, pixel_bytes) = stage.surface();
         let pixels = out_width * out_height;
         let out_surface_bytes = match pixel_bytes {
@@ -131,7 +130,12 @@ impl Planner<'_> {
             (whole.features, input_bytes as u64),
             (whole.weights, weight_bytes as u64)
         ];
+        let mut stream_at = None;
         if let ConvolutionResult::Int8 {
+            parameters: Some(stream),
+            ..
+        }
+        | ConvolutionResult::Fp16OfInt8 {
             parameters: Some(stream),
             ..
         } = &operation.result
@@ -142,12 +146,18 @@ impl Planner<'_> {
             };
             let address = self.address(stream.at(), bytes as u64, "parameters")?;
             operands.push((address, bytes as u64));
-            whole.stage = Stage::of(&operation.result, Some(Stream::of(stream, address)));
+            stream_at = Some(Stream::of(stream, address));
         }
+        let mut residual_at = None;
+        if let Some(residual) = operation.result.residual() {
+            let address = self.address(residual, output_bytes, "residual")?;
+            operands.push((address, output_bytes));
+            residual_at = Some(address);
+        }
+        whole.stage = Stage::of(&operation.result, stream_at, residual_at);
         self.refuse_overlap((whole.output, output_bytes), &operands, "output")?;
         Ok(Layer {
             operation: *operation,
-            out_width,
             out_height,
             whole,
         })
@@ -255,7 +265,6 @@ impl Layer {
         let first_row = (first_out * stride).saturating_sub(pad_top);
         let pad_above = pad_top.saturating_sub(first_out * stride);
         let last_row = ((first_out + out_rows - 1) * stride + self.extent_rows()).saturating_sub(pad_top);
-        let (_, pixel_bytes) = self.whole.stage.surface();
         ConvolutionTask {
             rows: last_row.min(self.whole.rows) - first_row,
             features: self.whole.features + (first_row * self.whole.line_stride * 8) as u32,
@@ -266,8 +275,7 @@ impl Layer {
             data_banks: cut.data_banks,
             weight_banks: cut.weight_banks,
             out_rows,
-            output: self.whole.output + (first_out * self.out_width * pixel_bytes) as u32,
-            ..self.whole
+            ..self.whole.from_output_row(first_out)
         }
     }
 }
@@ -348,19 +356,34 @@ fn check(operation: &Convolution) -> Result<(), DeviceError> {
         }
         ConvolutionKind::Depthwise | ConvolutionKind::Dense => {}
     }
-    match (precision, kind, &operation.result) {
-        (Precision::Int8, _, ConvolutionResult::Fp16 { .. }) | (Precision::Fp16, _, ConvolutionResult::Int8 { .. }) => {
-            Err(DeviceError::Unsupported(
-                "int8 sums become int8 or int32, fp16 sums fp16 or fp32".into(),
-            ))
+    match (precision, &operation.result) {
+        (Precision::Int8, ConvolutionResult::Fp16 { .. })
+        | (Precision::Fp16, ConvolutionResult::Int8 { .. } | ConvolutionResult::Fp16OfInt8 { .. }) => {
+            return Err(DeviceError::Unsupported(
+                "int8 sums become int8, fp16 (Fp16OfInt8) or int32; fp16 sums fp16 (Fp16) or fp32".into(),
+            ));
         }
-        (Precision::Fp16, ConvolutionKind::FirstLayer { unsigned: true }, _) => {
+        (_, ConvolutionResult::Int8 { output, .. } | ConvolutionResult::Fp16OfInt8 { output, .. }) => {
+            super::point_wise::check_conversion(output)?;
+        }
+        _ => {}
+    }
+    if let ConvolutionResult::Int8 {
+        residual: Some(residual),
+        ..
+    } = &operation.result
+    {
+        super::point_wise::check_rescale("residual", &residual.rescale, false)?;
+    }
+    match kind {
+        ConvolutionKind::FirstLayer { unsigned: true } if *precision == Precision::Fp16 => {
             Err(DeviceError::Invalid("unsigned pixels are int8".into()))
         }
-        (_, ConvolutionKind::Depthwise, ConvolutionResult::Wide) => Err(DeviceError::Unsupported(
-            "no known program writes 32-bit results of a depthwise convolution (sheet §2.7)".into(),
-        )),
-        (_, _, ConvolutionResult::Int8 { output, .. }) => super::point_wise::check_conversion(output),
+        ConvolutionKind::Depthwise | ConvolutionKind::FirstLayer { .. } if operation.result.residual().is_some() => {
+            Err(DeviceError::Unsupported(
+                "a residual is added to dense convolutions only (erratum 28); add it in an operation of its own".into(),
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -74,9 +74,11 @@ pub(crate) fn plan(
             Operation::MatmulFp16(product) => planner.matmul(&product.into())?,
             Operation::Convolution(convolution) => planner.convolution(convolution)?,
             Operation::Add(add) => planner.add(add)?,
+            Operation::AddFp16(add) => planner.add_fp16(add)?,
             Operation::Pool(pool) => planner.pool(pool)?,
             Operation::Activation(activation) => planner.activation(activation)?,
             Operation::Requantize(requantize) => planner.requantize(requantize)?,
+            Operation::Dequantize(dequantize) => planner.dequantize(dequantize)?,
             Operation::Raw(raw) => planner.raw(raw)?,
         }
     }

@@ -38,8 +38,8 @@ pub(crate) fn emit(
             array::set(values, task);
             post::set(values, task);
             writer::set(values, task);
-            if task.parameters().is_some() {
-                operands::set_stream(values, task);
+            if task.reads_beside() {
+                operands::set_beside(values, task);
             }
         }
         Work::PointWise(task) => point_wise::set(values, task),

@@ -1,19 +1,16 @@
-//! DPU registers of a task without convolution: rescale, sum, table (sheet §2.6, appendix B.4).
+//! DPU registers of a task without convolution: rescale, sum, table (sheet §2.6, appendix B.4, B.5).
 
 use npu_device::Rescale;
 use npu_regs::{Bits, dpu};
 
 use super::operands;
-use super::post::{BYPASS_ELEMENT_WISE, BYPASS_SCALE, convert};
+use super::post::{BYPASS_ELEMENT_WISE, BYPASS_SCALE, add, convert};
 use super::program::TaskValues;
-use super::writer::{BURST_16, TO_MEMORY};
+use super::writer::{BURST_16, FP16, FP32, TO_MEMORY};
 use crate::task::{PointWise, PointWiseTask};
 
 /// BS and BN: operands from registers, add and multiply, no rectifier.
 const ADD_AND_MULTIPLY: u32 = 0x48;
-/// EW: second operand, offset first, add, no rectifier; and with one (§2.3).
-const ADD: u32 = 0x9000_02D0;
-const ADD_RELU: u32 = 0x9000_00D0;
 /// EW: the tables instead of an operand.
 const TABLES: u32 = 0x302;
 /// The vendor's choice of tables and priorities.
@@ -21,12 +18,9 @@ const LUT_CFG: u32 = 0x68;
 
 /// Sets them, with those of DPU_RDMA.
 pub(super) fn set(values: &mut TaskValues, plan: &PointWiseTask) {
-    use dpu::{BS_OW_CFG, DATA_CUBE_CHANNEL, DATA_FORMAT, FEATURE_MODE_CFG};
-    let mode = Bits::new().with(FEATURE_MODE_CFG::BURST_LEN, BURST_16);
-    let mode = mode.with(FEATURE_MODE_CFG::OUTPUT_MODE, TO_MEMORY);
-    values.set(mode.with(FEATURE_MODE_CFG::FLYING_MODE, 1));
+    use dpu::{BS_OW_CFG, DATA_CUBE_CHANNEL, EW_CFG, EW_CVT_SCALE_VALUE};
     values.set(Bits::<dpu::DST_BASE_ADDR>::raw(plan.output));
-    let surface = plan.surface_bytes as u32 / 16;
+    let surface = plan.out_surface_bytes as u32 / 16;
     values.set(Bits::new().with(dpu::DST_SURF_STRIDE::DST_SURF_STRIDE, surface));
     values.set(Bits::new().with(dpu::SURFACE_ADD::SURF_ADD, surface));
     values.set(Bits::new().with(dpu::DATA_CUBE_WIDTH::WIDTH, plan.width as u32 - 1));
@@ -35,33 +29,58 @@ pub(super) fn set(values: &mut TaskValues, plan: &PointWiseTask) {
     let cube = Bits::new().with(DATA_CUBE_CHANNEL::ORIG_CHANNEL, channels);
     values.set(cube.with(DATA_CUBE_CHANNEL::CHANNEL, channels));
     values.set(Bits::new().with(BS_OW_CFG::OD_BYPASS, 1));
-    convert(values, &plan.conversion);
-    let (bs, bn, operand) = match plan.what {
-        PointWise::Requantize(rescale) => (rescale, Rescale::IDENTITY, None),
-        PointWise::Add { a, operand, b, relu } => {
-            set_add(values, &b, relu);
-            (a, Rescale::IDENTITY, Some(operand))
-        }
-        PointWise::Table { rescale, step_shift } => {
-            set_tables(values, step_shift);
-            (Rescale::IDENTITY, rescale, None)
-        }
+    convert(values, &plan.conversion, 0);
+    mode(values, plan);
+    let (bs, bn) = match plan.what {
+        PointWise::Requantize(rescale) => (rescale, Rescale::IDENTITY),
+        PointWise::Add { a, .. } => (a, Rescale::IDENTITY),
+        PointWise::Table { rescale, .. } => (Rescale::IDENTITY, rescale),
+        PointWise::AddFp16(_) | PointWise::Dequantize { .. } => (Rescale::IDENTITY, Rescale::IDENTITY),
     };
-    if matches!(plan.what, PointWise::Requantize(_)) {
-        values.set(Bits::<dpu::EW_CFG>::raw(BYPASS_ELEMENT_WISE));
-        values.set(Bits::new().with(dpu::EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
-    }
     set_first(values, &bs);
     set_second(values, &bn);
-    let negative = Bits::new().with(DATA_FORMAT::BS_MUL_SHIFT_VALUE_NEG, u32::from(bs.shift));
-    values.set(negative.with(DATA_FORMAT::BN_MUL_SHIFT_VALUE_NEG, u32::from(bn.shift)));
-    operands::set_main(
-        values,
-        (plan.width, plan.height, plan.channels),
-        plan.input,
-        plan.surface_bytes,
-        operand,
-    );
+    if let PointWise::Dequantize { offset, multiplier } = plan.what {
+        set_float(values, offset, multiplier);
+    }
+    formats(values, &plan.what, bs.shift, bn.shift);
+    match (plan.what, plan.what.operand()) {
+        (_, Some(operand)) => add(values, &operand, plan.what.precision()),
+        (PointWise::Table { step_shift, .. }, None) => set_tables(values, step_shift),
+        (_, None) => {
+            values.set(Bits::<EW_CFG>::raw(BYPASS_ELEMENT_WISE));
+            values.set(Bits::new().with(EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
+        }
+    }
+    operands::set_main(values, plan);
+}
+
+fn mode(values: &mut TaskValues, plan: &PointWiseTask) {
+    use dpu::FEATURE_MODE_CFG;
+    let mode = Bits::new().with(FEATURE_MODE_CFG::BURST_LEN, BURST_16);
+    let mode = mode.with(FEATURE_MODE_CFG::OUTPUT_MODE, TO_MEMORY);
+    let mode = mode.with(FEATURE_MODE_CFG::FLYING_MODE, 1);
+    values.set(match plan.what {
+        // One row of any number of pixels: the vendor calls the cube unaligned there and says its length (appendix B.5).
+        PointWise::Dequantize { .. } => mode
+            .with(FEATURE_MODE_CFG::NONALIGN, 1)
+            .with(FEATURE_MODE_CFG::SURF_LEN, (plan.width * plan.height) as u32),
+        _ => mode,
+    });
+}
+
+/// Formats, and the shifts of negative values in both scale stages.
+fn formats(values: &mut TaskValues, what: &PointWise, first_shift: u8, second_shift: u8) {
+    use dpu::DATA_FORMAT;
+    let (input, output) = match what {
+        PointWise::Requantize(_) | PointWise::Add { .. } | PointWise::Table { .. } => (0, 0),
+        PointWise::AddFp16(_) => (FP16, FP16),
+        PointWise::Dequantize { .. } => (FP16, FP32),
+    };
+    let format = Bits::new().with(DATA_FORMAT::OUT_PRECISION, output);
+    let format = format.with(DATA_FORMAT::IN_PRECISION, input);
+    let format = format.with(DATA_FORMAT::PROC_PRECISION, input);
+    let format = format.with(DATA_FORMAT::BS_MUL_SHIFT_VALUE_NEG, u32::from(first_shift));
+    values.set(format.with(DATA_FORMAT::BN_MUL_SHIFT_VALUE_NEG, u32::from(second_shift)));
 }
 
 fn set_first(values: &mut TaskValues, rescale: &Rescale) {
@@ -84,14 +103,11 @@ fn set_second(values: &mut TaskValues, rescale: &Rescale) {
     values.set(multiplier.with(dpu::BN_MUL_CFG::BN_MUL_SHIFT_VALUE, u32::from(rescale.shift)));
 }
 
-fn set_add(values: &mut TaskValues, operand: &Rescale, relu: bool) {
-    values.set(Bits::<dpu::EW_CFG>::raw(if relu { ADD_RELU } else { ADD }));
-    values.set(Bits::<dpu::EW_CVT_OFFSET_VALUE>::raw(operand.offset as u32));
-    let scale = Bits::new().with(
-        dpu::EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE,
-        u32::from(operand.multiplier as u16),
-    );
-    values.set(scale.with(dpu::EW_CVT_SCALE_VALUE::EW_OP_CVT_SHIFT, u32::from(operand.shift)));
+/// BS on floating-point values: fp32 bits are added, fp16 bits multiply (§2.7).
+fn set_float(values: &mut TaskValues, offset: u32, multiplier: u16) {
+    values.set(Bits::<dpu::BS_CFG>::raw(ADD_AND_MULTIPLY));
+    values.set(Bits::<dpu::BS_ALU_CFG>::raw(offset));
+    values.set(Bits::new().with(dpu::BS_MUL_CFG::BS_MUL_OPERAND, u32::from(multiplier)));
 }
 
 /// LE covers the negative inputs, LO the others; the slopes outside stay 0.

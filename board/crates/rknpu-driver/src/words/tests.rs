@@ -7,7 +7,7 @@ use npu_device::{
     ConvolutionResult, FeatureMap, Operation, OutputConversion, Pool, PoolMethod, Precision, Rectifier, Rescale,
     Window,
 };
-use npu_regs::worked_examples::B1;
+use npu_regs::worked_examples::{B1, B2, B2_FEATURE_STEP, B2_SECOND_BAND, B3, B4, B5, B6};
 use npu_regs::{Command, register_at};
 
 use super::program::TaskValues;
@@ -83,6 +83,7 @@ fn b1(buffer: BufferId) -> Convolution {
         result: ConvolutionResult::Int8 {
             parameters: Some(ChannelParameters::Full(at(buffer, STREAM))),
             rectifier: Rectifier::Relu,
+            residual: None,
             output: OutputConversion {
                 scale: 0x5BEC,
                 shift: 0x16,
@@ -103,7 +104,7 @@ fn worked_example_b1_is_built_word_for_word() {
     let built = words(&tasks[0], Some((next, 137)));
     let mut expected = Vec::new();
     let mut write = |offset: u32| {
-        let mut values = B1.iter().chain(&B1_ADDRESSES);
+        let mut values = B1.listed.iter().chain(&B1_ADDRESSES);
         let listed = values.find(|(at, _)| *at == offset).map_or(0, |(_, value)| *value);
         let value = match offset {
             0x10 => next,
@@ -191,35 +192,11 @@ fn worked_example_b2_has_every_listed_field() {
     };
     let tasks = testing::convolution(&layer, &table, &RK3568, 7, 74);
     let (first, second) = (words(&tasks[0], None), words(&tasks[1], None));
-    check(
-        &first,
-        &[
-            (0x100C, 0xA000),
-            (0x1018, 0x3EDC0),
-            (0x1020, 0x00C0_0095),
-            (0x1024, 0x0002_0008),
-            (0x1034, 72),
-            (0x1030, 0x1200),
-            (0x1044, 0x00C0_0030),
-            (0x104C, 0xE38E1),
-            (0x1050, 0x4000_FF80),
-            (0x1054, 0x4000_FF80),
-            (0x1058, 0x4000_FF80),
-            (0x105C, 0x0001_0000),
-            (0x107C, 0x48),
-            (0x1080, 0x9000),
-            (0x3010, 0x0049_005F),
-        ],
-    );
-    check(
-        &second,
-        &[
-            (0x1040, 0x2017),
-            (0x1070, INPUT + 0x14D00),
-            (0x1020, 0x00C0_002C),
-            (0x1018, 0x12900),
-        ],
-    );
+    check(&first, B2.listed);
+    check(&first, B2.implied);
+    check(&second, B2_SECOND_BAND.listed);
+    check(&second, B2_SECOND_BAND.implied);
+    assert_eq!(value(&second, 0x1070), INPUT + B2_FEATURE_STEP);
 }
 
 #[test]
@@ -237,43 +214,18 @@ fn worked_example_b3_has_every_listed_field() {
         output_channels: 3,
         window: Window::of(1, 1),
         pad_value: 0,
-        result: ConvolutionResult::Fp16 { relu: false },
+        result: ConvolutionResult::Fp16 {
+            residual: None,
+            relu: false,
+        },
         ..b1(buffer)
     };
     let tasks = testing::convolution(&layer, &table, &RK3568, 1, 10);
     let built = words(&tasks[0], None);
     assert_eq!(built.len(), 117);
     assert_eq!(*built.last().unwrap(), 0x0081_0000_000F_0008);
-    check(
-        &built,
-        &[
-            (0x100C, 0xA220),
-            (0x1018, 0x384),
-            (0x1024, 0x0002_0004),
-            (0x1030, 24),
-            (0x1034, 8),
-            (0x1040, 0x71),
-            // Three entries: 10 pixels of 8 bytes; the width is rounded up to whole entries.
-            (0x1044, 0x000C_0003),
-            (0x104C, 0x0A),
-            (0x107C, 8),
-            (0x1080, 100),
-            (0x200C, 0x2001),
-            (0x300C, 0x2000),
-            (0x3014, 7),
-            (0x400C, 0x108),
-            (0x4010, 0x4800_0002),
-            (0x4024, 800),
-            (0x403C, 0x0002_0007),
-            (0x4040, 0x53),
-            (0x4060, 0x53),
-            (0x4050, 0x126),
-            (0x4070, 0x383),
-            (0x4084, 1),
-            (0x4088, 0),
-            (0x40C0, 1600),
-        ],
-    );
+    check(&built, B3.listed);
+    check(&built, B3.implied);
 }
 
 #[test]
@@ -309,35 +261,49 @@ fn worked_example_b4_has_every_listed_field() {
     let plan = crate::plan::plan(&[Operation::Add(add)], &table, &RK3568, 0).unwrap();
     let built = words(&plan.tasks[0], None);
     assert_eq!((plan.tasks.len(), built.len()), (1, 73));
-    check(
-        &built,
-        &[
-            (0x400C, 0x109),
-            (0x4010, 0),
-            (0x4024, 0x4800),
-            (0x40C0, 0x4800),
-            (0x4030, 0x2F),
-            (0x4034, 0x2F),
-            (0x403C, 0xF_000F),
-            (0x4040, 0x48),
-            (0x4044, 0x80),
-            (0x4048, 0x4000_0000),
-            (0x4050, 0x2),
-            (0x4060, 0x53),
-            (0x4070, 0x9000_00D0),
-            (0x4074, 0x80),
-            (0x4078, 3 << 16 | 0x3E80),
-            (0x4080, 0xFFFF_FF80),
-            (0x4084, 0x7BCF),
-            (0x4088, 0x1D),
-            (0x501C, 1),
-            (0x5034, 0x4000_0000),
-            (0x5038, WEIGHTS),
-            (0x5040, 0x4800),
-            (0x5044, 0x4001),
-            (0x504C, 0),
-        ],
-    );
+    check(&built, B4.listed);
+    check(&built, B4.implied);
+    assert_eq!(value(&built, 0x5038), WEIGHTS);
+}
+
+#[test]
+fn worked_example_b5_has_every_listed_field() {
+    let (table, buffer) = table();
+    // Rows of 8176 pixels, and what is left.
+    let dequantize = npu_device::Dequantize {
+        input: FeatureMap {
+            at: at(buffer, INPUT),
+            width: 8176,
+            height: 2,
+            channels: 4,
+        },
+        offset: 0xC1A0_0000,
+        multiplier: 0x4424,
+        output: at(buffer, OUTPUT),
+    };
+    let plan = crate::plan::plan(&[Operation::Dequantize(dequantize)], &table, &RK3568, 0).unwrap();
+    assert_eq!(plan.tasks.len(), 2);
+    for (index, task) in plan.tasks.iter().enumerate() {
+        let built = words(task, None);
+        assert_eq!(built.len(), 73);
+        check(&built, B5.listed);
+        // Two rows make one surface twice as large; the rest is that of one row.
+        let surface = 2 * 8176 * 16;
+        let implied = |&(offset, value): &(u32, u32)| match offset {
+            0x4024 | 0x40C0 => (offset, surface),
+            _ => (offset, value),
+        };
+        check(&built, &B5.implied.iter().map(implied).collect::<Vec<_>>());
+        let pixels = index as u32 * 8176;
+        check(
+            &built,
+            &[
+                (0x5018, INPUT + pixels * 8),
+                (0x4020, OUTPUT + pixels * 16),
+                (0x504C, 8176 * 8),
+            ],
+        );
+    }
 }
 
 #[test]
@@ -360,27 +326,9 @@ fn worked_example_b6_has_every_listed_field() {
     let built = words(&plan.tasks[0], None);
     assert_eq!((plan.tasks.len(), built.len()), (1, 33));
     assert_eq!(*built.last().unwrap(), 0x0081_0000_0060_0008);
-    check(
-        &built,
-        &[
-            (0x6024, 0x11),
-            (0x6034, 0x202),
-            (0x6038, 0),
-            (0x603C, 0),
-            (0x6040, 0x1111),
-            (0x6044, 0x7FF80),
-            (0x6048, 0x7FF80),
-            (0x604C, 0x7FF80),
-            (0x6050, 0x7FF80),
-            (0x6070, OUTPUT),
-            (0x607C, 0xC80),
-            (0x6084, 0xC80),
-            (0x60DC, 3),
-            (0x701C, INPUT),
-            (0x7024, 0xA0),
-            (0x7028, 0xC80),
-        ],
-    );
+    check(&built, B6.listed);
+    check(&built, B6.implied);
+    check(&built, &[(0x6070, OUTPUT), (0x701C, INPUT)]);
 }
 
 #[test]

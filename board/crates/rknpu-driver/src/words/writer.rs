@@ -8,12 +8,12 @@ use npu_regs::{Bits, dpu};
 use super::loader::DEPTHWISE;
 use super::post::negative_shift;
 use super::program::TaskValues;
-use crate::task::{ConvolutionTask, Source, Stage};
+use crate::task::{ConvolutionTask, Into, Source, Stage};
 
 /// Format codes of `DATA_FORMAT`.
-const FP16: u32 = 2;
+pub(super) const FP16: u32 = 2;
 const INT32: u32 = 4;
-const FP32: u32 = 5;
+pub(super) const FP32: u32 = 5;
 /// Write bursts of 16.
 pub(super) const BURST_16: u32 = 2;
 /// Output to memory.
@@ -27,8 +27,15 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
     let depthwise = plan.source == Source::Depthwise;
     values.set(mode.with(FEATURE_MODE_CFG::CONV_MODE, if depthwise { DEPTHWISE } else { 0 }));
     let out = match (&plan.stage, plan.precision) {
-        (Stage::Int8 { .. }, _) => 0,
-        (Stage::Fp16 { .. }, _) => FP16,
+        (Stage::Integer { into: Into::Int8, .. }, _) => 0,
+        (
+            Stage::Fp16 { .. }
+            | Stage::Integer {
+                into: Into::Fp16 { .. },
+                ..
+            },
+            _,
+        ) => FP16,
         (Stage::Wide, Precision::Int8) => INT32,
         (Stage::Wide, Precision::Fp16) => FP32,
     };
@@ -56,7 +63,16 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
     let split = split.with(BS_OW_CFG::SIZE_E_1, size).with(BS_OW_CFG::SIZE_E_2, size);
     let split = match (&plan.stage, plan.precision, plan.parameters()) {
         (_, _, Some(stream)) => split.with(BS_OW_CFG::OW_SRC, u32::from(stream.full)),
-        (Stage::Wide, Precision::Int8, None) => split,
+        // A common factor of 0 instead of a bypass, as the vendor's fp16 results of int8 have it.
+        (
+            Stage::Wide
+            | Stage::Integer {
+                into: Into::Fp16 { .. },
+                ..
+            },
+            Precision::Int8,
+            None,
+        ) => split,
         (_, _, None) => split.with(BS_OW_CFG::OD_BYPASS, 1),
     };
     values.set(split);

@@ -2,10 +2,10 @@
 
 use npu_device::{
     Accelerator, BufferRange, ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, FeatureMap,
-    OutputConversion, Precision, Rectifier, Window, layout,
+    OutputConversion, Precision, Rectifier, Rescale, Residual, Window, layout,
 };
 use npu_reference as reference;
-use npu_reference::{Geometry, Kernels, Map, Operand, Post, Stage};
+use npu_reference::{Element, Geometry, Kernels, Map, Operand, Post, Stage, half};
 
 use super::Random;
 
@@ -102,6 +102,12 @@ pub enum Results {
     Plain,
     Bias,
     Full,
+    /// As `Full`, with a map added.
+    Residual,
+    /// fp16, without parameters.
+    PlainHalf,
+    /// fp16, with all parameters.
+    FullHalf,
 }
 
 /// A random int8 convolution in device memory and the sums and post-processing the reference says.
@@ -190,6 +196,9 @@ pub fn case(
     let (out_width, out_height) = (size.0 as usize, size.1 as usize);
     let output_bytes = match results {
         Results::Sums => aligned * out_width * out_height * 4,
+        Results::PlainHalf | Results::FullHalf => {
+            layout::features::bytes(Precision::Fp16, out_width, out_height, aligned, 4)
+        }
         _ => layout::features::bytes(Precision::Int8, out_width, out_height, aligned, 8),
     };
     let operation = Convolution {
@@ -251,7 +260,7 @@ fn post_processing(
     let operands: Vec<i32> = bias.clone();
     let add = Some((reference::Algorithm::Add, Operand::PerChannel(operands)));
     let (parameters, bs, compensation) = match results {
-        Results::Full => {
+        Results::Full | Results::Residual | Results::FullHalf => {
             let stream = layout::parameters::pack_full(&bias, &factor, &multiplier, aligned);
             let stage = Stage {
                 alu: add,
@@ -284,7 +293,7 @@ fn post_processing(
                 Some((common, windows)),
             )
         }
-        Results::Plain | Results::Sums => (None, Stage::BYPASS, None),
+        Results::Plain | Results::PlainHalf | Results::Sums => (None, Stage::BYPASS, None),
     };
     let bn = Stage {
         rectifier: match rectifier {
@@ -294,19 +303,77 @@ fn post_processing(
         },
         ..Stage::BYPASS
     };
+    let (element, residual) = if results == Results::Residual {
+        let (element, residual) = residual(npu, random, sums, largest, aligned);
+        (element, Some(residual))
+    } else {
+        (Element::Bypass, None)
+    };
     let post = Post {
         compensation,
         bs,
         bn,
+        element,
         out: converter(&output),
-        ..Post::BYPASS
     };
-    let result = ConvolutionResult::Int8 {
-        parameters,
-        rectifier,
-        output,
+    let result = match results {
+        Results::PlainHalf | Results::FullHalf => ConvolutionResult::Fp16OfInt8 {
+            parameters,
+            rectifier,
+            output,
+            exponent: random.below(12) as u8,
+        },
+        _ => ConvolutionResult::Int8 {
+            parameters,
+            rectifier,
+            residual,
+            output,
+        },
     };
     (result, post)
+}
+
+/// A random map of the output's shape whose rescaled values are of the size of the sums.
+fn residual(
+    npu: &mut dyn Accelerator,
+    random: &mut Random,
+    sums: &Map<i32>,
+    largest: u32,
+    aligned: usize,
+) -> (Element, Residual) {
+    let (channels, height, width) = (sums.channels, sums.height, sums.width);
+    let tensor = Map::from_fn(channels, height, width, |_, _, _| random.next() as i8);
+    let mut native = layout::features::pack(&interleaved(&tensor), width, height, channels, 8);
+    native.resize(
+        layout::features::bytes(Precision::Int8, width, height, aligned, 8),
+        0x33,
+    );
+    let shift = random.below(6) as u8;
+    let rescale = Rescale {
+        offset: random.below(256) as i32 - 128,
+        multiplier: (u64::from(largest) << shift).div_ceil(128).min(32767) as i16,
+        shift,
+    };
+    let relu = random.below(2) == 1;
+    let converter = reference::Converter {
+        offset: rescale.offset,
+        scale: i32::from(rescale.multiplier),
+        shift: u32::from(shift),
+        offset_first: true,
+        ties: reference::Ties::Even,
+    };
+    let element = Element::Operand {
+        tensor,
+        converter,
+        algorithm: reference::Algorithm::Add,
+        rectifier: if relu {
+            reference::Rectifier::Relu
+        } else {
+            reference::Rectifier::Off
+        },
+    };
+    let at = buffer(npu, &native);
+    (element, Residual { at, rescale, relu })
 }
 
 pub fn converter(output: &OutputConversion) -> reference::Converter {
@@ -336,6 +403,18 @@ impl Case {
                 });
                 assert_eq!(found, self.sums, "{}", self.name);
             }
+            ConvolutionResult::Fp16OfInt8 { exponent, .. } => {
+                // Below 2^24 a result is exact in fp32, so that it is rounded once.
+                let expected = reference::post_process(&self.sums, &self.post).map(|value| {
+                    assert!(value.unsigned_abs() < 1 << 24);
+                    half::from_f32(value as f32 / (1u32 << exponent) as f32)
+                });
+                let values: Vec<u16> = layout::features::unpack(&native, width, height, channels);
+                let found = Map::from_fn(channels, height, width, |c, y, x| {
+                    values[(y * width + x) * channels + c]
+                });
+                assert_eq!(found, expected, "{}", self.name);
+            }
             _ => {
                 let expected = reference::post_process(&self.sums, &self.post).map(reference::saturate_i8);
                 let found = int8_map(&native, (channels, height, width));
@@ -347,6 +426,7 @@ impl Case {
     pub fn free(self, npu: &mut dyn Accelerator) {
         let mut ranges = vec![self.operation.input.at, self.operation.weights, self.operation.output];
         ranges.extend(self.operation.result.parameters());
+        ranges.extend(self.operation.result.residual());
         ranges
             .into_iter()
             .for_each(|range| npu.free_memory(range.buffer).unwrap());

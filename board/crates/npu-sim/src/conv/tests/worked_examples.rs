@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use npu_reference::native;
 use npu_reference::{Geometry, Map, convolve};
-use npu_regs::worked_examples::B1;
+use npu_regs::worked_examples::{B1, B2, B2_FEATURE_STEP, B2_SECOND_BAND, WorkedExample};
 
 use super::operands::{Operands, geometry};
 use super::program::{Bench, Program, Random, decode};
@@ -12,11 +12,15 @@ use crate::cbuf::Banks;
 use crate::cna::Source;
 use crate::tile::{Cube, Precision};
 
+/// Registers of the blocks up to the accumulator.
+fn loader(example: &WorkedExample) -> impl Iterator<Item = (u32, u32)> + '_ {
+    let values = example.listed.iter().chain(example.implied).copied();
+    values.filter(|&(offset, _)| offset < 0x4000)
+}
+
 #[test]
 fn example_b1_is_a_band_of_37_rows_in_seven_banks() {
-    // The blocks up to the accumulator.
-    let loader = B1.iter().copied().filter(|&(offset, _)| offset < 0x4000);
-    let task = decode(loader).expect("vendor's values");
+    let task = decode(loader(&B1)).expect("vendor's values");
     let cube = Cube {
         width: 48,
         height: 18,
@@ -38,51 +42,14 @@ fn example_b1_is_a_band_of_37_rows_in_seven_banks() {
     assert_eq!((task.buffer.grains, task.window.pad_value), (5, -128));
 }
 
-const B2: [(u32, u32); 23] = [
-    (0x100C, 0xA000),
-    (0x1010, 0x50),
-    (0x1014, 0x12),
-    (0x1018, 0x3_EDC0),
-    (0x1020, 0x00C0_0095),
-    (0x1024, 0x0002_0008),
-    (0x1028, 96),
-    (0x102C, 96 * 74),
-    (0x1030, 0x1200),
-    (0x1034, 72),
-    (0x1038, 0x0303_0040),
-    (0x1040, 0x17),
-    (0x1044, 0x00C0_0030),
-    (0x104C, 0xE_38E1),
-    (0x1068, 0xFF80_0000),
-    (0x1078, 0x0017_1C07),
-    (0x107C, 0x48),
-    (0x1080, 0x9000),
-    (0x1084, 0x00C0_0095),
-    (0x1088, 8),
-    (0x200C, 1),
-    (0x3010, 0x0049_005F),
-    (0x3014, 0x3F),
-];
-
 #[test]
 fn example_b2_is_a_first_layer_of_three_interleaved_channels_in_two_bands() {
-    let task = decode(B2).expect("vendor's values");
+    let task = decode(loader(&B2)).expect("vendor's values");
     assert_eq!((task.cube.width, task.cube.height, task.cube.channels), (96, 74, 64));
     assert_eq!((task.input.channels, task.input.real_channels), (8, 3));
     assert_eq!(task.input.row_read_bytes(), 192 * 3);
-    let second = [
-        (0x1018, 0x1_2900),
-        (0x1020, 0x00C0_002C),
-        (0x1084, 0x00C0_002C),
-        (0x1040, 0x2017),
-    ];
-    let bottom = [
-        (0x1028, 96),
-        (0x102C, 96 * 22),
-        (0x3010, 21 << 16 | 95),
-        (0x1070, 0x1_4D00),
-    ];
-    let task = decode(B2.into_iter().chain(second).chain(bottom)).expect("the second band");
+    let second = loader(&B2_SECOND_BAND).chain([(0x1070, B2_FEATURE_STEP)]);
+    let task = decode(second).expect("the second band");
     assert!(task.buffer.weight_reuse);
     assert_eq!((task.input.height, task.input.address), (44, 148 * 192 * 3));
 }
@@ -90,32 +57,7 @@ fn example_b2_is_a_first_layer_of_three_interleaved_channels_in_two_bands() {
 #[cfg(feature = "float")]
 #[test]
 fn example_b3_is_an_fp16_first_layer() {
-    let values = [
-        (0x100C, 0xA220),
-        (0x1010, (1 + 2) << 4),
-        (0x1014, 0x9),
-        (0x1018, 0x384),
-        (0x1020, 0x000A_000A),
-        (0x1024, 0x0002_0004),
-        (0x1028, 10),
-        (0x102C, 100),
-        (0x1030, 24),
-        (0x1034, 8),
-        (0x1038, 0x0101_0003),
-        (0x1040, 0x71),
-        (0x1044, 0x000C_0003),
-        (0x104C, 0x0A),
-        (0x1078, 0x0017_1C07),
-        (0x107C, 8),
-        (0x1080, 100),
-        (0x1084, 0x000A_000A),
-        (0x1088, 4),
-        (0x200C, 0x2001),
-        (0x300C, 0x2000),
-        (0x3010, 0x0009_0009),
-        (0x3014, 7),
-    ];
-    let task = decode(values).expect("vendor's values");
+    let task = decode(loader(&npu_regs::worked_examples::B3)).expect("vendor's values");
     assert_eq!(task.cube.precision, Precision::Fp16);
     assert_eq!((task.cube.channels, task.cube.real_channels), (8, 3));
     assert_eq!(task.buffer.banks, Banks { data: 1, weight: 7 });
