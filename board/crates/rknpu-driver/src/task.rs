@@ -302,7 +302,7 @@ impl ConvolutionTask {
     }
 
     /// Where the task's results begin when its first output row is row `first` of the map.
-    pub(crate) fn from_output_row(&self, first: usize) -> Self {
+    pub(crate) fn at_output_row(&self, first: usize) -> Self {
         let (_, pixel_bytes) = self.stage.surface();
         let output_bytes = (first * self.out_width * pixel_bytes) as u32;
         Self {

@@ -275,7 +275,7 @@ impl Layer {
             data_banks: cut.data_banks,
             weight_banks: cut.weight_banks,
             out_rows,
-            ..self.whole.from_output_row(first_out)
+            ..self.whole.at_output_row(first_out)
         }
     }
 }
