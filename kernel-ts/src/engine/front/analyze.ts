@@ -22,6 +22,8 @@ export interface CellAnalysis {
   readonly exported: ReadonlySet<string>;
   /** The last statement is an expression. */
   readonly hasResult: boolean;
+  /** The text may import modules, statically or by `import()`. */
+  readonly importsModules: boolean;
 }
 
 /** The cell as parser and checker see it: option lines are comments, magics are blanks; same length and lines as typed. */
@@ -115,6 +117,7 @@ export function analyzeCell(code: string): CellAnalysis {
     typed,
     exported,
     hasResult: last?.type === 'ExpressionStatement',
+    importsModules: /\bimport\b/.test(text),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * The checker's view of a session as files that exist only in memory. Knows no compiler.
+ * The checker's view of a session as files. Knows no compiler, and writes none of them: it says which have changed.
  *
  * Each cell is a module of its own in a pre-created file, so its names hide older ones, `await` is legal, and no
  * position moves. What it declares reaches later cells through `names.d.ts`, one line per name, by the global namespace
@@ -71,11 +71,6 @@ export class CellFiles {
     this.#grow();
   }
 
-  /** The text of a file of ours; undefined for any other. */
-  read(file: string): string | undefined {
-    return this.#files.get(file);
-  }
-
   /** Names of earlier cells that must not be assigned. */
   constants(): ReadonlySet<string> {
     const names = new Set<string>();
@@ -88,11 +83,16 @@ export class CellFiles {
     return this.#names;
   }
 
-  /** Files that changed since the last call; `config` is true when files were added. */
-  takeChanges(): { readonly changed: string[]; readonly config: boolean } {
-    const changed = [...this.#changed];
+  /** Files that changed since the last call, with their texts; `config` is true when files were added. */
+  takeChanges(): { readonly changed: ReadonlyMap<string, string>; readonly config: boolean } {
+    const changed = new Map([...this.#changed].map((file) => [file, this.#files.get(file) ?? '']));
     this.#changed.clear();
-    return { changed: changed.filter((file) => file !== this.configFile), config: changed.includes(this.configFile) };
+    return { changed, config: changed.has(this.configFile) };
+  }
+
+  /** All files with their texts. */
+  all(): ReadonlyMap<string, string> {
+    return this.#files;
   }
 
   /** Puts a cell's text in place, visible to nobody else yet. */
@@ -207,11 +207,10 @@ export class CellFiles {
         pinned: false,
         used: false,
       });
+      const bridge = join(this.folder, `${PREFIX}bridge_${index}.d.ts`);
       this.#files.set(file, 'export {};');
-      this.#files.set(
-        join(this.folder, `${PREFIX}bridge_${index}.d.ts`),
-        `export * from './${name}';\nexport as namespace ${PREFIX}${index};`,
-      );
+      this.#files.set(bridge, `export * from './${name}';\nexport as namespace ${PREFIX}${index};`);
+      this.#changed.add(file).add(bridge);
     }
     const files = [...this.moreFiles, ...this.#files.keys()].filter((file) => file !== this.configFile);
     this.#files.set(this.configFile, JSON.stringify({ compilerOptions: this.compilerOptions, files }));

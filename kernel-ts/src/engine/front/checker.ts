@@ -1,31 +1,44 @@
 /**
  * The type checker behind one small interface, over TypeScript 7's unstable API (a child process of this one). Knows no
- * evaluation. Surprise: the API has one current snapshot, so all questions go through one queue.
+ * evaluation. Surprise: the API has one current snapshot, so all questions go through one queue; and one changed file at a
+ * time takes a millisecond where two at once take a rebuilt program.
  */
 
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { API, type Diagnostic, type Project, type Snapshot } from 'typescript/unstable/async';
+import type { API, Diagnostic, Project, Snapshot } from 'typescript/unstable/async';
 import type { CellAnalysis } from './analyze.js';
 import { CellFiles, type StagedCell } from './cell-files.js';
+import { CheckerFolder, sweep } from './checker-folder.js';
+import { CheckerProcess, compilerProgram } from './checker-process.js';
 import type { Complaint } from './shown.js';
 
 /** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */
 const HARMLESS = new Set([7005, 7034, 1375, 1378, 1431, 1432, 2686]);
+/** A module was not found: the program remembers that, and must forget it when the file or package has come. */
+const NOT_FOUND = 'TS2307';
+/** More changed files than this at once are worth a rebuilt program. */
+const MAX_SINGLE_UPDATES = 8;
 
 const require = createRequire(import.meta.url);
 
 /** Type checking, completion and inspection of one notebook. */
 export class Checker {
   readonly files: CellFiles;
+  readonly #place: CheckerFolder;
+  #process: CheckerProcess | undefined;
   #api: API | undefined;
   #snapshot: Snapshot | undefined;
+  /** Replaced by the current one, and not yet given back. */
+  #oldSnapshot: Snapshot | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #starting: Promise<void> | undefined;
   #closed = false;
   /** The notebook's own files that the program holds, and when they changed. */
   readonly #watched = new Map<string, number>();
+  /** A cell's import was not found. */
+  #missing = false;
 
   constructor(
     readonly folder: string,
@@ -34,8 +47,9 @@ export class Checker {
   ) {
     const types = packageFolder('@types/node');
     const typeRoots = [join(folder, 'node_modules/@types'), ...(types === undefined ? [] : [dirname(types)])];
+    this.#place = new CheckerFolder(folder);
     this.files = new CellFiles(
-      folder,
+      this.#place.cells,
       {
         strict: true,
         target: 'esnext',
@@ -45,6 +59,7 @@ export class Checker {
         customConditions: ['node'],
         types: types === undefined ? [] : ['node'],
         typeRoots,
+        rootDirs: [this.#place.root, '/'],
         noEmit: true,
         allowUmdGlobalAccess: true,
         allowImportingTsExtensions: true,
@@ -72,12 +87,15 @@ export class Checker {
   /** Complaints about a cell whose text is staged, in the order of the text. */
   check(staged: StagedCell): Promise<Complaint[]> {
     return this.#ask(async (project) => {
+      const { text, importsModules } = staged.analysis;
       const found = await project.program.getSemanticDiagnostics(staged.file);
-      const length = staged.analysis.text.length;
-      return found
-        .filter((one) => one.category === 1 && !HARMLESS.has(one.code) && one.pos < length)
+      const complaints = found
+        .filter((one) => one.category === 1 && !HARMLESS.has(one.code) && one.pos < text.length)
         .map(complaintOf)
         .sort((a, b) => a.start - b.start);
+      if (importsModules) await this.#watchLocalFiles(project);
+      this.#missing = complaints.some(({ code }) => code === NOT_FOUND);
+      return complaints;
     });
   }
 
@@ -111,11 +129,12 @@ export class Checker {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#drop();
+    this.#place.remove();
   }
 
   /** Process id of the checker, for tests. */
   get pid(): number | undefined {
-    return processOf(this.#api)?.pid;
+    return this.#process?.pid;
   }
 
   #ask<T>(question: (project: Project) => Promise<T>, prepare: () => void = () => {}): Promise<T> {
@@ -125,113 +144,88 @@ export class Checker {
       await this.#update();
       const project = this.#snapshot?.getProject(this.files.configFile);
       if (project === undefined) throw new Error('the checker knows no project');
-      return this.#guarded(question(project));
+      try {
+        return await question(project);
+      } finally {
+        // Behind the question: whoever waits for the answer does not wait for this.
+        this.#oldSnapshot?.dispose().catch(() => {});
+        this.#oldSnapshot = undefined;
+      }
     });
     this.#queue = answer.catch(() => {});
     return answer;
   }
 
   async #update(): Promise<void> {
-    const { changed, config } = this.files.takeChanges();
-    const created: string[] = [];
+    const { changed: own, config } = this.files.takeChanges();
+    this.#place.write(own);
+    const changed = [...own.keys()];
     for (const [file, time] of this.#watched) {
       const now = changeTime(file);
-      if (now !== time) (time === 0 ? created : changed).push(file);
+      if (now !== time) changed.push(file);
       this.#watched.set(file, now);
     }
-    if (changed.length === 0 && created.length === 0 && !config) return;
+    const local = changed.length > own.size;
+    if (this.#missing) await this.#replace({ invalidateAll: true });
+    else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed });
+    else for (const file of changed) await this.#replace({ changed: [file] });
+    this.#missing = false;
+    const project = this.#snapshot?.getProject(this.files.configFile);
+    if (local && project !== undefined) await this.#watchLocalFiles(project);
+  }
+
+  async #replace(fileChanges: { changed: string[] } | { invalidateAll: true }): Promise<void> {
     const before = this.#snapshot;
-    const all = config ? [...changed, this.files.configFile] : changed;
-    this.#snapshot = await this.#guarded((this.#api as API).updateSnapshot({ fileChanges: { changed: all, created } }));
-    before?.dispose().catch(() => {});
+    this.#snapshot = await (this.#api as API).updateSnapshot({ fileChanges });
+    this.#oldSnapshot?.dispose().catch(() => {});
+    this.#oldSnapshot = before;
   }
 
   async #open(): Promise<void> {
     if (this.#closed) throw new Error('the checker is closed');
-    const api = new API({
-      cwd: this.folder,
-      fs: {
-        readFile: (file) => {
-          const own = this.files.read(file);
-          if (own === undefined && this.#isLocal(file)) this.#watched.set(file, changeTime(file));
-          return own;
-        },
-        fileExists: (file) => {
-          if (this.files.read(file) !== undefined) return true;
-          if (this.#isLocal(file)) this.#watched.set(file, changeTime(file));
-          return undefined;
-        },
-      },
+    const checking = new CheckerProcess(await compilerProgram(), this.#place.cells);
+    this.#process = checking;
+    void checking.closed.then(() => {
+      if (this.#process === checking) void this.#drop();
     });
-    this.#api = api;
     this.files.takeChanges();
-    this.#snapshot = await this.#guarded(api.updateSnapshot({ openProjects: [this.files.configFile] }));
-    const lost = processOf(api);
-    lost?.once('exit', () => {
-      if (this.#api === api) void this.#drop();
-    });
-    if (lost !== undefined) forgiveWrites(lost);
+    this.#place.write(this.files.all());
+    checking.askEarly('initialize', null);
+    checking.askEarly('updateSnapshot', { openProjects: [this.files.configFile] });
+    // Loaded while the process loads the project: it takes longer than this module.
+    const { API } = await import('typescript/unstable/async');
+    const api = new API({ cwd: this.#place.cells });
+    (api as unknown as { client: CheckerProcess }).client = checking;
+    this.#api = api;
+    this.#snapshot = await api.updateSnapshot({ openProjects: [this.files.configFile] });
     // The first question about a file binds the libraries; ask it before a cell waits for it.
     await this.#snapshot.getProject(this.files.configFile)?.program.getSemanticDiagnostics(this.files.scratchFile);
+    sweep();
   }
 
-  #isLocal(file: string): boolean {
-    return file.startsWith(this.folder) && !file.includes('/node_modules/') && /\.(m?tsx?|m?js|json)$/.test(file);
-  }
-
-  /** Rejects when the process ends while it is asked. */
-  #guarded<T>(answer: Promise<T>): Promise<T> {
-    const owner = processOf(this.#api);
-    if (owner === undefined) return answer;
-    return new Promise<T>((resolve, reject) => {
-      const gone = (): void => reject(new Error('the process of the type checker ended'));
-      if (owner.exitCode !== null || owner.signalCode !== null) return gone();
-      owner.once('exit', gone);
-      answer.then(resolve, reject).finally(() => owner.off('exit', gone));
-    });
+  /** Remembers which of the notebook's files are in the program; their times tell when to hand them over again. */
+  async #watchLocalFiles({ program }: Project): Promise<void> {
+    for (const file of await program.getSourceFileNames()) {
+      const isLocal = file.startsWith(this.folder) && !file.startsWith(this.#place.root);
+      if (!isLocal || this.#watched.has(file) || file.includes('/node_modules/')) continue;
+      this.#watched.set(file, changeTime(file));
+    }
   }
 
   async #drop(): Promise<void> {
-    const api = this.#api;
+    const lost = this.#process;
+    this.#process = undefined;
     this.#api = undefined;
     this.#snapshot = undefined;
+    this.#oldSnapshot = undefined;
     this.#starting = undefined;
-    const owner = processOf(api);
-    if (owner === undefined || owner.exitCode !== null || owner.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => owner.once('exit', () => resolve()));
-    owner.kill('SIGKILL'); // it holds nothing, and asking it to close waits for its answers
-    await gone;
+    this.#watched.clear();
+    await lost?.close();
   }
 }
 
 function changeTime(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-type Write = (bytes: unknown, ...rest: unknown[]) => boolean;
-
-/** A write to a process that has ended is told by its end; the API would reject a promise that nobody can catch. */
-function forgiveWrites({ stdin }: ApiProcess): void {
-  const write = stdin.write.bind(stdin);
-  stdin.write = (bytes, ...rest) => {
-    const done = rest.pop();
-    return write(bytes, ...rest, typeof done === 'function' ? () => done() : done);
-  };
-}
-
-interface ApiProcess {
-  readonly stdin: { write: Write };
-  readonly pid?: number;
-  readonly exitCode: number | null;
-  readonly signalCode: string | null;
-  kill(signal: string): void;
-  once(event: 'exit', listener: () => void): void;
-  off(event: 'exit', listener: () => void): void;
-}
-
-/** The API keeps its process to itself; losing it silently would hang a cell. */
-function processOf(api: API | undefined): ApiProcess | undefined {
-  return (api as unknown as { client?: { process?: ApiProcess } } | undefined)?.client?.process;
 }
 
 function complaintOf(one: Diagnostic): Complaint {
