@@ -101,8 +101,8 @@ class FrontEngine implements Engine {
 
   execute(request: CellRequest): Promise<CellOutcome> {
     const { subshell } = request;
-    const before = this.#turns.get(subshell) ?? Promise.resolve();
-    const outcome = before.then(() => this.#execute(request));
+    const before = this.#turns.get(subshell);
+    const outcome = before === undefined ? this.#execute(request) : before.then(() => this.#execute(request));
     this.#turns.set(subshell, outcome);
     void outcome.then(() => {
       if (this.#turns.get(subshell) === outcome) this.#turns.delete(subshell);

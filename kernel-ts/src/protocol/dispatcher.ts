@@ -73,6 +73,7 @@ export class Dispatcher {
       history,
       inputs,
       publish,
+      publishSoon: (type, content, parent) => host.channels().iopub.publishSoon({ type, content, parent }),
       bracket,
       drain: () => this.#drain(),
     });
@@ -181,11 +182,11 @@ export class Dispatcher {
   async #bracket(request: Request, work: () => Promise<Reply | undefined>): Promise<void> {
     const { iopub, ...channels } = this.#host.channels();
     const { identities, header: parent } = request.message;
-    const status = (state: string) => iopub.publish({ type: 'status', content: { execution_state: state }, parent });
-    void status('busy');
+    const status = (state: string) => ({ type: 'status', content: { execution_state: state }, parent });
+    iopub.publishSoon(status('busy'));
     const reply = await work();
     await iopub.flushed();
     if (reply) await channels[request.channel].reply(identities, { ...reply, parent });
-    await status('idle');
+    await iopub.publish(status('idle'));
   }
 }

@@ -20,6 +20,8 @@ export interface ExecutorHost {
   readonly history: History;
   readonly inputs: Inputs;
   publish(type: string, content: Json, parent: Json): void;
+  /** Publishes in the same order, but lets the cell start first. */
+  publishSoon(type: string, content: Json, parent: Json): void;
   /** Publishes busy, runs `work`, sends its reply after all outputs, publishes idle. */
   bracket(request: Request, work: () => Promise<Reply | undefined>): Promise<void>;
   /** Resolves once every message that has already arrived on shell has been handed out. */
@@ -102,7 +104,7 @@ export class Executor {
     const requestId = `${this.#counts.started}`;
     this.#host.outputs.register(requestId, message.header, executionCount, silent);
     this.#host.inputs.begin(requestId, message, content.allowStdin);
-    if (!silent) this.#host.publish('execute_input', { code, execution_count: executionCount }, message.header);
+    if (!silent) this.#host.publishSoon('execute_input', { code, execution_count: executionCount }, message.header);
     const outcome = await this.#execute({
       ...{ requestId, code, cellId, executionCount, silent, userExpressions },
       ...(this.#subshell === undefined ? {} : { subshell: this.#subshell }),

@@ -39,17 +39,32 @@ export class SendQueue {
    * `before` runs in the same turn as the send, after everything that was queued earlier.
    */
   send(frames: (Uint8Array | string)[], before?: () => void): Promise<void> {
-    const sizeBytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-    this.#queuedBytes += sizeBytes;
-    this.#last = new Promise((done) => {
-      this.#waiting.push({ frames, sizeBytes, before, done });
-      if (!this.#running) void this.#run();
-    });
-    return this.#last;
+    const sent = this.#add(frames, before);
+    if (!this.#running) void this.#run();
+    return sent;
+  }
+
+  /**
+   * Like `send`, but the message leaves at the end of this turn at the latest, or with the next one: for what nobody
+   * waits for, so that the work which it announces starts before the system call.
+   */
+  sendSoon(frames: (Uint8Array | string)[]): void {
+    void this.#add(frames, undefined);
+    setImmediate(() => void this.flushed());
   }
 
   /** Resolves when everything sent so far has been taken; what is sent later is not waited for. */
   flushed(): Promise<void> {
+    if (!this.#running && this.#waiting.length > 0) void this.#run();
+    return this.#last;
+  }
+
+  #add(frames: (Uint8Array | string)[], before: (() => void) | undefined): Promise<void> {
+    const sizeBytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+    this.#queuedBytes += sizeBytes;
+    this.#last = new Promise((done) => {
+      this.#waiting.push({ frames, sizeBytes, before, done });
+    });
     return this.#last;
   }
 

@@ -198,6 +198,20 @@ describe('imports', () => {
     expect((await lab.run("import { late } from './late.js'\nlate")).result).toBe("'now'");
   });
 
+  test('a package that is installed after its import failed is found, with its types', async () => {
+    const cell = "import { newest } from 'fresh-package'\nnewest";
+    expect((await lab.run(cell)).traceback[0]).toContain('TS2307');
+    mkdirSync(join(lab.folder, 'node_modules/fresh-package'), { recursive: true });
+    lab.write(
+      'node_modules/fresh-package/package.json',
+      '{"name": "fresh-package", "type": "module", "main": "at.js"}',
+    );
+    lab.write('node_modules/fresh-package/at.js', 'export const newest = 7');
+    lab.write('node_modules/fresh-package/at.d.ts', 'export declare const newest: number');
+    expect((await lab.run(cell)).result).toBe('7');
+    expect((await lab.run('newest.length')).traceback[0]).toContain('TS2339');
+  });
+
   test('JSON imports give the value', async () => {
     lab.write('data.json', '{"size": 3}');
     expect((await lab.run("import data from './data.json'\ndata.size")).result).toBe('3');

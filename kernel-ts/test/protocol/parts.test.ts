@@ -118,6 +118,20 @@ test('a send queue has one send under way, keeps the order, and survives a faili
   expect([taken, errors, queue.queuedBytes]).toEqual([['1', '2', '4'], ['lost peer'], 0]);
 });
 
+test('what is sent soon leaves before what is sent after it, and by itself at the end of the turn', async () => {
+  const taken: string[] = [];
+  const sink = { send: async ([text]: (Uint8Array | string)[]) => void taken.push(String(text)) };
+  const queue = new SendQueue(sink, () => {});
+  queue.sendSoon(['busy']);
+  queue.sendSoon(['input']);
+  expect(taken).toEqual([]);
+  await queue.send(['result']);
+  expect(taken).toEqual(['busy', 'input', 'result']);
+  queue.sendSoon(['late']);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(taken).toEqual(['busy', 'input', 'result', 'late']);
+});
+
 test('a cell that publishes more than the limit says so once and is cut there', () => {
   const published: unknown[] = [];
   const outputs = new Outputs(

@@ -2,9 +2,20 @@
  * Where the checker finds the session's files: a private temporary folder that repeats the notebook's path, so that with
  * `rootDirs` a relative import of a cell means the notebook's own file, and links to every `node_modules` above it, so
  * that packages resolve as they do in the notebook's folder. Real files, because the compiler asks about a thousand
- * times whether a file exists, and each answer from this process would cost two turns.
+ * times whether a file exists, and each answer from this process would cost two turns. In memory where the system has such
+ * a folder: on a disk a write costs as much as the check.
  */
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 
@@ -20,7 +31,7 @@ export class CheckerFolder {
   /** @param folder the notebook's folder, absolute */
   constructor(folder: string) {
     // The process id says whose it is, for `sweep`.
-    this.root = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+    this.root = mkdtempSync(join(home(), `${PREFIX}${process.pid}-`));
     this.cells = join(this.root, folder);
     mkdirSync(this.cells, { recursive: true });
     for (let real = folder; ; real = dirname(real)) {
@@ -44,9 +55,10 @@ export class CheckerFolder {
 
 /** Removes the folders of kernels that were killed. */
 export function sweep(): void {
-  for (const name of readdirSync(tmpdir())) {
+  const folder = home();
+  for (const name of readdirSync(folder)) {
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
-    const path = join(tmpdir(), name);
+    const path = join(folder, name);
     if (Number.isNaN(pid) || isAlive(pid) || lstatSync(path, { throwIfNoEntry: false })?.uid !== process.getuid?.()) {
       continue;
     }
@@ -56,6 +68,18 @@ export function sweep(): void {
       // a folder that cannot be removed now can be removed later
     }
   }
+}
+
+function home(): string {
+  for (const folder of [process.env.XDG_RUNTIME_DIR, '/dev/shm']) {
+    try {
+      accessSync(folder ?? '', constants.W_OK | constants.X_OK);
+      return folder as string;
+    } catch {
+      // not on this system
+    }
+  }
+  return tmpdir();
 }
 
 function isAlive(pid: number): boolean {

@@ -56,22 +56,23 @@ export class CheckerProcess {
     return this.#process.pid;
   }
 
-  /** Asks before the API is there to ask: its own first question of that method gets this answer. */
+  /** Asks ahead of the API: its own next question of that method gets this answer. */
   askEarly(method: string, parameters: unknown): void {
-    const answer = this.apiRequest(method, parameters);
+    const answer = this.#askJson(method, parameters);
     answer.catch(() => {});
     this.#early.set(method, answer);
   }
 
+  /** Drops an answer that was asked for ahead. */
+  forgetEarly(method: string): void {
+    this.#early.delete(method);
+  }
+
   /** What the API calls: a question and its answer in JSON. */
-  async apiRequest(method: string, parameters: unknown): Promise<unknown> {
+  apiRequest(method: string, parameters: unknown): Promise<unknown> {
     const early = this.#early.get(method);
-    if (early !== undefined) {
-      this.#early.delete(method);
-      return early;
-    }
-    const payload = await this.#ask(method, parameters);
-    return payload.length === 0 ? undefined : JSON.parse(payload.toString('utf8'));
+    this.#early.delete(method);
+    return early ?? this.#askJson(method, parameters);
   }
 
   /** What the API calls for syntax trees: the answer is bytes in a buffer of their own. */
@@ -89,6 +90,11 @@ export class CheckerProcess {
   close(): Promise<void> {
     this.#process.kill('SIGKILL');
     return this.closed;
+  }
+
+  async #askJson(method: string, parameters: unknown): Promise<unknown> {
+    const payload = await this.#ask(method, parameters);
+    return payload.length === 0 ? undefined : JSON.parse(payload.toString('utf8'));
   }
 
   #ask(method: string, parameters: unknown): Promise<Buffer> {

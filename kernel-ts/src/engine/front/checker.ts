@@ -23,6 +23,12 @@ const MAX_SINGLE_UPDATES = 8;
 
 const require = createRequire(import.meta.url);
 
+/** The first thing a question asks, where it is known before the update that it needs: both then travel together. */
+export interface EarlyQuestion {
+  readonly method: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
 /** Type checking, completion and inspection of one notebook. */
 export class Checker {
   readonly files: CellFiles;
@@ -33,6 +39,7 @@ export class Checker {
   /** Replaced by the current one, and not yet given back. */
   #oldSnapshot: Snapshot | undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   #starting: Promise<void> | undefined;
   #closed = false;
   /** The notebook's own files that the program holds, and when they changed. */
@@ -86,33 +93,40 @@ export class Checker {
 
   /** Complaints about a cell whose text is staged, in the order of the text. */
   check(staged: StagedCell): Promise<Complaint[]> {
-    return this.#ask(async (project) => {
-      const { text, importsModules } = staged.analysis;
-      const found = await project.program.getSemanticDiagnostics(staged.file);
-      const complaints = found
-        .filter((one) => one.category === 1 && !HARMLESS.has(one.code) && one.pos < text.length)
-        .map(complaintOf)
-        .sort((a, b) => a.start - b.start);
-      if (importsModules) await this.#watchLocalFiles(project);
-      this.#missing = complaints.some(({ code }) => code === NOT_FOUND);
-      return complaints;
-    });
+    const early = { method: 'getSemanticDiagnostics', parameters: { file: staged.file } };
+    return this.#ask(
+      async (project) => {
+        const { text, importsModules } = staged.analysis;
+        const found = await project.program.getSemanticDiagnostics(staged.file);
+        const complaints = found
+          .filter((one) => one.category === 1 && !HARMLESS.has(one.code) && one.pos < text.length)
+          .map(complaintOf)
+          .sort((a, b) => a.start - b.start);
+        if (importsModules) await this.#watchLocalFiles(project);
+        this.#missing = complaints.some(({ code }) => code === NOT_FOUND);
+        return complaints;
+      },
+      { early },
+    );
   }
 
   /** What the compiler says of a text that does not parse. */
   syntax(text: string): Promise<Complaint[]> {
-    return this.#ask(
-      async (project) => (await project.program.getSyntacticDiagnostics(this.files.scratchFile)).map(complaintOf),
-      () => this.files.setScratch(text),
+    return this.explore(text, async ({ program }, file) =>
+      (await program.getSyntacticDiagnostics(file)).map(complaintOf),
     );
   }
 
   /** Asks about a text that is not run: `scratchFile` holds it while `question` is answered. */
-  explore<T>(text: string, question: (project: Project, file: string) => Promise<T>): Promise<T> {
-    return this.#ask(
-      (project) => question(project, this.files.scratchFile),
-      () => this.files.setScratch(text),
-    );
+  explore<T>(
+    text: string,
+    question: (project: Project, file: string) => Promise<T>,
+    early?: EarlyQuestion,
+  ): Promise<T> {
+    return this.#ask((project) => question(project, this.files.scratchFile), {
+      prepare: () => this.files.setScratch(text),
+      ...(early === undefined ? {} : { early }),
+    });
   }
 
   /** Stages a cell; see `CellFiles.stage`. */
@@ -137,26 +151,40 @@ export class Checker {
     return this.#process?.pid;
   }
 
-  #ask<T>(question: (project: Project) => Promise<T>, prepare: () => void = () => {}): Promise<T> {
-    const answer = this.#queue.then(async () => {
-      await this.start();
-      prepare();
-      await this.#update();
-      const project = this.#snapshot?.getProject(this.files.configFile);
-      if (project === undefined) throw new Error('the checker knows no project');
-      try {
-        return await question(project);
-      } finally {
-        // Behind the question: whoever waits for the answer does not wait for this.
-        this.#oldSnapshot?.dispose().catch(() => {});
-        this.#oldSnapshot = undefined;
-      }
-    });
-    this.#queue = answer.catch(() => {});
+  #ask<T>(
+    question: (project: Project) => Promise<T>,
+    { prepare = () => {}, early }: { prepare?: () => void; early?: EarlyQuestion } = {},
+  ): Promise<T> {
+    const work = (): Promise<T> => this.#answer(question, prepare, early);
+    // At once where nothing waits: the checker then works while this thread goes on with the cell.
+    const answer = this.#waiting === 0 ? work() : this.#queue.then(work);
+    this.#waiting += 1;
+    this.#queue = answer
+      .catch(() => {})
+      .then(() => {
+        this.#waiting -= 1;
+      });
     return answer;
   }
 
-  async #update(): Promise<void> {
+  async #answer<T>(
+    question: (project: Project) => Promise<T>,
+    prepare: () => void,
+    early: EarlyQuestion | undefined,
+  ): Promise<T> {
+    if (this.#snapshot === undefined) await this.start();
+    prepare();
+    await this.#update(early);
+    const project = this.#snapshot?.getProject(this.files.configFile);
+    if (project === undefined) throw new Error('the checker knows no project');
+    try {
+      return await question(project);
+    } finally {
+      setImmediate(() => this.#release()); // behind whoever waits for the answer
+    }
+  }
+
+  async #update(early?: EarlyQuestion): Promise<void> {
     const { changed: own, config } = this.files.takeChanges();
     this.#place.write(own);
     const changed = [...own.keys()];
@@ -166,19 +194,37 @@ export class Checker {
       this.#watched.set(file, now);
     }
     const local = changed.length > own.size;
-    if (this.#missing) await this.#replace({ invalidateAll: true });
-    else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed });
-    else for (const file of changed) await this.#replace({ changed: [file] });
+    const missing = this.#missing;
     this.#missing = false;
+    if (missing) await this.#replace({ invalidateAll: true }, early);
+    else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed }, early);
+    else
+      for (const file of changed) await this.#replace({ changed: [file] }, file === changed.at(-1) ? early : undefined);
     const project = this.#snapshot?.getProject(this.files.configFile);
     if (local && project !== undefined) await this.#watchLocalFiles(project);
   }
 
-  async #replace(fileChanges: { changed: string[] } | { invalidateAll: true }): Promise<void> {
-    const before = this.#snapshot;
-    this.#snapshot = await (this.#api as API).updateSnapshot({ fileChanges });
-    this.#oldSnapshot?.dispose().catch(() => {});
+  /** `early` is sent with the update. It must name the snapshot that the update will make: they are counted. */
+  async #replace(
+    fileChanges: { changed: string[] } | { invalidateAll: true },
+    early: EarlyQuestion | undefined,
+  ): Promise<void> {
+    const [before, api, checking] = [this.#snapshot, this.#api as API, this.#process as CheckerProcess];
+    const project = before?.getProject(this.files.configFile);
+    const guess = (before?.id ?? 0) + 1;
+    checking.askEarly('updateSnapshot', { fileChanges });
+    if (early !== undefined && project !== undefined) {
+      checking.askEarly(early.method, { snapshot: guess, project: project.id, ...early.parameters });
+    }
+    this.#snapshot = await api.updateSnapshot({ fileChanges });
+    if (early !== undefined && this.#snapshot.id !== guess) checking.forgetEarly(early.method);
+    this.#release();
     this.#oldSnapshot = before;
+  }
+
+  #release(): void {
+    this.#oldSnapshot?.dispose().catch(() => {});
+    this.#oldSnapshot = undefined;
   }
 
   async #open(): Promise<void> {

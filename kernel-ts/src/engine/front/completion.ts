@@ -86,7 +86,15 @@ function pathBefore(before: string): string[] | undefined {
 }
 
 async function asked(checker: Checker, text: string, cursor: number): Promise<Match[]> {
-  const list = await checker.explore(text, (project, file) => project.checker.getCompletionsAtPosition(file, cursor));
+  const early = {
+    method: 'getCompletionsAtPosition',
+    parameters: { file: checker.files.scratchFile, position: cursor },
+  };
+  const list = await checker.explore(
+    text,
+    (project, file) => project.checker.getCompletionsAtPosition(file, cursor),
+    early,
+  );
   return (list?.entries ?? [])
     .filter((entry) => !isBridgeName(entry.name))
     .map((entry) => ({

@@ -13,7 +13,9 @@ export class RunningCell {
   inChild = false;
   /** Why the child is about to be killed, if it is. */
   killed: 'cell.unstoppable' | 'cell.restarted' | undefined;
-  readonly #over = new AbortController();
+  /** Made when somebody asks for it: its end costs a DOMException. */
+  #over: AbortController | undefined;
+  #isOver = false;
   #resolve: (outcome: CellOutcome) => void = () => {};
 
   constructor(requestId: string) {
@@ -25,12 +27,14 @@ export class RunningCell {
 
   /** Aborts when the cell ends or is interrupted: nobody waits for its questions then. */
   get over(): AbortSignal {
+    this.#over ??= new AbortController();
+    if (this.#isOver) this.#over.abort();
     return this.#over.signal;
   }
 
   /** Ends the cell; only the first outcome counts. */
   end(outcome: CellOutcome): void {
-    this.#over.abort();
+    this.#finish();
     this.#resolve(outcome);
   }
 
@@ -45,9 +49,14 @@ export class RunningCell {
   interrupt(): boolean {
     if (this.interrupted) return false;
     this.interrupted = true;
-    this.#over.abort();
+    this.#finish();
     if (!this.inChild) this.end({ status: 'error', ...interruptedError() });
     return this.inChild;
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#over?.abort();
   }
 
   /** The child that ran the code is gone. */

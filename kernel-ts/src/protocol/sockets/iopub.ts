@@ -31,6 +31,8 @@ export interface IoPub {
   readonly endpoint: string;
   /** Resolves once ZeroMQ has the message. */
   publish(message: Outgoing): Promise<void>;
+  /** Publishes at the end of this turn at the latest, in the order of the calls: see `SendQueue.sendSoon`. */
+  publishSoon(message: Outgoing): void;
   /** Resolves once ZeroMQ has everything published so far. */
   flushed(): Promise<void>;
   readonly queuedBytes: number;
@@ -48,9 +50,11 @@ export async function openIoPub(
   void welcomeSubscribers(socket, queue, writer).catch((error: Error) => {
     if (!socket.closed) log(`iopub: ${error.message}`);
   });
+  const encode = (message: Outgoing) => writer.encode([`kernel.${writer.session}.${message.type}`], message);
   return {
     endpoint: address,
-    publish: (message) => queue.send(writer.encode([`kernel.${writer.session}.${message.type}`], message)),
+    publish: (message) => queue.send(encode(message)),
+    publishSoon: (message) => queue.sendSoon(encode(message)),
     flushed: () => queue.flushed(),
     get queuedBytes() {
       return queue.queuedBytes;
