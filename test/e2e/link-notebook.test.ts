@@ -49,4 +49,22 @@ describe.runIf(hasPython)('the notebook of the link', () => {
     expect(shares.length).toBeGreaterThanOrEqual(3);
     for (const share of shares) expect(share).toBeLessThanOrEqual(1);
   });
+
+  it('proves its report: what the line did must repeat, what was measured is only shown', async () => {
+    const folder = join(root, 'notebooks');
+    const verified = await place.npulab(['verify', place.path('link.html'), '--folder', folder, '--json']);
+    expect(verified.stderr).not.toContain('Error');
+    const { equal, differences, comparedOutputs, volatileOutputs } = JSON.parse(verified.stdout);
+    expect({ equal, differences }).toEqual({ equal: true, differences: [] });
+    expect(comparedOutputs).toBeGreaterThanOrEqual(3);
+    expect(volatileOutputs).toBeGreaterThanOrEqual(4);
+    expect(verified.status).toBe(0);
+  }, 240_000);
+
+  it('fails with the name of the missing program instead of waiting, where it is run without the files beside it', async () => {
+    const verified = await place.npulab(['verify', place.path('link.html')]);
+    expect(verified.status).toBe(1);
+    expect(verified.stderr).toContain('null_modem.py');
+    expect(verified.stderr).toContain('ended with status 2 and said nothing');
+  }, 240_000);
 });

@@ -1,9 +1,11 @@
 // The second notebook: a matrix product written as register words in a cell, through kernel, agent, driver and simulator.
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparable, type Ended, printed, root, type StoredNotebook, Workplace } from './npulab.js';
+import { type Ended, printed, root, type StoredNotebook, Workplace } from './npulab.js';
 
+const tool = join(root, 'board/target/release/npulab-npu');
 const notebook = join(root, 'notebooks/02-npu-registers.ipynb');
 
 describe('the notebook of registers', () => {
@@ -73,14 +75,26 @@ describe('the notebook of registers', () => {
     expect(place.read('npu.html')).toContain('recorded jobs');
   });
 
-  it('gives the same notebook bytes a second time', async () => {
-    const again = await place.npulab(['run', notebook, '-o', place.path('again.ipynb')]);
-    expect(again.status).toBe(0);
-    expect(comparable(JSON.parse(place.read('again.ipynb')))).toEqual(comparable(executed));
+  it('attaches the recording to the report, from which it comes out whole and replays to equal bytes', async () => {
+    const listed = await place.npulab(['extract', place.path('npu.html')]);
+    expect(listed.stdout).toMatch(/^two-tasks: \d+ files, \d+ bytes\n$/);
+    const extracted = await place.npulab(['extract', place.path('npu.html'), 'two-tasks', '-o', place.path('out')]);
+    expect(extracted).toMatchObject({ status: 0, stderr: '' });
+    const job = place.path('out/two-tasks/JOB.json');
+    const { exit, expectations } = JSON.parse(execFileSync(tool, ['run', job, '--json'], { encoding: 'utf8' }));
+    expect(exit).toBe(0);
+    expect(expectations.length).toBeGreaterThan(0);
+    expect(expectations.every((one: { equal: boolean; compared: number }) => one.equal && one.compared > 0)).toBe(true);
+  });
+
+  it('proves its report: a second run records the same job', async () => {
+    const verified = await place.npulab(['verify', place.path('npu.html'), '--json']);
+    expect(verified.stderr).not.toContain('Error');
+    expect(JSON.parse(verified.stdout)).toMatchObject({ equal: true, differences: [], volatileOutputs: 1 });
+    expect(verified.status).toBe(0);
   }, 240_000);
 
   it('replays what a notebook saved with npulab-npu, with equal bytes', async () => {
-    const tool = join(root, 'board/target/release/npulab-npu');
     expect(existsSync(tool)).toBe(true);
     const script = [
       "const board = await lab.connect('sim:rk3568');",
@@ -97,7 +111,6 @@ describe('the notebook of registers', () => {
     const metadata = JSON.parse(readFileSync(notebook, 'utf8')).metadata;
     const path = place.write('save.ipynb', JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }));
     expect((await place.npulab(['run', path, '-o', place.path('saved.ipynb')])).status).toBe(0);
-    const { execFileSync } = await import('node:child_process');
     const report = JSON.parse(
       execFileSync(tool, ['run', place.path('capture/JOB.json'), '--json'], { encoding: 'utf8' }),
     );

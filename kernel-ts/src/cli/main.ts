@@ -27,6 +27,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'run the notebook of a report again and compare',
     load: async () => (await import('./commands/verify.js')).verify,
   },
+  extract: {
+    summary: 'take the files out that a report holds, such as recorded NPU jobs',
+    load: async () => (await import('./commands/extract.js')).extract,
+  },
   doctor: {
     summary: 'say what is missing on this machine',
     load: async () => (await import('./commands/doctor.js')).doctor,

@@ -11,6 +11,7 @@ import {
   table,
   volatileMetadata,
 } from '../display/index.js';
+import { attachmentBundle, defaultAttachLimitBytes } from './attachment.js';
 import { LabBoard } from './board.js';
 import type { LabContext } from './context.js';
 import { corpus } from './corpus.js';
@@ -97,9 +98,15 @@ export class Lab implements Displayable {
     return resolve(this.#context.folder, relative);
   }
 
-  /** Shows the provenance that a report carries: question, result, models, settings, back ends, builds. */
+  /**
+   * Shows the provenance that a report carries: question, result, models, settings, back ends, builds; and attaches files to it.
+   * @example await lab.report({ question, result, attach: { 'one-product': capture } });
+   */
   async report(facts: ReportFacts): Promise<void> {
     const { display, kernelVersion } = this.#context;
+    const { attach = {}, attachLimitBytes = defaultAttachLimitBytes } = facts;
+    for (const [name, files] of Object.entries(attach))
+      await display(await attachmentBundle(name, files, attachLimitBytes), { raw: true });
     await display(await provenanceBundle(facts, this.#ledger, kernelVersion), { raw: true });
     await display(await environmentBundle(this.#ledger), { raw: true, metadata: { ...volatileMetadata } });
   }

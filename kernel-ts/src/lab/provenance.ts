@@ -1,5 +1,6 @@
 /** The facts a report proves itself with. What a second run must repeat is kept apart from what belongs to this machine. */
 import { type Bundle, card, type Displayable, jupyterDisplay } from '../display/index.js';
+import type { Attachable } from './attachment.js';
 import type { Ledger } from './ledger.js';
 
 /** MIME type of the provenance in a notebook's outputs; the report reads it from there. */
@@ -13,14 +14,24 @@ export interface ReportFacts {
   readonly question: string;
   /** The answer, in one sentence. */
   readonly result: string;
+  /**
+   * Files that go with the report, by name: a recorded job of `board.npu.capture` becomes a link in it, and `npulab extract` takes it out
+   * for `npulab-npu run`. Fails with `lab.attachment-too-large` above `attachLimitBytes` (compressed; default 2 MiB).
+   */
+  readonly attach?: Readonly<Record<string, Attachable>>;
+  readonly attachLimitBytes?: number;
 }
 
 /** The compared part: question, result and everything the ledger holds. */
-export async function provenanceBundle(facts: ReportFacts, ledger: Ledger, kernelVersion: string): Promise<Bundle> {
+export async function provenanceBundle(
+  { question, result }: ReportFacts,
+  ledger: Ledger,
+  kernelVersion: string,
+): Promise<Bundle> {
   const { models, quantizations, boards, loads, sampling, captures, lostEvents } = ledger;
   const shown: Displayable = card('Provenance', {
-    question: facts.question,
-    result: facts.result,
+    question,
+    result,
     'back end': boards.map((board) => board.backend).join(', ') || 'none',
     models: models.map(({ name, digest }) => `${name} (${digest.slice(0, 12)})`).join(', ') || 'none',
     quantized: quantizations.map(({ settings }) => `${settings.method} ${settings.bits}-bit`).join(', ') || 'none',
@@ -31,7 +42,8 @@ export async function provenanceBundle(facts: ReportFacts, ledger: Ledger, kerne
   });
   const provenance = {
     schema: 1,
-    ...facts,
+    question,
+    result,
     kernel: kernelVersion,
     models,
     quantizations,

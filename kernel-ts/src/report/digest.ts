@@ -1,5 +1,6 @@
 /** Digests of a cell's outputs, one per MIME type: what two runs are compared by. Volatile outputs are left out. */
 import { createHash } from 'node:crypto';
+import { archiveMime, attachmentMime } from './attachment.js';
 import { isVolatile, joined, type Notebook, type Output } from './notebook.js';
 
 /** One output: MIME type (or `stream/stdout`, `error`) → SHA-256 of its canonical bytes. */
@@ -42,9 +43,10 @@ function contentOf(mime: string, content: unknown): string {
 export function partsOf(output: Output): Record<string, string> {
   if (output.output_type === 'stream') return { [`stream/${output.name ?? 'stdout'}`]: joined(output.text) };
   if (output.output_type === 'error') return { error: `${output.ename}: ${output.evalue}` };
-  return Object.fromEntries(
-    Object.entries(output.data ?? {}).map(([mime, content]) => [mime, contentOf(mime, content)]),
-  );
+  const data = output.data ?? {};
+  // The list of an attachment holds the digests of its files; how they are packed may differ.
+  const parts = Object.entries(data).filter(([mime]) => mime !== archiveMime || !(attachmentMime in data));
+  return Object.fromEntries(parts.map(([mime, content]) => [mime, contentOf(mime, content)]));
 }
 
 /** Outputs of each code cell that a second run must repeat, in order. */

@@ -7,6 +7,9 @@ export const REPORT_ERRORS = {
   'report.not-a-report': 'give an HTML report that `npulab run --html` wrote, unchanged',
   'report.different-build':
     'check out and build the versions the report names, or give --any-build to compare all the same',
+  'report.damaged-attachment': 'take the report as `npulab run --html` wrote it; run the notebook again to attach anew',
+  'report.no-attachment':
+    'npulab extract REPORT.html lists what a report holds; await lab.report({ …, attach: { name: capture } }) attaches',
   'report.unreadable': 'check the path and that you may read the file',
 } as const;
 

@@ -1,3 +1,4 @@
+export { type AttachmentList, attachedFiles } from './attachment.js';
 export { buildsHere } from './builds.js';
 export { type CellDigest, canonical, digestsOf } from './digest.js';
 export { REPORT_ERRORS, ReportError, type ReportErrorCode } from './errors.js';

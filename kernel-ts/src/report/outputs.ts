@@ -1,6 +1,7 @@
 /** One notebook output as HTML. Pictures become images, so that two charts on a page cannot disturb each other's ids. */
 import { stripVTControlCharacters } from 'node:util';
 import { escapeHtml } from '../display/index.js';
+import { attachmentHtml } from './attachment.js';
 import type { MarkdownRenderer } from './markdown.js';
 import { isProgress, isVolatile, joined, type MultilineText, type Output } from './notebook.js';
 import { environmentMime, provenanceMime } from './provenance.js';
@@ -48,7 +49,7 @@ export function outputHtml(output: Output, markdown: MarkdownRenderer): string {
     return wrap(`<pre>${escapeHtml(trace)}</pre>`, 'error');
   }
   const data = output.data ?? {};
-  const html = bundleHtml(data, markdown);
+  const html = bundleHtml(data, markdown) + attachmentHtml(output);
   if (html === '') return '';
   return wrap(html, provenanceMime in data || environmentMime in data ? 'provenance' : '');
 }

@@ -1,4 +1,5 @@
 /** What a report carries besides pictures: the notebook it came from, its parameters, provenance, builds and digests. */
+import { type AttachmentList, attachmentsOf } from './attachment.js';
 import type { CellDigest } from './digest.js';
 import { digestsOf } from './digest.js';
 import { type Notebook, withoutOutputs } from './notebook.js';
@@ -20,6 +21,8 @@ export interface ReportRecord {
   /** Versions of the packages and the agent that made the outputs. */
   readonly builds: Readonly<Record<string, string>>;
   readonly cells: readonly CellDigest[];
+  /** Files the report holds; absent in reports without any. */
+  readonly attachments?: readonly AttachmentList[];
 }
 
 function lastJson(notebook: Notebook, mime: string): Record<string, unknown> {
@@ -36,6 +39,7 @@ export function recordOf(
   parameters: Readonly<Record<string, unknown>>,
   builds: Readonly<Record<string, string>>,
 ): ReportRecord {
+  const attachments = attachmentsOf(notebook);
   return {
     schema: 1,
     notebook: withoutOutputs(notebook),
@@ -44,5 +48,6 @@ export function recordOf(
     environment: lastJson(notebook, environmentMime),
     builds,
     cells: digestsOf(notebook),
+    ...(attachments.length > 0 && { attachments }),
   };
 }
