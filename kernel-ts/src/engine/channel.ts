@@ -78,7 +78,7 @@ export type FromMain =
   | { readonly kind: 'comm-done'; readonly requestId: string; readonly known: boolean }
   | { readonly kind: 'settings'; readonly settings: CellSettings }
   | { readonly kind: 'members'; readonly queryId: number; readonly names: readonly LiveName[] }
-  /** Globals that code has set; sent behind the outcome of a cell that changed them. */
+  /** Globals that code has set; sent before the outcome of a cell that changed them. */
   | { readonly kind: 'globals'; readonly names: readonly LiveName[] }
   /** A line for the debugger's console: a log point, a condition that failed. */
   | { readonly kind: 'debug-log'; readonly text: string }

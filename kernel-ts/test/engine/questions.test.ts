@@ -161,3 +161,9 @@ test('completion and inspection answer while a cell spins', async () => {
   await lab.engine.interrupt();
   expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
 });
+
+test('half a surrogate pair in a question or in a cell costs no answer to the next one', async () => {
+  expect(texts(await lab.engine.complete('"\ud800".charC', 9))).toEqual(['charCodeAt']);
+  expect((await lab.run('"\udc00".length')).result).toBe('1');
+  expect((await lab.run('const checked: string = 1')).traceback[0]).toContain('TS2322');
+});

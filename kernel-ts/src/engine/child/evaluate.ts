@@ -54,6 +54,9 @@ export class Evaluator {
     dispose: async () => {},
   };
 
+  /** Called before a cell's outcome is sent. */
+  onEnd: () => void = () => {};
+
   constructor() {
     this.#session.connect();
   }
@@ -96,6 +99,7 @@ export class Evaluator {
 
   #end(cell: RunningCell, outcome: CellOutcome): void {
     if (!this.#running.delete(cell.mark.requestId)) return;
+    this.onEnd();
     send({ kind: 'outcome', requestId: cell.mark.requestId, outcome });
   }
 

@@ -125,6 +125,8 @@ function tellGlobals(): void {
   send({ kind: 'globals', names });
 }
 
+evaluator.onEnd = tellGlobals;
+
 function tellMembers(queryId: number, path: readonly string[]): void {
   send({ kind: 'members', queryId, names: membersAt(path, (name) => evaluator.valueOf(name)) });
 }
@@ -139,7 +141,7 @@ socket.on('data', (chunk: Buffer) => {
     else {
       if (globalsError !== undefined) writeStream('stderr', `${globalsError}\n`, message.requestId);
       globalsError = undefined;
-      void evaluator.execute(message).then(tellGlobals);
+      void evaluator.execute(message);
     }
   }
 });

@@ -29,6 +29,9 @@ export interface EarlyQuestion {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
+/** One answer; a process that takes longer is stuck, and is replaced before it costs a second question. */
+const ANSWER_WITHIN_MS = 15_000;
+
 /** Type checking, completion and inspection of one notebook. */
 export class Checker {
   readonly files: CellFiles;
@@ -173,13 +176,15 @@ export class Checker {
     early: EarlyQuestion | undefined,
   ): Promise<T> {
     if (this.#snapshot === undefined) await this.start();
-    prepare();
-    await this.#update(early);
-    const project = this.#snapshot?.getProject(this.files.configFile);
-    if (project === undefined) throw new Error('the checker knows no project');
+    const stuck = setTimeout(() => void this.#drop(), ANSWER_WITHIN_MS);
     try {
+      prepare();
+      await this.#update(early);
+      const project = this.#snapshot?.getProject(this.files.configFile);
+      if (project === undefined) throw new Error('the checker knows no project');
       return await question(project);
     } finally {
+      clearTimeout(stuck);
       setImmediate(() => this.#release()); // behind whoever waits for the answer
     }
   }
