@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod convolution;
+mod element;
+mod float_post;
 mod lookup;
 mod pooling;
 mod post;
@@ -18,9 +20,13 @@ pub mod half;
 pub mod native;
 
 pub use convolution::{Geometry, convolve, depthwise, window_sums};
+pub use element::{Element, Joining, Second};
+pub use float_post::{
+    FloatJoining, FloatOperand, FloatPost, FloatRectifier, FloatStage, float_post_process, to_halves,
+};
 pub use lookup::{Lookup, Slope, Table};
-pub use pooling::{Pool, Window, pool};
-pub use post::{Algorithm, Converter, Element, Multiplier, Operand, Post, Rectifier, Stage, post_process};
+pub use pooling::{Pool, Window, pool, pool_halves};
+pub use post::{Algorithm, Converter, Multiplier, Operand, Post, Rectifier, Stage, post_process};
 pub use product::multiply;
 pub use rounding::{Ties, saturate_i8, saturate_i32, shift_right};
-pub use tensor::{Kernels, Map};
+pub use tensor::{Kernels, Map, upsample};

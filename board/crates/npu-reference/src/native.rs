@@ -26,7 +26,7 @@ macro_rules! elements {
         }
     } )* };
 }
-elements!(i8: 1, u8: 1, u16: 2, i32: 4, f32: 4);
+elements!(i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, f32: 4);
 
 /// Pitches of a feature map in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +193,23 @@ pub fn pack_bias(bias: &[i32], announced: usize) -> Vec<u8> {
     (0..announced)
         .flat_map(|channel| bias.get(channel).copied().unwrap_or(0).to_le_bytes())
         .collect()
+}
+
+/// The second stream (BN): groups of four channels, each int32 ALU operands, then uint16 multipliers, where there are such.
+pub fn pack_second(alu: Option<&[i32]>, multiplier: Option<&[u16]>, announced: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for first in (0..announced).step_by(4) {
+        let group = first..first + 4;
+        if let Some(alu) = alu {
+            let operand = |channel: usize| alu.get(channel).copied().unwrap_or(0);
+            bytes.extend(group.clone().flat_map(|channel| operand(channel).to_le_bytes()));
+        }
+        if let Some(multiplier) = multiplier {
+            let operand = |channel: usize| multiplier.get(channel).copied().unwrap_or(0);
+            bytes.extend(group.flat_map(|channel| operand(channel).to_le_bytes()));
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]

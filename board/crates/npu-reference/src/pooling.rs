@@ -1,5 +1,6 @@
 //! Pooling (§2.9, §12.18).
 
+use crate::half::to_f32;
 use crate::{Map, Ties, shift_right};
 
 /// What a window becomes.
@@ -42,6 +43,15 @@ impl Window {
         let columns = along(width, self.before.1 + self.after.1, self.size.1, self.stride.1)?;
         Some((rows, columns))
     }
+
+    /// The places under one window; those outside the map are padding.
+    fn positions(self, row: usize, column: usize) -> impl Iterator<Item = (i64, i64)> {
+        (0..self.size.0 * self.size.1).map(move |tap| {
+            let y = (row * self.stride.0 + tap / self.size.1) as i64 - self.before.0 as i64;
+            let x = (column * self.stride.1 + tap % self.size.1) as i64 - self.before.1 as i64;
+            (y, x)
+        })
+    }
 }
 
 /// Pools every channel of an int8 map. `pad` is the programmed pad value, 19 bits signed.
@@ -54,11 +64,9 @@ pub fn pool(input: &Map<i8>, window: Window, pool: Pool, pad: i32) -> Map<i8> {
         .expect("windows cover the input");
     let wide = input.map(i32::from);
     Map::from_fn(input.channels, rows, columns, |channel, row, column| {
-        let values = (0..window.size.0 * window.size.1).map(|tap| {
-            let y = (row * window.stride.0 + tap / window.size.1) as i64 - window.before.0 as i64;
-            let x = (column * window.stride.1 + tap % window.size.1) as i64 - window.before.1 as i64;
-            i64::from(wide.padded(channel, y, x, pad))
-        });
+        let values = window
+            .positions(row, column)
+            .map(|(y, x)| i64::from(wide.padded(channel, y, x, pad)));
         let result = match pool {
             Pool::Max => values.max().unwrap_or(0),
             Pool::Min => values.min().unwrap_or(0),
@@ -71,6 +79,36 @@ pub fn pool(input: &Map<i8>, window: Window, pool: Pool, pad: i32) -> Map<i8> {
             }
         };
         result.clamp(-128, 127) as i8
+    })
+}
+
+/// Pools every channel of a map of fp16 bits; `pad` holds fp16 bits too. Each result comes with the bound within which an
+/// fp32 computation in any order stays, before it is rounded to fp16; extrema are exact.
+///
+/// # Panics
+/// When the windows do not cover the input exactly.
+pub fn pool_halves(input: &Map<u16>, window: Window, pool: Pool, pad: u16) -> Map<(f64, f64)> {
+    let (rows, columns) = window
+        .output(input.height, input.width)
+        .expect("windows cover the input");
+    Map::from_fn(input.channels, rows, columns, |channel, row, column| {
+        let values = window
+            .positions(row, column)
+            .map(|(y, x)| f64::from(to_f32(input.padded(channel, y, x, pad))));
+        match pool {
+            Pool::Max => (values.fold(f64::NEG_INFINITY, f64::max), 0.0),
+            Pool::Min => (values.fold(f64::INFINITY, f64::min), 0.0),
+            Pool::Average {
+                reciprocal_width,
+                reciprocal_height,
+            } => {
+                let factor = reciprocal_width as f64 * reciprocal_height as f64 / 65536f64.powi(2);
+                let (sum, size) = values.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + x.abs()));
+                // One rounding for each value, and two for the factors.
+                let roundings = (window.size.0 * window.size.1 + 2) as f64;
+                (sum * factor, size * factor * roundings * 2f64.powi(-24) * 1.01)
+            }
+        }
     })
 }
 
@@ -104,5 +142,21 @@ mod tests {
         assert_eq!(TWO.output(2, 2), Some((2, 2)));
         assert_eq!(TWO.output(2, 3), None);
         assert_eq!(TWO.output(0, 2), None);
+    }
+
+    #[test]
+    fn halves_pool_to_their_extrema_and_to_means_within_a_bound() {
+        use crate::half::from_f32;
+        let input = Map::from_fn(1, 2, 2, |_, y, x| from_f32([[-7.0, 3.0], [4.5, -2.0]][y][x]));
+        let pooled = |what, pad: f32| pool_halves(&input, TWO, what, from_f32(pad)).values;
+        assert_eq!(pooled(Pool::Max, -9.0)[..2], [(4.5, 0.0), (3.0, 0.0)]);
+        assert_eq!(pooled(Pool::Min, 9.0)[..2], [(-7.0, 0.0), (-2.0, 0.0)]);
+        let average = Pool::Average {
+            reciprocal_width: 32768,
+            reciprocal_height: 32768,
+        };
+        let (mean, bound) = pooled(average, 1.0)[0];
+        assert_eq!(mean, (1.0 - 7.0 + 1.0 + 4.5) / 4.0);
+        assert!(bound > 0.0 && bound < 1e-5);
     }
 }

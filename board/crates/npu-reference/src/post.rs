@@ -5,7 +5,7 @@
 //! accumulator ─▶ OW ─▶ BS ─▶ BN ─▶ EW or table ─▶ OUT_CVT ─▶ int32 (the writer saturates to int8)
 //! ```
 
-use crate::{Lookup, Map, Ties, saturate_i32, shift_right};
+use crate::{Element, Map, Ties, saturate_i32, shift_right};
 
 /// One operand for all channels or one per channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    fn apply(self, a: i64, b: i64) -> i64 {
+    pub(crate) fn apply(self, a: i64, b: i64) -> i64 {
         match self {
             Self::Max => a.max(b),
             Self::Min => a.min(b),
@@ -71,7 +71,7 @@ pub enum Rectifier {
 }
 
 impl Rectifier {
-    fn apply(self, x: i64) -> i64 {
+    pub(crate) fn apply(self, x: i64) -> i64 {
         match self {
             Self::Off => x,
             Self::Relu => x.max(0),
@@ -155,26 +155,6 @@ impl Converter {
     }
 }
 
-/// The element-wise stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// Nothing.
-    Bypass,
-    /// A second tensor through its converter, then the ALU, then the rectifier.
-    Operand {
-        /// The tensor, of the output's shape.
-        tensor: Map<i8>,
-        /// Its converter: offset first (§12.16).
-        converter: Converter,
-        /// What joins both.
-        algorithm: Algorithm,
-        /// What follows.
-        rectifier: Rectifier,
-    },
-    /// An activation table.
-    Table(Lookup),
-}
-
 /// Everything between accumulator and writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
@@ -201,7 +181,7 @@ impl Post {
     };
 }
 
-fn sat(x: i64) -> i64 {
+pub(crate) fn sat(x: i64) -> i64 {
     i64::from(saturate_i32(x))
 }
 
@@ -221,19 +201,7 @@ pub fn post_process(accumulators: &Map<i32>, post: &Post) -> Map<i32> {
         }
         x = post.bs.apply(x, channel);
         x = post.bn.apply(x, channel);
-        x = match &post.element {
-            Element::Bypass => x,
-            Element::Operand {
-                tensor,
-                converter,
-                algorithm,
-                rectifier,
-            } => {
-                let operand = converter.apply(i64::from(tensor.at(channel, row, column)));
-                rectifier.apply(sat(algorithm.apply(x, i64::from(operand))))
-            }
-            Element::Table(table) => table.of(saturate_i32(x)),
-        };
+        x = post.element.apply(x, (channel, row, column));
         post.out.apply(x)
     })
 }
@@ -241,6 +209,7 @@ pub fn post_process(accumulators: &Map<i32>, post: &Post) -> Map<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Joining;
 
     fn one(values: &[i32]) -> Map<i32> {
         Map::from_fn(1, 1, values.len(), |_, _, x| values[x])
@@ -261,14 +230,14 @@ mod tests {
                 rectifier: Rectifier::Off,
             },
             element: Element::Operand {
-                tensor: Map::from_fn(1, 1, 3, |_, _, x| [-128, 127, 10][x]),
+                second: Map::from_fn(1, 1, 3, |_, _, x| [-128i8, 127, 10][x]).into(),
                 converter: Converter {
                     offset: 128,
                     scale: 16000,
                     offset_first: true,
                     ..Converter::IDENTITY
                 },
-                algorithm: Algorithm::Add,
+                joining: Joining::Alu(Algorithm::Add),
                 rectifier: Rectifier::Relu,
             },
             out: Converter {

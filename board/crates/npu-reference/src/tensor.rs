@@ -102,3 +102,10 @@ impl<T: Copy> Kernels<T> {
         self.values[((kernel * self.channels + channel) * self.height + row) * self.width + column]
     }
 }
+
+/// Nearest upsampling: every value twice in both directions.
+pub fn upsample<T: Copy>(map: &Map<T>) -> Map<T> {
+    Map::from_fn(map.channels, 2 * map.height, 2 * map.width, |channel, row, column| {
+        map.at(channel, row / 2, column / 2)
+    })
+}

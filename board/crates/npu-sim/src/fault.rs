@@ -112,12 +112,13 @@ impl FaultKind {
 }
 
 /// Which register holds the address of which transfer.
-const ADDRESSES: [(Block, &str, u32); 9] = [
+const ADDRESSES: [(Block, &str, u32); 10] = [
     (Block::Cna, "feature", 0x1070),
     (Block::Cna, "weight", 0x1110),
     (Block::Dpu, "output", 0x4020),
     (Block::DpuRdma, "main input", 0x5018),
     (Block::DpuRdma, "parameter stream", 0x5020),
+    (Block::DpuRdma, "second parameter stream", 0x502C),
     (Block::DpuRdma, "operand", 0x5038),
     (Block::Ppu, "output", 0x6070),
     (Block::PpuRdma, "input", 0x701C),

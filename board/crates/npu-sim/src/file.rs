@@ -28,9 +28,14 @@ impl BlockFile {
         enable.get(self.control) == 1
     }
 
+    /// The group that writes go to: fixed, toggling by itself, or that of the executer (§2.1).
     fn write_group(&self) -> usize {
         if self.alternates(cna::S_POINTER::POINTER_PP_EN) {
-            self.pointer
+            if self.alternates(cna::S_POINTER::POINTER_PP_MODE) {
+                self.pointer
+            } else {
+                self.executer
+            }
         } else {
             (self.control & 1) as usize
         }
@@ -96,9 +101,6 @@ impl RegisterFile {
             0 => Err(not_modelled(register, "", value, "the status is read only")),
             S_POINTER => {
                 use cna::S_POINTER as P;
-                if P::POINTER_PP_EN.get(value) == 1 && P::POINTER_PP_MODE.get(value) == 0 {
-                    return Err(broken(register, "POINTER_PP_MODE", 0, rules::POINTER_MODE));
-                }
                 if P::POINTER_PP_CLEAR.get(value) == 1 {
                     file.pointer = 0;
                 }

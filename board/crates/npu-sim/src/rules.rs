@@ -61,6 +61,7 @@ rules! {
     OPERAND_MISSING = "§2.6", "the element-wise stage takes an operand, and no reader brings it: the unit waits";
     OPERAND_UNUSED = "§2.6", "an element-wise operand is read that no stage takes: the reader waits";
     OPERAND_MODE = "§8 erratum 29", "operand mode 2 hung on a chip of the same generation";
+    OPERAND_FORM = "§2.3", "the element-wise stage and its reader name the same operands: mode (1 = per pixel, 0 = per channel) and size (0 leaves it to the stage)";
     OPERAND_SIZE = "§8 erratum 18", "the element-wise operand is at most 16 bits wide, so int32 partial sums cannot be accumulated";
     OPERAND_STRIDE = "§8 erratum 11, §2.8", "operand surfaces hold the task's pixels and are a multiple of 4 pixels apart (or 1, of a single pixel)";
     SURFACE_NOTCH = "§2.8", "the surface notch is what the task leaves out of each surface: stride minus its own pixels";
@@ -70,6 +71,7 @@ rules! {
     POOL_LIMITS = "§8 erratum 20, §4.5", "pooling windows are at most 7 x 7 and strides at most 8";
     POOL_STRIDE = "§8 erratum 26", "a pooling stride larger than the window hangs";
     POOL_SIZE = "§2.9", "input and output have the same channels, and PPU and PPU_RDMA the same input cube";
+    POOL_FORMAT = "§2.7, §2.9", "PPU and PPU_RDMA work on one format: int8 (0) or fp16 (2)";
     POOL_LINE = "§2.9", "a line of the pooling input holds its columns";
     POOL_SURFACE = "§8 erratum 11, §2.9", "pooling surfaces hold their pixels and are a multiple of 4 pixels apart (or 1, of a single pixel)";
     OVERLAP = "§8 erratum 12", "the output overlaps an operand of the same task, which is a race";
@@ -86,7 +88,6 @@ rules! {
     ENABLE_MASK = "§2.1", "known start masks are 0x0F, 0x1F, 0x18 and 0x60";
     SLAVE_WRITE = "§12.23", "block registers written by the CPU take effect in slave mode only";
     UNKNOWN_REGISTER = "§2.3", "no register is known there";
-    POINTER_MODE = "§2.1", "S_POINTER is written as 0x0E";
 }
 
 /// The rule behind bits set above a size field: on silicon they are lost.

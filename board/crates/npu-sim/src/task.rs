@@ -100,9 +100,8 @@ impl Decoded {
 
 /// What the readers beside the main input read, less an operand that the output replaces in place.
 fn beside<'a>(dpu: &'a Dpu, side: &'a SideReaders) -> impl Iterator<Item = Span> + 'a {
-    let [stream, operand] = side.spans();
-    let apart = |_: &Span| side.operand().is_none_or(|operand| elsewhere(dpu, operand).is_some());
-    stream.into_iter().chain(operand.filter(apart))
+    let operand = side.operand().and_then(|operand| elsewhere(dpu, operand));
+    side.streams().chain(operand)
 }
 
 /// The range of a cube unless the output replaces it value by value.

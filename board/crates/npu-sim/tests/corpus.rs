@@ -61,8 +61,7 @@ fn product() -> Vec<Program> {
             input: DATA,
             weights: DATA + 0x1000,
             output: OUTPUT,
-            stream: 0,
-            operand: 0,
+            ..Addresses::default()
         },
         most_rows: 1,
         kernels_per_task: 16,

@@ -3,7 +3,9 @@
 
 mod support;
 
-use npu_reference::{Algorithm, Converter, Element, Map, Multiplier, Operand, Post, Rectifier, Stage, Ties, half};
+use npu_reference::{
+    Algorithm, Converter, Element, Joining, Map, Multiplier, Operand, Post, Rectifier, Stage, Ties, half,
+};
 use npu_reference::{native, post_process, saturate_i8};
 use npu_regs::task::Mix;
 use support::element::Join;
@@ -122,7 +124,7 @@ fn the_residual_add_of_appendix_b4_gives_its_exact_bytes_in_bands_and_in_place()
                 rectifier: Rectifier::Off,
             },
             element: Element::Operand {
-                tensor: right.clone(),
+                second: right.clone().into(),
                 converter: Converter {
                     offset: random.within(-128, 128) as i32,
                     scale: random.within(0x4000, 0x7FFF) as i32,
@@ -130,7 +132,7 @@ fn the_residual_add_of_appendix_b4_gives_its_exact_bytes_in_bands_and_in_place()
                     offset_first: true,
                     ties: random.pick(&[Ties::Even, Ties::Up]),
                 },
-                algorithm: random.pick(&[Algorithm::Add, Algorithm::Max, Algorithm::Min]),
+                joining: Joining::Alu(random.pick(&[Algorithm::Add, Algorithm::Max, Algorithm::Min])),
                 rectifier: random.pick(&[Rectifier::Off, Rectifier::Relu]),
             },
             out: Converter {

@@ -4,7 +4,7 @@
 mod support;
 
 use npu_reference::{
-    Algorithm, Converter, Element, Geometry, Map, Multiplier, Operand, Pool, Post, Rectifier, Stage, Window,
+    Algorithm, Converter, Element, Geometry, Joining, Map, Multiplier, Operand, Pool, Post, Rectifier, Stage, Window,
 };
 use npu_regs::task::Mix;
 use npu_regs::worked_examples::{B1, B2, B2_FEATURE_STEP, B2_SECOND_BAND, B3, B4, B6};
@@ -47,7 +47,7 @@ fn layer(
             weights: 0x20_0000,
             output: 0x30_0000,
             stream: 0x40_0000,
-            operand: 0,
+            ..Addresses::default()
         },
         most_rows: input.1,
         kernels_per_task: kernels.next_multiple_of(16),
@@ -201,12 +201,12 @@ fn appendix_b4_residual_add_has_every_listed_field() {
             rectifier: Rectifier::Off,
         },
         element: Element::Operand {
-            tensor: Map::from_fn(16, 48, 48, |_, _, _| 0),
+            second: Map::from_fn(16, 48, 48, |_, _, _| 0i8).into(),
             converter: Converter {
                 offset_first: true,
                 ..Converter::IDENTITY
             },
-            algorithm: Algorithm::Add,
+            joining: Joining::Alu(Algorithm::Add),
             rectifier: Rectifier::Relu,
         },
         out: Converter {

@@ -206,7 +206,11 @@ fn windows_that_starve_or_hang_the_unit_are_named() {
         ),
         (
             &[(0x6084, 0xC82)],
-            "PPU.DATA_FORMAT (0x6084) PROC_PRECISION = 0x2: not modelled; int8 (0)",
+            "PPU_RDMA.DATA_FORMAT (0x7030) IN_PRECISION = 0: PPU and PPU_RDMA work on one format",
+        ),
+        (
+            &[(0x6084, 0xC81), (0x7030, 1)],
+            "PPU.DATA_FORMAT (0x6084) PROC_PRECISION = 0x1: not modelled; int8 (0) or fp16 (2)",
         ),
         (
             &[(0x6084, 0xC88)],

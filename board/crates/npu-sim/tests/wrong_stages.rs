@@ -4,7 +4,7 @@ mod common;
 mod support;
 
 use common::{Bench, Random, Task};
-use npu_reference::{Algorithm, Converter, Element, Map, Post, Rectifier, Stage};
+use npu_reference::{Algorithm, Converter, Element, Joining, Map, Post, Rectifier, Stage};
 use npu_sim::Origin;
 use support::element::Join;
 use support::machine::{FIRST, Machine};
@@ -18,12 +18,12 @@ fn add(machine: &Machine) -> Program {
     let post = Post {
         bs: Stage::BYPASS,
         element: Element::Operand {
-            tensor: Map::from_fn(16, 5, 5, |_, _, _| 0),
+            second: Map::from_fn(16, 5, 5, |_, _, _| 0i8).into(),
             converter: Converter {
                 offset_first: true,
                 ..Converter::IDENTITY
             },
-            algorithm: Algorithm::Add,
+            joining: Joining::Alu(Algorithm::Add),
             rectifier: Rectifier::Off,
         },
         ..Post::BYPASS
@@ -85,7 +85,19 @@ fn a_dpu_only_task_that_its_readers_cannot_feed_is_named() {
         ),
         (
             &[(0x4070, 0xA000_02D0)],
-            "DPU.EW_CFG (0x4070) EW_DATA_MODE = 0x2: not modelled; one operand per pixel (1)",
+            "DPU.EW_CFG (0x4070) EW_DATA_MODE = 2: operand mode 2 hung on a chip of the same generation (§8 erratum 29)",
+        ),
+        (
+            &[(0x4070, 0xB000_02D0)],
+            "DPU.EW_CFG (0x4070) EW_DATA_MODE = 0x3: not modelled; one operand per channel (0) or per pixel (1)",
+        ),
+        (
+            &[(0x4070, 0x8000_02D0)],
+            "DPU_RDMA.ERDMA_CFG (0x5034) ERDMA_DATA_MODE = 1: the element-wise stage and its reader name the same operands",
+        ),
+        (
+            &[(0x5034, 0x4000_0008)],
+            "DPU_RDMA.ERDMA_CFG (0x5034) ERDMA_DATA_SIZE = 2: the element-wise stage and its reader name the same operands",
         ),
         (
             &[(0x5034, 0x4000_000C)],
@@ -145,7 +157,15 @@ fn a_dpu_only_task_that_its_readers_cannot_feed_is_named() {
         ),
         (
             &[(0x5028, 0)],
-            "DPU_RDMA.NRDMA_CFG (0x5028) NRDMA_DISABLE = 0x0: not modelled; no second parameter stream",
+            "DPU_RDMA.NRDMA_CFG (0x5028) NRDMA_DATA_USE = 0x0: not modelled; ALU (1), multiplier (4) or both (5)",
+        ),
+        (
+            &[(0x4060, 0x140)],
+            "DPU_RDMA.NRDMA_CFG (0x5028) NRDMA_DISABLE = 1: a stage takes operands from the parameter stream",
+        ),
+        (
+            &[(0x5028, 2), (0x502C, 0x8000_0000)],
+            "task 0: DPU_RDMA second parameter stream read at 0x80000000: no memory there [word 58: 0x502C = 0x80000000]",
         ),
         (
             &[(0x4070, 0x9000_0250)],

@@ -125,7 +125,7 @@ fn fp16_convolutions_of_random_shapes_lie_within_the_rounding_of_their_sums() {
             let bits: Vec<u16> = layout::features::unpack(&native, out_width, out_height, kernels);
             bits.into_iter().map(|bits| f64::from(half::to_f32(bits))).collect()
         };
-        let bounds = reference::float::convolve_bounded(&input, &weights, geometry(&window, out));
+        let bounds = reference::float::convolve_bounded(&input, &weights, geometry(&window, out), 0);
         for (index, &value) in values.iter().enumerate() {
             let (pixel, kernel) = (index / kernels, index % kernels);
             let (mut sum, bound) = bounds.at(kernel, pixel / out_width, pixel % out_width);
@@ -197,7 +197,7 @@ fn fp16_depthwise_convolutions_lie_within_the_rounding_of_their_sums() {
                     kernels.at(channel, 0, (tap - 1) / kernel_width, (tap - 1) % kernel_width)
                 }
             });
-            let bounds = reference::float::convolve_bounded(&one, &own, shape);
+            let bounds = reference::float::convolve_bounded(&one, &own, shape, 0);
             for pixel in 0..columns * rows {
                 let (sum, bound) = bounds.at(0, pixel / columns, pixel % columns);
                 let value = f64::from(half::to_f32(values[pixel * channels + channel]));

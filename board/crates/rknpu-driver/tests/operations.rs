@@ -11,7 +11,7 @@ use npu_device::{
     Precision, Requantize, Rescale, Window, layout,
 };
 use npu_reference as reference;
-use npu_reference::{Algorithm, Element, Map, Operand, Post, Stage};
+use npu_reference::{Algorithm, Element, Joining, Map, Operand, Post, Stage};
 
 type Shape = (usize, usize, usize);
 
@@ -95,7 +95,7 @@ fn sums_of_random_maps_equal_the_reference() {
         let post = Post {
             bs: stage(&a),
             element: Element::Operand {
-                tensor: right,
+                second: right.into(),
                 converter: reference::Converter {
                     offset: b.offset,
                     scale: i32::from(b.multiplier),
@@ -103,7 +103,7 @@ fn sums_of_random_maps_equal_the_reference() {
                     offset_first: true,
                     ties: reference::Ties::Even,
                 },
-                algorithm: Algorithm::Add,
+                joining: Joining::Alu(Algorithm::Add),
                 rectifier: if relu {
                     reference::Rectifier::Relu
                 } else {

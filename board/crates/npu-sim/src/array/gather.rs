@@ -52,8 +52,11 @@ pub(crate) struct Windows<'a> {
 impl<'a> Windows<'a> {
     pub(crate) fn new(task: &'a Convolution, map: &'a [u8]) -> Self {
         let mut pad = alloc::vec![0; task.input.pixel_bytes()];
-        // fp16 pads with 0 only, so one byte value serves both element types.
-        pad[..task.input.real_bytes()].fill(task.window.pad_value as u8);
+        let element = task.input.element_bytes;
+        let value = &task.window.pad_value.to_le_bytes()[..element];
+        for real in pad[..task.input.real_bytes()].chunks_exact_mut(element) {
+            real.copy_from_slice(value);
+        }
         Self {
             task,
             map,

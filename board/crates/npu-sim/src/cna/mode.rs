@@ -40,8 +40,11 @@ impl Mode {
         view.only(CONV_CON3::DECONV_X_STRIDE, 0, "no transposed convolution (0)")?;
         view.only(CONV_CON3::DECONV_Y_STRIDE, 0, "no transposed convolution (0)")?;
         view.only(CONV_CON3::NN_MODE, 0, "0")?;
-        view.only(CONV_CON1::GROUP_LINE_OFF, 0, "0, as in every vendor task")?;
-        view.only(CONV_CON1::NONALIGN_DMA, 0, "0, as in every vendor task")?;
+        // S-mesa sets both in first layers of one channel, the vendor in none; strides say the same either way (§2.3, §11).
+        if interleaved.is_none() {
+            view.only(CONV_CON1::GROUP_LINE_OFF, 0, "0 outside first layers")?;
+            view.only(CONV_CON1::NONALIGN_DMA, 0, "0 outside first layers")?;
+        }
         view.only(CONV_CON2::CMD_FIFO_SRST, 0, "0")?;
         view.only(CONV_CON2::CSC_DO_EN, 0, "0")?;
         view.only(CONV_CON2::CSC_WO_EN, 0, "0")?;

@@ -4,7 +4,7 @@ use npu_regs::{Register, cna, core};
 
 use super::{Input, Mode};
 use crate::fault::FaultKind;
-use crate::file::{View, broken, not_modelled};
+use crate::file::{View, broken};
 use crate::rules;
 use crate::tile::Precision;
 
@@ -23,8 +23,8 @@ pub(crate) struct Window {
     pub(crate) step_y: usize,
     pub(crate) pad_left: usize,
     pub(crate) pad_top: usize,
-    /// Value of pad pixels in real channels.
-    pub(crate) pad_value: i8,
+    /// Bits of pad pixels in real channels: an int8 or an fp16 value.
+    pub(crate) pad_value: u16,
 }
 
 impl Window {
@@ -32,21 +32,13 @@ impl Window {
         use cna::{CONV_CON3, PAD_CON0, WEIGHT_SIZE2};
         let pad = view.get(PAD_CON0::PAD_VALUE) as u16 as i16;
         let pad_value = match (mode.precision, i8::try_from(pad)) {
-            (Precision::Int8, Ok(value)) => value,
+            (Precision::Int8, Ok(value)) => value as u8 as u16,
             (Precision::Int8, Err(_)) => {
                 let (register, rule) = (PAD_CON0::INFO, rules::PAD_VALUE);
                 return Err(broken(register, "PAD_VALUE", u32::from(pad as u16), rule));
             }
-            (Precision::Fp16, Ok(0)) => 0,
-            (Precision::Fp16, _) => {
-                let modelled = "padding with 0 for fp16";
-                return Err(not_modelled(
-                    PAD_CON0::INFO,
-                    "PAD_VALUE",
-                    u32::from(pad as u16),
-                    modelled,
-                ));
-            }
+            // 16 bits are inserted after the converter as they stand (§12.14): those of an fp16 number.
+            (Precision::Fp16, _) => pad as u16,
         };
         let size = |v: u32| v > 0;
         Ok(Self {

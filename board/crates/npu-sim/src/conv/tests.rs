@@ -74,14 +74,14 @@ fn fp16_agrees(program: &Program, random: &mut Random) {
     let (features, weights) = (operands.real_features(program), operands.real_weights(program));
     let channel_of =
         |map: &Map<u16>, channel: usize| Map::from_fn(1, map.height, map.width, |_, y, x| map.at(channel, y, x));
-    let dense = (!program.depthwise).then(|| npu_reference::float::convolve(&features, &weights, geometry(program)));
+    let dense = (!program.depthwise).then(|| npu_reference::float::convolve(&features, &weights, geometry(program), 0));
     for channel in 0..task.cube.channels {
         let own = program.depthwise && channel < program.real;
         let separate = own.then(|| {
             let taps = program.kernel.0 * program.kernel.1;
             let mut values = weights.values[channel * taps..].iter().copied();
             let kernel = Kernels::from_fn((1, 1), program.kernel, || values.next().expect("as many"));
-            npu_reference::float::convolve(&channel_of(&features, channel), &kernel, geometry(program))
+            npu_reference::float::convolve(&channel_of(&features, channel), &kernel, geometry(program), 0)
         });
         for pixel in 0..got.pixels {
             let (y, x) = (pixel / task.cube.width, pixel % task.cube.width);

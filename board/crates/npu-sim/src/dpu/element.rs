@@ -29,8 +29,39 @@ pub(crate) enum Element {
 pub(crate) enum Source {
     /// A register, the same for all.
     Register(i32),
-    /// DPU_RDMA, one per value, through its converter.
-    Reader(Converter),
+    /// DPU_RDMA, through the operand's converter.
+    Reader {
+        converter: Converter,
+        size: OperandSize,
+        /// One for a channel instead of one for a value.
+        per_channel: bool,
+    },
+}
+
+/// Bytes of an operand in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OperandSize {
+    /// int8.
+    Byte,
+    /// int16 beside integers, fp16 beside floats.
+    Half,
+}
+
+impl OperandSize {
+    /// Bytes.
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::Byte => 1,
+            Self::Half => 2,
+        }
+    }
+}
+
+/// What DPU_RDMA must deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operands {
+    pub(crate) size: OperandSize,
+    pub(crate) per_channel: bool,
 }
 
 /// What joins value and operand.
@@ -49,15 +80,18 @@ pub(crate) enum Operation {
 }
 
 impl Element {
-    /// Whether DPU_RDMA must deliver an operand.
-    pub(crate) fn reads(&self) -> bool {
-        matches!(
-            self,
+    /// What DPU_RDMA must deliver, if anything.
+    pub(crate) fn reads(&self) -> Option<Operands> {
+        match self {
             Self::Join {
-                source: Source::Reader(_),
+                source: Source::Reader { size, per_channel, .. },
                 ..
-            }
-        )
+            } => Some(Operands {
+                size: *size,
+                per_channel: *per_channel,
+            }),
+            _ => None,
+        }
     }
 
     /// Runs a run of pixels of four channels; `operands` holds the raw operand of each value, and is used up.
@@ -83,7 +117,7 @@ impl Element {
                         operands.fill(*value);
                         operation.each(values, operands);
                     }
-                    (Source::Reader(converter), operation) => {
+                    (Source::Reader { converter, .. }, operation) => {
                         converter.apply(operands);
                         operation.each(values, operands);
                     }
@@ -158,7 +192,11 @@ mod tests {
             ties: Ties::Even,
         };
         let add = Element::Join {
-            source: Source::Reader(converter),
+            source: Source::Reader {
+                converter,
+                size: OperandSize::Byte,
+                per_channel: false,
+            },
             operation: Operation::Alu(Algorithm::Add),
             rectifier: Rectifier::Relu,
         };

@@ -1,13 +1,11 @@
 //! The stages on fp32 values: fp16 convolutions, and DPU-only tasks on fp16 and fp32 (sheet §2.7, §12.19). ALU operands are
 //! fp32 bits, multipliers fp16 bits. Agreement with silicon is a tolerance, never "exact". Needs feature `float`.
 
-use alloc::vec::Vec;
-
 use npu_kernels::convert::{f16_to_f32, f32_to_f16};
 
 use super::Format;
 use super::element::{Element, Operation, Source};
-use super::sink::{Run, Sink, halves, runs, words};
+use super::sink::{Feeds, Sink, halves, runs, words};
 use super::stage::{Algorithm, LANES, Rectifier, Stage};
 use crate::tile::Tile;
 
@@ -88,33 +86,26 @@ fn element(element: &Element, values: &mut [f32], operands: &[f32]) {
     };
     match source {
         Source::Register(bits) => lanes(values, [f32::from_bits(*bits as u32); LANES], each),
-        Source::Reader(_) => values.iter_mut().zip(operands).for_each(|(x, &o)| *x = each(*x, o)),
+        Source::Reader { .. } => values.iter_mut().zip(operands).for_each(|(x, &o)| *x = each(*x, o)),
     }
     rectify(*rectifier, values);
 }
 
 impl Sink<'_> {
-    /// The element-wise operand of a run, fp16.
-    fn half_operands(&self, run: &Run, into: &mut Vec<f32>) {
-        into.clear();
-        let first = (run.channel / LANES * self.dpu.input.pixels() + run.pixel) * 8;
-        let Some(bytes) = self.feeds.operand.get(first..) else {
-            return;
-        };
-        let halves = bytes.chunks_exact(2).take(run.pixels * LANES);
-        into.extend(halves.map(|two| wide(u16::from_le_bytes([two[0], two[1]]))));
-    }
-
     pub(super) fn floats(&mut self, tile: &Tile<'_>, values: &[f32], bytes: &mut [u8]) {
         let [mut block, mut joined] = core::mem::take(&mut self.scratch.floats);
         let (dpu, feeds) = (self.dpu, self.feeds);
         for run in runs(tile) {
             block.clear();
             block.extend_from_slice(&values[run.at..run.at + run.pixels * LANES]);
-            stage(&dpu.bs, &mut block, run.channel, &feeds.alu, &feeds.multipliers);
-            stage(&dpu.bn, &mut block, run.channel, &[], &[]);
-            if dpu.element.reads() {
-                self.half_operands(&run, &mut joined);
+            let Feeds { first, second, .. } = feeds;
+            stage(&dpu.bs, &mut block, run.channel, &first.alu, &first.multipliers);
+            stage(&dpu.bn, &mut block, run.channel, &second.alu, &second.multipliers);
+            if let Some(operands) = dpu.element.reads() {
+                joined.clear();
+                self.operand_lanes::<2>(&run, operands, |four| {
+                    joined.extend(four.map(|half| wide(u16::from_le_bytes(half))));
+                });
             }
             element(&dpu.element, &mut block, &joined);
             let pixels = block.chunks_exact(LANES);

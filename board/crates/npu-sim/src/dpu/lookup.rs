@@ -61,19 +61,27 @@ impl Range {
 pub(crate) struct Lookup {
     pub(crate) le: Range,
     pub(crate) lo: Range,
+    /// LO answers above both tables (LUT_OFLOW_PRIORITY), as in every known task; else LE.
+    pub(crate) lo_above: bool,
+    /// LO answers below both tables (LUT_UFLOW_PRIORITY); else LE, as in every known task.
+    pub(crate) lo_below: bool,
 }
 
 impl Lookup {
-    /// The activation of one value. Above both tables LO answers; below both, and in a gap between them, LE.
+    /// The activation of one value. Where both tables cover it, and in a gap between them, LE answers.
     pub(crate) fn of(&self, le: &[i16; ENTRIES], lo: &[i16; ENTRIES], x: i32) -> i32 {
         saturate(if self.le.covers(x) {
             self.le.inside(le, x)
         } else if self.lo.covers(x) {
             self.lo.inside(lo, x)
-        } else if x > self.le.end && x > self.lo.end {
-            self.lo.outside(lo, x)
         } else {
-            self.le.outside(le, x)
+            let above = x > self.le.end && x > self.lo.end && self.lo_above;
+            let below = x < self.le.start && x < self.lo.start && self.lo_below;
+            if above || below {
+                self.lo.outside(lo, x)
+            } else {
+                self.le.outside(le, x)
+            }
         })
     }
 }
@@ -97,6 +105,8 @@ mod tests {
         Lookup {
             le: range(-16384),
             lo: range(0),
+            lo_above: true,
+            lo_below: false,
         }
     }
 
@@ -122,6 +132,27 @@ mod tests {
         assert_eq!(of(-16385), -9);
         assert_eq!(of(16384 + 5), 30010);
         assert_eq!(of(i32::MAX), i32::MAX);
+    }
+
+    #[test]
+    fn the_priorities_outside_choose_the_table_whose_line_goes_on() {
+        let (mut le, mut lo) = ([0i16; ENTRIES], [0i16; ENTRIES]);
+        (le[0], le[512], lo[0], lo[512]) = (-9, 7, 5, 30000);
+        let of = |lo_above, lo_below, x| {
+            let mut lookup = Lookup {
+                lo_above,
+                lo_below,
+                ..vendor()
+            };
+            // LO continues below with a slope of 1/2.
+            lookup.lo.below = Slope { scale: 1, shift: 1 };
+            lookup.of(&le, &lo, x)
+        };
+        assert_eq!(
+            [of(true, false, 16389), of(false, false, 16389)],
+            [30010, 7 + 2 * 16389]
+        );
+        assert_eq!([of(true, false, -16386), of(true, true, -16386)], [-9, 5 - 8193]);
     }
 
     #[test]

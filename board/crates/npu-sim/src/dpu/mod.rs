@@ -19,8 +19,9 @@ mod stage;
 mod surfaces;
 
 pub(crate) use decode::Format;
+pub(crate) use element::Operands;
 pub(crate) use rounding::shift_away;
-pub(crate) use sink::{Feeds, Scratch, Sink};
+pub(crate) use sink::{Feeds, Parameters, Scratch, Sink};
 pub(crate) use surfaces::{Surfaces, output_fault};
 
 use converter::Converter;
@@ -102,8 +103,8 @@ impl Dpu {
         let formats = decode::formats(view, input.format)?;
         let compensation = decode::compensation(view, input.sums)?;
         let (bs, bn) = (decode::bs(view)?, decode::bn(view)?);
-        let element = decode::element(view)?;
-        if input.depthwise && element.reads() {
+        let element = decode::element(view, input.format)?;
+        if input.depthwise && element.reads().is_some() {
             let (register, field) = (dpu::EW_CFG::INFO, dpu::EW_CFG::EW_OP_BYPASS.name);
             return Err(broken(register, field, 0, rules::ADD_ON_DEPTHWISE));
         }
@@ -138,8 +139,14 @@ impl Dpu {
         [alu, self.compensation == Some(stage::Operand::Stream), multiplier]
     }
 
-    /// Whether DPU_RDMA must deliver an operand per value.
-    pub(crate) fn reads_operand(&self) -> bool {
+    /// What the second stream must hold: ALU operands and multipliers of BN.
+    pub(crate) fn second_streams(&self) -> [bool; 3] {
+        let (alu, multiplier) = self.bn.streams();
+        [alu, false, multiplier]
+    }
+
+    /// What DPU_RDMA must deliver beside the streams.
+    pub(crate) fn operands(&self) -> Option<Operands> {
         self.element.reads()
     }
 
@@ -185,7 +192,7 @@ impl Dpu {
                     } => shift | negative_shift,
                     Operation::Alu(_) => 0,
                 };
-                shifts == 0 && !matches!(source, Source::Reader(converter) if !converter.is_identity())
+                shifts == 0 && !matches!(source, Source::Reader { converter, .. } if !converter.is_identity())
             }
         };
         if plain {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use npu_device::DmaMem;
 
+use super::element::{OperandSize, Operands};
 use super::rounding::saturate;
 use super::stage::LANES;
 use super::{Dpu, Format, encode};
@@ -18,14 +19,23 @@ const RUN_PIXELS: usize = 256;
 /// What DPU_RDMA read for the task.
 #[derive(Default)]
 pub(crate) struct Feeds {
-    /// ALU operands of BS, one per channel: int32, or fp32 bits.
-    pub(crate) alu: Vec<i32>,
-    /// Compensation factors, one per channel.
-    pub(crate) compensation: Vec<i32>,
-    /// Multipliers of BS, one per channel: unsigned 16 bits, or fp16 bits.
-    pub(crate) multipliers: Vec<i32>,
-    /// Element-wise operand in native order: (surface, pixel, 8 bytes).
+    /// Of BS and compensation.
+    pub(crate) first: Parameters,
+    /// Of BN.
+    pub(crate) second: Parameters,
+    /// Element-wise operand in native order, (surface, pixel, 8 bytes), or channel after channel.
     pub(crate) operand: Vec<u8>,
+}
+
+/// Parameters of one stream, one for each channel.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    /// ALU operands: int32, or fp32 bits.
+    pub(crate) alu: Vec<i32>,
+    /// Compensation factors.
+    pub(crate) compensation: Vec<i32>,
+    /// Multipliers: unsigned 16 bits, or fp16 bits.
+    pub(crate) multipliers: Vec<i32>,
 }
 
 /// Buffers that outlive a task.
@@ -145,18 +155,44 @@ impl Run {
 }
 
 impl Sink<'_> {
-    /// The element-wise operand of a run: raw signed bytes.
-    fn operands(&self, run: &Run, into: &mut Vec<i32>) {
-        into.clear();
-        into.resize(run.pixels * LANES, 0);
-        let pixels = self.dpu.input.pixels();
-        let first = (run.channel / 8 * pixels + run.pixel) * 8 + run.channel % 8;
-        let bytes = self.feeds.operand.get(first..).unwrap_or_default();
-        for (four, atom) in into.chunks_exact_mut(LANES).zip(bytes.chunks(8)) {
-            for (value, &byte) in four.iter_mut().zip(&atom[..LANES]) {
-                *value = i32::from(byte as i8);
+    /// Calls `each` with the `N`-byte operands of every pixel of a run, four channels together. What was not delivered is
+    /// left out.
+    pub(super) fn operand_lanes<const N: usize>(
+        &self,
+        run: &Run,
+        operands: Operands,
+        mut each: impl FnMut([[u8; N]; LANES]),
+    ) {
+        let four = |bytes: &[u8]| {
+            let (lanes, _) = bytes.as_chunks::<N>();
+            <[[u8; N]; LANES]>::try_from(lanes.get(..LANES)?).ok()
+        };
+        if operands.per_channel {
+            let bytes = self.feeds.operand.get(run.channel * N..).unwrap_or_default();
+            if let Some(lanes) = four(bytes) {
+                (0..run.pixels).for_each(|_| each(lanes));
             }
+            return;
         }
+        let atom = 8 / N;
+        let pixels = self.dpu.input.pixels();
+        let first = (run.channel / atom * pixels + run.pixel) * 8 + run.channel % atom * N;
+        let bytes = self.feeds.operand.get(first..).unwrap_or_default();
+        bytes.chunks(8).take(run.pixels).filter_map(four).for_each(each);
+    }
+
+    /// The raw element-wise operands of a run.
+    fn operands(&self, run: &Run, operands: Operands, into: &mut Vec<i32>) {
+        into.clear();
+        match operands.size {
+            OperandSize::Byte => self.operand_lanes::<1>(run, operands, |four| {
+                into.extend(four.map(|byte| i32::from(i8::from_le_bytes(byte))));
+            }),
+            OperandSize::Half => self.operand_lanes::<2>(run, operands, |four| {
+                into.extend(four.map(|half| i32::from(i16::from_le_bytes(half))));
+            }),
+        }
+        into.resize(run.pixels * LANES, 0);
     }
 
     fn integers(&mut self, tile: &Tile<'_>, values: &[i32], bytes: &mut [u8]) {
@@ -171,7 +207,7 @@ impl Sink<'_> {
             block.clear();
             block.extend_from_slice(&values[range.clone()]);
             if let Some(factor) = dpu.compensation {
-                let factors = factor.of(&feeds.compensation, run.channel);
+                let factors = factor.of(&feeds.first.compensation, run.channel);
                 if dpu.input.depthwise {
                     compensate_each(&mut block, factors, &tile.feature_sums[range]);
                 } else {
@@ -182,12 +218,12 @@ impl Sink<'_> {
                     );
                 }
             }
-            dpu.bs.apply(&mut block, run.channel, &feeds.alu, &feeds.multipliers);
-            dpu.bn.apply(&mut block, run.channel, &[], &[]);
-            if dpu.element.reads() {
-                self.operands(&run, &mut joined);
-            } else {
-                joined.resize(block.len(), 0);
+            let Feeds { first, second, .. } = feeds;
+            dpu.bs.apply(&mut block, run.channel, &first.alu, &first.multipliers);
+            dpu.bn.apply(&mut block, run.channel, &second.alu, &second.multipliers);
+            match dpu.element.reads() {
+                Some(operands) => self.operands(&run, operands, &mut joined),
+                None => joined.resize(block.len(), 0),
             }
             dpu.element.apply(&mut block, &mut joined, self.tables);
             dpu.out.apply(&mut block);

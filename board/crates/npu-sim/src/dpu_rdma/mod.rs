@@ -2,6 +2,7 @@
 //! registers against those of the DPU and reads what they describe; refuses to know what the stages do with it.
 
 mod flying;
+mod operand;
 mod stream;
 mod transfer;
 mod upsample;
@@ -12,6 +13,7 @@ use npu_device::{DmaFault, DmaMem};
 use npu_regs::{Block, Register, dpu_rdma};
 
 pub(crate) use flying::Flying;
+use operand::operand;
 use stream::Stream;
 pub(crate) use transfer::Transfer;
 pub(crate) use upsample::Upsample;
@@ -22,10 +24,11 @@ use crate::file::{View, broken, not_modelled};
 use crate::rules;
 use crate::span::Span;
 
-/// The two readers that run beside the main input.
+/// The readers that run beside the main input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SideReaders {
-    stream: Option<Stream>,
+    first: Option<Stream>,
+    second: Option<Stream>,
     operand: Option<Transfer>,
 }
 
@@ -36,14 +39,15 @@ impl SideReaders {
             block: Block::DpuRdma,
             rule,
         };
-        if dpu.streams().contains(&true) {
+        if dpu.streams().contains(&true) || dpu.second_streams().contains(&true) {
             return Err(missing(rules::STREAM_MISSING));
         }
-        if dpu.reads_operand() {
+        if dpu.operands().is_some() {
             return Err(missing(rules::OPERAND_MISSING));
         }
         Ok(Self {
-            stream: None,
+            first: None,
+            second: None,
             operand: None,
         })
     }
@@ -65,17 +69,18 @@ impl SideReaders {
 
     fn decode(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Self, FaultKind> {
         Ok(Self {
-            stream: Stream::decode(view, dpu, dma_base)?,
+            first: Stream::first(view, dpu, dma_base)?,
+            second: Stream::second(view, dpu, dma_base)?,
             operand: operand(view, dpu, dma_base)?,
         })
     }
 
-    /// Where everything lies that is read, the stream first.
-    pub(crate) fn spans(&self) -> [Option<Span>; 2] {
-        [
-            self.stream.map(|stream| stream.span()),
-            self.operand.map(|operand| operand.span()),
-        ]
+    /// Where the streams lie.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = Span> + use<> {
+        [self.first, self.second]
+            .into_iter()
+            .flatten()
+            .map(|stream| stream.span())
     }
 
     /// The operand, where one is read.
@@ -86,9 +91,15 @@ impl SideReaders {
     /// Reads everything; returns the bytes moved.
     pub(crate) fn read(&self, memory: &dyn DmaMem, bytes: &mut Vec<u8>, feeds: &mut Feeds) -> Result<u64, FaultKind> {
         let mut moved = 0;
-        if let Some(stream) = &self.stream {
-            stream.read(memory, bytes, feeds).map_err(fault("parameter stream"))?;
-            moved += stream.bytes() as u64;
+        let streams = [
+            (&self.first, &mut feeds.first, "parameter stream"),
+            (&self.second, &mut feeds.second, "second parameter stream"),
+        ];
+        for (stream, parameters, what) in streams {
+            if let Some(stream) = stream {
+                stream.read(memory, bytes, parameters).map_err(fault(what))?;
+                moved += stream.bytes() as u64;
+            }
         }
         if let Some(operand) = &self.operand {
             operand
@@ -111,9 +122,7 @@ fn fault(what: &'static str) -> impl Fn(DmaFault) -> FaultKind {
 
 /// What every task with DPU_RDMA says alike: sizes, mode, burst, and fields of no observed use.
 fn common(view: &View<'_>, input: &Input) -> Result<(), FaultKind> {
-    use dpu_rdma::{
-        DATA_CUBE_CHANNEL as C, DATA_CUBE_HEIGHT as H, DATA_CUBE_WIDTH as W, FEATURE_MODE_CFG as F, NRDMA_CFG as N,
-    };
+    use dpu_rdma::{DATA_CUBE_CHANNEL as C, DATA_CUBE_HEIGHT as H, DATA_CUBE_WIDTH as W, FEATURE_MODE_CFG as F};
     view.held(W::WIDTH, |v| v as usize + 1 == input.width, rules::READER_SIZE)?;
     view.held(H::HEIGHT, |v| v as usize + 1 == input.height, rules::READER_SIZE)?;
     view.held(
@@ -127,9 +136,10 @@ fn common(view: &View<'_>, input: &Input) -> Result<(), FaultKind> {
     let flying = if input.flying { rules::FLYING } else { rules::NOT_FLYING };
     view.held(F::FLYING_MODE, |v| (v == 1) == input.flying, flying)?;
     view.only(F::COMB_USE, 0, "no combined use (0)")?;
-    view.only(F::MRDMA_FP16TOFP32_EN, 0, "0")?;
-    // Every known task writes 1, which disables the stream; what its use bits mean is unknown.
-    view.only(N::NRDMA_DISABLE, 1, "no second parameter stream (1)")?;
+    // fp16 is widened on its way into the stages whatever this bit says.
+    if !(input.flying && input.format == Format::Fp16) {
+        view.only(F::MRDMA_FP16TOFP32_EN, 0, "0 without an fp16 main input")?;
+    }
     if input.flying {
         view.zero(Block::DpuRdma, &[dpu_rdma::EW_SURF_NOTCH::INFO.offset])?;
     }
@@ -152,59 +162,6 @@ fn held_format(code: u32, wanted: Format, field: &'static str) -> Result<(), Fau
     } else {
         Err(broken(register, field, code, rules::FORMATS))
     }
-}
-
-/// The element-wise operand: int8 or fp16 in 8-byte atoms, one per value.
-fn operand(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Transfer>, FaultKind> {
-    use dpu_rdma::{DATA_CUBE_HEIGHT as H, ERDMA_CFG as E, EW_LINE_STRIDE as L, EW_SURF_STRIDE as S, SURF_NOTCH as N};
-    let register = E::INFO;
-    match (view.set(E::ERDMA_DISABLE), dpu.reads_operand()) {
-        (true, false) => return Ok(None),
-        (true, true) => return Err(broken(register, E::ERDMA_DISABLE.name, 1, rules::OPERAND_MISSING)),
-        (false, false) => return Err(broken(register, E::ERDMA_DISABLE.name, 0, rules::OPERAND_UNUSED)),
-        (false, true) => {}
-    }
-    view.held(E::ERDMA_DATA_MODE, |v| v != 2, rules::OPERAND_MODE)?;
-    view.only(E::ERDMA_DATA_MODE, 1, "one operand per pixel (1)")?;
-    view.only(E::ERDMA_SURF_MODE, 0, "0")?;
-    view.only(E::ERDMA_NONALIGN, 0, "aligned cubes (0)")?;
-    view.held(E::ERDMA_DATA_SIZE, |v| v != 3, rules::OPERAND_SIZE)?;
-    view.only(E::ERDMA_DATA_SIZE, 0, "0, as in every vendor task")?;
-    view.only(E::OV4K_BYPASS, 0, "0")?;
-    let (input, format) = (&dpu.input, dpu.input.format);
-    if format.atom_bytes() != 8 {
-        let (field, code) = (E::ERDMA_DISABLE.name, 0);
-        return Err(not_modelled(
-            register,
-            field,
-            code,
-            "operands beside int8 and fp16 only",
-        ));
-    }
-    let row_bytes = input.width * 8;
-    let row_pitch = row_bytes + view.get(H::EW_LINE_NOTCH_ADDR) as usize * 8;
-    let band = (input.height - 1) * row_pitch + row_bytes;
-    let stride = view.held_whole::<S>(
-        |v| surface_pitch(v as usize, band, input.pixels()),
-        rules::OPERAND_STRIDE,
-    )?;
-    // One generator writes the stride of a surface without its last pixel here; the vendor 0.
-    let line = view.raw::<L>();
-    if line != 0 && line != stride - 8 {
-        return Err(not_modelled(L::INFO, L::VALUE.name, line, "0, or EW_SURF_STRIDE - 8"));
-    }
-    // Beside a convolution the stride alone says where surfaces lie: generators that run on boards disagree on the notch.
-    if dpu.input.flying {
-        view.held_whole::<N>(|v| v as usize + band == stride as usize, rules::SURFACE_NOTCH)?;
-    }
-    Ok(Some(Transfer {
-        address: view.raw::<dpu_rdma::EW_BASE_ADDR>().wrapping_add(dma_base),
-        row_bytes,
-        row_pitch,
-        rows: input.height,
-        surface_pitch: stride as usize,
-        surfaces: input.channels / format.atom_channels(),
-    }))
 }
 
 /// Whether surfaces of 8-byte pixels may be `pitch` bytes apart (erratum 11).

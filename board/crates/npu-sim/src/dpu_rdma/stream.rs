@@ -1,12 +1,12 @@
-//! The per-channel parameter stream of BS (sheet §2.6, §12.15): groups of four channels, either all of four int32 ALU
-//! operands, four int16 compensation factors and four uint16 multipliers, or the ALU operands alone.
+//! The per-channel parameter streams of BS and BN (sheet §2.6, §2.8, §12.15): groups of four channels, each holding what
+//! the use bits name, in their order: int32 ALU operands, int16 compensation factors, uint16 multipliers.
 
 use alloc::vec::Vec;
 
 use npu_device::{DmaFault, DmaMem};
-use npu_regs::{Register, dpu_rdma};
+use npu_regs::{Register, RegisterInfo, dpu_rdma};
 
-use crate::dpu::{Dpu, Feeds};
+use crate::dpu::{Dpu, Parameters};
 use crate::fault::FaultKind;
 use crate::file::{View, broken, not_modelled};
 use crate::rules;
@@ -14,59 +14,125 @@ use crate::span::Span;
 
 /// Channels of a group.
 const GROUP: usize = 4;
-/// `BRDMA_DATA_USE` of the bias-only form.
-const ALU: u32 = 1;
-/// `BRDMA_DATA_USE` of the full form: ALU, compensation, multiplier.
-const ALL: u32 = 7;
 
-/// The stream of a task.
+/// What a stream holds for each channel, in the order in which it lies in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Use {
+    alu: bool,
+    compensation: bool,
+    multiplier: bool,
+}
+
+impl Use {
+    /// Of the use bits of `BRDMA_CFG` and `NRDMA_CFG`.
+    const fn of(code: u32) -> Self {
+        Self {
+            alu: code & 1 != 0,
+            compensation: code & 2 != 0,
+            multiplier: code & 4 != 0,
+        }
+    }
+
+    /// Bytes of a channel.
+    const fn bytes(self) -> usize {
+        4 * self.alu as usize + 2 * self.compensation as usize + 2 * self.multiplier as usize
+    }
+
+    /// Whether it holds everything that is wanted.
+    const fn serves(self, [alu, compensation, multiplier]: [bool; 3]) -> bool {
+        (self.alu || !alu) && (self.compensation || !compensation) && (self.multiplier || !multiplier)
+    }
+}
+
+/// A stream of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stream {
     address: u32,
     channels: usize,
-    full: bool,
+    holds: Use,
+}
+
+/// What a reader's configuration register says.
+struct Configuration {
+    register: &'static RegisterInfo,
+    /// Name and value of the disabling field.
+    disable: (&'static str, bool),
+    /// Name and value of the use field.
+    code: (&'static str, u32),
+    /// Use codes with a known form.
+    known: &'static [u32],
+    modelled: &'static str,
+}
+
+impl Configuration {
+    /// The use of the stream held against what the stages take from it; `None` where it is off.
+    fn holds(&self, wanted: [bool; 3]) -> Result<Option<Use>, FaultKind> {
+        let missing = |(field, value)| Err(broken(self.register, field, value, rules::STREAM_MISSING));
+        let (field, off) = self.disable;
+        if off {
+            return match wanted {
+                [false, false, false] => Ok(None),
+                _ => missing((field, 1)),
+            };
+        }
+        if !self.known.contains(&self.code.1) {
+            return Err(not_modelled(self.register, self.code.0, self.code.1, self.modelled));
+        }
+        let holds = Use::of(self.code.1);
+        if holds.serves(wanted) {
+            Ok(Some(holds))
+        } else {
+            missing(self.code)
+        }
+    }
 }
 
 impl Stream {
-    /// The stream that the reader's registers describe, held against what the stages take from it.
-    pub(crate) fn decode(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Self>, FaultKind> {
+    /// The stream of BS, and of the compensation factors.
+    pub(crate) fn first(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Self>, FaultKind> {
         use dpu_rdma::{BRDMA_CFG as B, BRDMA_LENGTH as L};
-        let wanted = dpu.streams();
-        let register = B::INFO;
-        if view.set(B::BRDMA_DISABLE) {
-            return match wanted {
-                [false, false, false] => Ok(None),
-                _ => Err(broken(register, B::BRDMA_DISABLE.name, 1, rules::STREAM_MISSING)),
-            };
-        }
-        let code = view.get(B::BRDMA_DATA_USE);
-        let full = match code {
-            ALU => false,
-            ALL => true,
-            _ => {
-                let modelled = "ALU alone (1) or ALU, compensation and multiplier (7)";
-                return Err(not_modelled(register, B::BRDMA_DATA_USE.name, code, modelled));
-            }
+        let configuration = Configuration {
+            register: B::INFO,
+            disable: (B::BRDMA_DISABLE.name, view.set(B::BRDMA_DISABLE)),
+            code: (B::BRDMA_DATA_USE.name, view.get(B::BRDMA_DATA_USE)),
+            known: &[1, 7],
+            modelled: "ALU alone (1) or ALU, compensation and multiplier (7)",
         };
-        if !full && (wanted[1] || wanted[2]) {
-            return Err(broken(register, B::BRDMA_DATA_USE.name, code, rules::STREAM_MISSING));
-        }
+        let Some(holds) = configuration.holds(dpu.streams())? else {
+            return Ok(None);
+        };
         let stream = Self {
             address: view.raw::<dpu_rdma::BS_BASE_ADDR>().wrapping_add(dma_base),
             channels: dpu.input.channels,
-            full,
+            holds,
         };
-        view.held(
-            L::WORDS,
-            |v| (v as usize + 1) * 8 == stream.bytes(),
-            rules::STREAM_LENGTH,
-        )?;
+        let words = |v: u32| (v as usize).saturating_add(1).saturating_mul(8) == stream.bytes();
+        view.held(L::WORDS, words, rules::STREAM_LENGTH)?;
         Ok(Some(stream))
+    }
+
+    /// The stream of BN. No known task reads one; its form is that of the first without compensation. Its length is not
+    /// announced: the register where BRDMA has it is 0 in every known task.
+    pub(crate) fn second(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Self>, FaultKind> {
+        use dpu_rdma::NRDMA_CFG as N;
+        let configuration = Configuration {
+            register: N::INFO,
+            disable: (N::NRDMA_DISABLE.name, view.set(N::NRDMA_DISABLE)),
+            code: (N::NRDMA_DATA_USE.name, view.get(N::NRDMA_DATA_USE)),
+            known: &[1, 4, 5],
+            modelled: "ALU (1), multiplier (4) or both (5)",
+        };
+        let holds = configuration.holds(dpu.second_streams())?;
+        Ok(holds.map(|holds| Self {
+            address: view.raw::<dpu_rdma::BN_BASE_ADDR>().wrapping_add(dma_base),
+            channels: dpu.input.channels,
+            holds,
+        }))
     }
 
     /// Bytes that are read.
     pub(crate) const fn bytes(&self) -> usize {
-        self.channels * if self.full { 8 } else { 4 }
+        self.channels * self.holds.bytes()
     }
 
     /// Where they lie.
@@ -78,34 +144,38 @@ impl Stream {
     }
 
     /// Reads it and sorts it by use.
-    pub(crate) fn read(&self, memory: &dyn DmaMem, bytes: &mut Vec<u8>, feeds: &mut Feeds) -> Result<(), DmaFault> {
+    pub(crate) fn read(
+        &self,
+        memory: &dyn DmaMem,
+        bytes: &mut Vec<u8>,
+        parameters: &mut Parameters,
+    ) -> Result<(), DmaFault> {
         bytes.clear();
         bytes.resize(self.bytes(), 0);
         memory.read(self.address, bytes)?;
-        let Feeds {
+        let Parameters {
             alu,
             compensation,
             multipliers,
-            ..
-        } = feeds;
-        for values in [&mut *alu, compensation, multipliers] {
+        } = parameters;
+        for values in [&mut *alu, &mut *compensation, &mut *multipliers] {
             values.clear();
         }
-        let words = |bytes: &[u8]| {
-            let word = |four: &[u8]| i32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-            bytes.chunks_exact(4).map(word).collect::<Vec<i32>>()
-        };
-        if !self.full {
-            alu.extend(words(bytes));
-            return Ok(());
-        }
-        for group in bytes.chunks_exact(8 * GROUP) {
-            let (operands, rest) = group.split_at(4 * GROUP);
-            let (factors, products) = rest.split_at(2 * GROUP);
-            alu.extend(words(operands));
-            let half = |two: &[u8]| u16::from_le_bytes([two[0], two[1]]);
-            compensation.extend(factors.chunks_exact(2).map(|two| i32::from(half(two) as i16)));
-            multipliers.extend(products.chunks_exact(2).map(|two| i32::from(half(two))));
+        for mut group in bytes.chunks_exact(self.holds.bytes() * GROUP) {
+            if self.holds.alu {
+                let words = group.split_off(..4 * GROUP).unwrap_or_default();
+                alu.extend(words.as_chunks::<4>().0.iter().map(|four| i32::from_le_bytes(*four)));
+            }
+            if self.holds.compensation {
+                let halves = group.split_off(..2 * GROUP).unwrap_or_default();
+                let signed = |two: &[u8; 2]| i32::from(i16::from_le_bytes(*two));
+                compensation.extend(halves.as_chunks::<2>().0.iter().map(signed));
+            }
+            if self.holds.multiplier {
+                let halves = group.split_off(..2 * GROUP).unwrap_or_default();
+                let unsigned = |two: &[u8; 2]| i32::from(u16::from_le_bytes(*two));
+                multipliers.extend(halves.as_chunks::<2>().0.iter().map(unsigned));
+            }
         }
         Ok(())
     }

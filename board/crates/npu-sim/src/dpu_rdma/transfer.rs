@@ -21,6 +21,18 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
+    /// `bytes` bytes without gaps.
+    pub(crate) const fn line(address: u32, bytes: usize) -> Self {
+        Self {
+            address,
+            row_bytes: bytes,
+            row_pitch: bytes,
+            rows: 1,
+            surface_pitch: bytes,
+            surfaces: 1,
+        }
+    }
+
     /// Bytes that are read.
     pub(crate) const fn bytes(&self) -> usize {
         self.row_bytes * self.rows * self.surfaces

@@ -1,6 +1,8 @@
-//! Pooling: PPU and PPU_RDMA of a task, decoded and run (sheet §2.9, §12.5, §12.18). int8 only. Raises no interrupt
+//! Pooling: PPU and PPU_RDMA of a task, decoded and run (sheet §2.9, §12.5, §12.18), on int8 and fp16. Raises no interrupt
 //! (erratum 10), which is the program controller's affair.
 
+#[cfg(feature = "float")]
+mod half;
 mod window;
 
 use alloc::vec::Vec;
@@ -14,15 +16,17 @@ use crate::fault::FaultKind;
 use crate::file::{View, broken, not_modelled};
 use crate::rules;
 use crate::span::offset;
+use crate::tile::Precision;
 use window::{Method, Window};
 
-/// Channels of a surface.
+/// Bytes of a pixel of one surface: eight int8 channels or four fp16 ones.
 const ATOM: usize = 8;
 
 /// A decoded task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pooling {
     window: Window,
+    precision: Precision,
     pub(crate) input: Transfer,
     pub(crate) output: Surfaces,
 }
@@ -33,12 +37,14 @@ pub(crate) struct Scratch {
     input: Vec<u8>,
     output: Vec<u8>,
     rows: Vec<i32>,
+    #[cfg(feature = "float")]
+    half: half::Scratch,
 }
 
 impl Pooling {
     /// Reads and checks both blocks.
     pub(crate) fn decode(view: &View<'_>, dma_base: u32) -> Result<Self, FaultKind> {
-        constants(view)?;
+        let precision = constants(view)?;
         use ppu::{DATA_CUBE_IN_CHANNEL as C, DATA_CUBE_OUT_CHANNEL as O};
         let (width, height, channels) = input_cube(view)?;
         view.held(
@@ -46,9 +52,9 @@ impl Pooling {
             |v| v == view.get(C::CUBE_IN_CHANNEL),
             rules::POOL_SIZE,
         )?;
-        let window = window(view, width, height)?;
+        let window = window(view, width, height, precision)?;
         let pixels = window.columns.count * window.rows.count;
-        let surfaces = channels.div_ceil(ATOM);
+        let surfaces = (channels * precision.bytes()).div_ceil(ATOM);
         let stride = pitch::<ppu::DST_SURF_STRIDE>(view, pixels * ATOM, pixels)?;
         let output = Surfaces {
             address: view.raw::<ppu::DST_BASE_ADDR>().wrapping_add(dma_base),
@@ -58,15 +64,29 @@ impl Pooling {
             count: surfaces,
         };
         let input = input(view, (width, height), surfaces, dma_base)?;
-        Ok(Self { window, input, output })
+        Ok(Self {
+            window,
+            precision,
+            input,
+            output,
+        })
     }
 
     /// Pools surface by surface.
     pub(crate) fn run(&self, memory: &dyn DmaMem, scratch: &mut Scratch) -> Result<(), FaultKind> {
-        let Scratch { input, output, rows } = scratch;
+        let Scratch {
+            input, output, rows, ..
+        } = scratch;
         for surface in 0..self.output.count {
             self.input.read(memory, surface, 1, input).map_err(input_fault)?;
-            self.window.pool(input, output, rows);
+            match self.precision {
+                Precision::Int8 => self.window.pool(input, output, rows),
+                #[cfg(feature = "float")]
+                Precision::Fp16 => half::pool(&self.window, self.window.pad as u16, input, output, &mut scratch.half),
+                // Refused by the decoder.
+                #[cfg(not(feature = "float"))]
+                Precision::Fp16 => {}
+            }
             offset(self.output.address, surface * self.output.stride, true)
                 .and_then(|address| memory.write(address, output))
                 .map_err(output_fault)?;
@@ -96,8 +116,8 @@ fn output_fault(fault: DmaFault) -> FaultKind {
     }
 }
 
-/// Fields that every known task writes alike.
-fn constants(view: &View<'_>) -> Result<(), FaultKind> {
+/// The precision, and fields that every known task writes alike.
+fn constants(view: &View<'_>) -> Result<Precision, FaultKind> {
     use ppu::{DATA_FORMAT as F, MISC_CTRL as M, OPERATION_MODE_CFG as O};
     view.only(
         O::FLYING_MODE,
@@ -107,7 +127,7 @@ fn constants(view: &View<'_>) -> Result<(), FaultKind> {
     view.only(O::INDEX_EN, 0, "no index output (0)")?;
     view.only(O::NOTCH_ADDR, 0, "0")?;
     view.only(O::USE_CNT, 0, "0")?;
-    view.only(F::PROC_PRECISION, 0, "int8 (0)")?;
+    let precision = precision(view)?;
     // The index gap repeats the surface stride; of a single pixel that is 8, which is the bit of DPU_FLYIN.
     let stride = view.raw::<ppu::DST_SURF_STRIDE>();
     if view.set(F::DPU_FLYIN) && stride != 8 {
@@ -121,7 +141,27 @@ fn constants(view: &View<'_>) -> Result<(), FaultKind> {
     view.only(M::MC_SURF_OUT, 0, "0")?;
     view.only(M::NONALIGN, 0, "aligned cubes (0)")?;
     view.only(M::SURF_LEN, 0, "0")?;
-    view.only(ppu_rdma::DATA_FORMAT::IN_PRECISION, 0, "int8 (0)")
+    Ok(precision)
+}
+
+/// The codes of §2.7, the same in both blocks.
+fn precision(view: &View<'_>) -> Result<Precision, FaultKind> {
+    use ppu::DATA_FORMAT as F;
+    let code = view.get(F::PROC_PRECISION);
+    let precision = match code {
+        0 => Precision::Int8,
+        2 if cfg!(feature = "float") => Precision::Fp16,
+        _ => {
+            return Err(not_modelled(
+                F::INFO,
+                F::PROC_PRECISION.name,
+                code,
+                "int8 (0) or fp16 (2)",
+            ));
+        }
+    };
+    view.held(ppu_rdma::DATA_FORMAT::IN_PRECISION, |v| v == code, rules::POOL_FORMAT)?;
+    Ok(precision)
 }
 
 /// Width, height and channels, the same in both blocks.
@@ -146,7 +186,7 @@ fn input_cube(view: &View<'_>) -> Result<(usize, usize, usize), FaultKind> {
     Ok((width as usize + 1, height as usize + 1, channels as usize + 1))
 }
 
-fn window(view: &View<'_>, width: usize, height: usize) -> Result<Window, FaultKind> {
+fn window(view: &View<'_>, width: usize, height: usize, precision: Precision) -> Result<Window, FaultKind> {
     use ppu::{
         DATA_CUBE_OUT_HEIGHT as OH, DATA_CUBE_OUT_WIDTH as OW, POOLING_KERNEL_CFG as K, POOLING_PADDING_CFG as P,
     };
@@ -189,7 +229,7 @@ fn window(view: &View<'_>, width: usize, height: usize) -> Result<Window, FaultK
         columns,
         rows,
         method: method(view)?,
-        pad: pad_value(view)?,
+        pad: pad_value(view, precision)?,
     })
 }
 
@@ -209,14 +249,24 @@ fn method(view: &View<'_>) -> Result<Method, FaultKind> {
     }
 }
 
-/// Four signed 19-bit registers; what unlike values would mean is not known.
-fn pad_value(view: &View<'_>) -> Result<i32, FaultKind> {
-    let value = view.raw::<ppu::PADDING_VALUE_1_CFG>();
+/// Four signed 19-bit registers, or fp16 bits; what unlike values would mean is not known.
+fn pad_value(view: &View<'_>, precision: Precision) -> Result<i32, FaultKind> {
+    use ppu::PADDING_VALUE_1_CFG as P;
+    let value = view.raw::<P>();
     let same = "the four pad values are one value";
     view.whole::<ppu::PADDING_VALUE_2_CFG>(value, same)?;
     view.whole::<ppu::PADDING_VALUE_3_CFG>(value, same)?;
     view.whole::<ppu::PADDING_VALUE_4_CFG>(value, same)?;
-    Ok((value << 13) as i32 >> 13)
+    match precision {
+        Precision::Int8 => Ok((value << 13) as i32 >> 13),
+        Precision::Fp16 if value <= 0xFFFF => Ok(value as i32),
+        Precision::Fp16 => Err(not_modelled(
+            P::INFO,
+            P::PAD_VALUE_0.name,
+            value,
+            "the 16 bits of an fp16 value",
+        )),
+    }
 }
 
 fn input(

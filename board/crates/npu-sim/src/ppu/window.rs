@@ -33,7 +33,7 @@ impl Axis {
     }
 
     /// Input positions under a window, and how many of its places lie in the padding.
-    fn under(&self, window: usize) -> (core::ops::Range<usize>, usize) {
+    pub(super) fn under(&self, window: usize) -> (core::ops::Range<usize>, usize) {
         let start = window * self.stride;
         let from = start.saturating_sub(self.before).min(self.size);
         let to = (start + self.kernel).saturating_sub(self.before).min(self.size);

@@ -1,7 +1,8 @@
 //! Random convolution layers: tensors, registers and the expected result of each, printed whole when one fails.
 
 use npu_reference::{
-    Element, Geometry, Kernels, Map, Post, convolve, depthwise, native, post_process, saturate_i8, window_sums,
+    Element, Geometry, Kernels, Map, Post, Second, convolve, depthwise, half, native, post_process, saturate_i8,
+    window_sums,
 };
 
 use super::conv::{Addresses, Kind, Layer, Output};
@@ -23,6 +24,27 @@ pub struct Case {
 pub enum Expected {
     Int8(Map<i8>),
     Int32(Map<i32>),
+    /// fp16 bits.
+    Half(Map<u16>),
+    /// fp32 bits.
+    Float(Map<u32>),
+}
+
+impl Expected {
+    /// What the writer makes of the pipeline's integers; float results are theirs times `2^-exponent`.
+    fn of(output: Output, result: &Map<i32>, exponent: u32) -> Self {
+        let float = |x: i32| {
+            // Both conversions are exact: at most 24 bits, far from the ends of the range.
+            assert!(x.unsigned_abs() < 1 << 24, "{x} needs two roundings");
+            (f64::from(x) * 2f64.powi(-(exponent as i32))) as f32
+        };
+        match output {
+            Output::Int8 => Self::Int8(result.map(saturate_i8)),
+            Output::Int32 => Self::Int32(result.clone()),
+            Output::Half => Self::Half(result.map(|x| half::from_f32(float(x)))),
+            Output::Float => Self::Float(result.map(|x| float(x).to_bits())),
+        }
+    }
 }
 
 /// What the caller wants to be random.
@@ -185,7 +207,17 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
         ow: 0,
         stream_bytes: 0,
     };
-    let programmed = post::program(&post, layer.aligned(), if style == Style::Open { 0x28 } else { 0x68 });
+    let exponent = if matches!(output, Output::Half | Output::Float) {
+        random.size(0, 20) as u32
+    } else {
+        0
+    };
+    let mut programmed = post::program(&post, layer.aligned(), if style == Style::Open { 0x28 } else { 0x68 });
+    for (register, value) in &mut programmed.registers {
+        if *register == 0x4088 {
+            *value |= exponent << 12;
+        }
+    }
     let packed = match kind {
         Kind::Dense => native::pack_weights(&weights, announced),
         Kind::First => native::pack_first_weights(&weights),
@@ -197,9 +229,9 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
         _ => native::pack_features(&stored, native::Pitch::packed(height, width), announced, 0x5A),
     };
     let operand = match &post.element {
-        Element::Operand { tensor, .. } => {
-            let pitch = native::Pitch::packed(tensor.height, tensor.width);
-            machine.place(&native::pack_features(tensor, pitch, layer.aligned(), 0))
+        Element::Operand { second, .. } if !matches!(second, Second::Common(_)) => {
+            let pitch = native::Pitch::packed(geometry.output.0, geometry.output.1);
+            machine.place(&post::pack_operand(second, pitch, layer.aligned()))
         }
         _ => 0,
     };
@@ -208,6 +240,7 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
         weights: machine.place(&packed),
         output: guarded(machine, layer.output_bytes()),
         stream: programmed.stream.as_ref().map_or(0, |bytes| machine.place(bytes)),
+        second: programmed.second.as_ref().map_or(0, |bytes| machine.place(bytes)),
         operand,
     };
     layer.stream_bytes = programmed
@@ -220,10 +253,7 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
     let result = post_process(&accumulators, &post);
     Case {
         programs: layer.programs(style),
-        expected: match output {
-            Output::Int8 => Expected::Int8(result.map(saturate_i8)),
-            _ => Expected::Int32(result),
-        },
+        expected: Expected::of(output, &result, exponent),
         post,
         layer,
     }
@@ -249,6 +279,14 @@ pub fn verify(machine: &Machine, layer: &Layer, expected: &Expected) -> Result<(
         Expected::Int32(expected) => {
             let got = native::unpack_features::<i32>(&bytes, shape, native::Pitch::exact(rows, columns));
             compare(&got, expected)
+        }
+        Expected::Half(expected) => {
+            let got = native::unpack_features::<u16>(&bytes, shape, native::Pitch::packed(rows, columns));
+            compare(&got.map(i32::from), &expected.map(i32::from))
+        }
+        Expected::Float(expected) => {
+            let got = native::unpack_features::<f32>(&bytes, shape, native::Pitch::exact(rows, columns));
+            compare(&got.map(|x| x.to_bits() as i32), &expected.map(|bits| bits as i32))
         }
     };
     for guard in [output - GUARD_BYTES as u32, output + layer.output_bytes() as u32] {

@@ -3,6 +3,7 @@
 use npu_reference::Geometry;
 
 use super::bands::{Band, bands};
+use super::post;
 use super::program::{Program, convolution};
 use super::style::Style;
 
@@ -58,6 +59,8 @@ pub struct Addresses {
     pub weights: u32,
     pub output: u32,
     pub stream: u32,
+    /// Stream of BN; 0 = none.
+    pub second: u32,
     /// Element-wise operand; 0 = none.
     pub operand: u32,
 }
@@ -73,12 +76,12 @@ impl Layer {
 
     /// Kernels, or channels of a depthwise layer, rounded as the writer wants them (§12.8).
     pub fn aligned(&self) -> usize {
-        let group = match (self.kind, self.half) {
-            (Kind::Depthwise, _) => 32,
-            (_, false) => 16,
-            (_, true) => 8,
-        };
-        self.kernels.next_multiple_of(group)
+        self.kernels.next_multiple_of(self.group())
+    }
+
+    /// Channels that leave the array together.
+    fn group(&self) -> usize {
+        (if self.kind == Kind::Depthwise { 32 } else { 16 }) / self.element()
     }
 
     pub fn output_pixels(&self) -> usize {
@@ -103,13 +106,15 @@ impl Layer {
         self.aligned() / self.surface_channels() * self.surface_bytes()
     }
 
+    /// §2.7: a group's channels in surfaces of 8 bytes a pixel, 16 for 32-bit results.
     fn surfaces_per_group(&self) -> u32 {
-        match (self.kind, self.half, self.output) {
-            (Kind::Depthwise, false, Output::Int8) => 4,
-            (_, false, Output::Int8) | (_, true, Output::Half | Output::Float) => 2,
-            (Kind::Dense | Kind::First, false, Output::Half | Output::Int32) => 4,
-            other => panic!("§2.7 has no row for {other:?}"),
-        }
+        (self.group() / self.surface_channels()) as u32
+    }
+
+    /// A register that the post-processor's description names.
+    fn described(&self, register: u32) -> Option<u32> {
+        let found = self.post.iter().find(|(offset, _)| *offset == register);
+        found.map(|(_, value)| *value)
     }
 
     /// Entries of one row (§4.2), as either generator counts them.
@@ -179,7 +184,8 @@ impl Layer {
     }
 
     fn task(&self, style: Style, band: Band, (first, count): (usize, usize), cbuf: u32) -> Program {
-        let rdma = style == Style::Open || self.stream_bytes > 0 || self.addresses.operand != 0;
+        let rdma =
+            style == Style::Open || self.stream_bytes > 0 || self.addresses.second != 0 || self.addresses.operand != 0;
         let mut program = Program::new(convolution(rdma));
         self.cna(&mut program, style, band, (first, count), cbuf);
         let depthwise = u32::from(self.kind == Kind::Depthwise);
@@ -200,6 +206,7 @@ impl Layer {
             (false, Output::Int8) => 0,
             (false, Output::Int32) => 0x8000_0000,
             (false, Output::Half) => 0x4000_0000,
+            (false, Output::Float) => 0xA000_0000,
             (true, Output::Half) => 0x4800_0002,
             (true, Output::Float) => 0xA800_0002,
             other => panic!("§2.7 has no row for {other:?}"),
@@ -238,22 +245,42 @@ impl Layer {
                 program.set(0x5020, self.addresses.stream + (first * self.stream_bytes) as u32);
                 program.set(0x5024, aligned * self.stream_bytes as u32 / 8 - 1);
             }
+            if let Some(configuration) = self.described(0x5028) {
+                let first = first as u32 * post::second_stream_bytes(configuration);
+                program
+                    .set(0x5028, configuration)
+                    .set(0x502C, self.addresses.second + first);
+            }
             if self.addresses.operand != 0 {
-                // What the notch says beside a convolution differs between generators; the stride decides.
-                let (line, notch) = match style {
-                    Style::Open => (surface - 8, 0),
-                    _ => (0, surface - width * rows * 8),
-                };
-                program.set_all(&[
-                    (0x5034, 0x4000_0000),
-                    (0x5038, self.addresses.operand + offset),
-                    (0x503C, line),
-                    (0x5040, surface),
-                    (0x504C, notch),
-                ]);
+                self.operand(&mut program, style, (first, width, band));
             }
         }
         program
+    }
+
+    fn operand(&self, program: &mut Program, style: Style, (first, width, band): (usize, u32, Band)) {
+        let reader = self.described(0x5034).unwrap_or(0x4000_0000);
+        program.set(0x5034, reader);
+        let bytes = if reader >> 2 & 3 == 2 || self.half { 2 } else { 1 };
+        if reader >> 30 == 0 {
+            // One for a channel: nothing else is said.
+            program.set(0x5038, self.addresses.operand + (first * bytes) as u32);
+            return;
+        }
+        let surface = self.output_pixels().next_multiple_of(4) as u32 * 8;
+        let rows = band.output.1 as u32;
+        let offset = (first * bytes / 8) as u32 * surface + band.output.0 as u32 * width * 8;
+        // What the notch says beside a convolution differs between generators; the stride decides.
+        let (line, notch) = match style {
+            Style::Open => (surface - 8, 0),
+            _ => (0, surface - width * rows * 8),
+        };
+        program.set_all(&[
+            (0x5038, self.addresses.operand + offset),
+            (0x503C, line),
+            (0x5040, surface),
+            (0x504C, notch),
+        ]);
     }
 
     fn cna(&self, program: &mut Program, style: Style, band: Band, (first, count): (usize, usize), cbuf: u32) {

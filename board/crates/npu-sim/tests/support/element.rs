@@ -29,7 +29,9 @@ impl Join {
         let surface = self.surface_bytes() as u32;
         let offset = self.rows.0 as u32 * width * 8;
         let programmed = post::program(post, channels as usize, 0);
-        assert!(programmed.stream.is_none());
+        assert!(programmed.stream.is_none() && programmed.second.is_none());
+        let reader = programmed.registers.iter().find(|(offset, _)| *offset == 0x5034);
+        let reader = reader.map_or(0x4000_0000, |(_, value)| *value);
         let mut program = Program::new(npu_regs::task::Mix::Dpu);
         program.set_all(&programmed.registers).set_all(&[
             (0x400C, 0x109),
@@ -46,8 +48,8 @@ impl Join {
             (0x5014, channels - 1),
             (0x5018, self.left + offset),
             (0x5028, 1),
-            (0x5034, 0x4000_0000),
-            (0x5038, self.right + offset),
+            (0x5034, reader),
+            (0x5038, self.right + if reader >> 30 == 1 { offset } else { 0 }),
             (0x503C, if style == Style::Open { surface - 8 } else { 0 }),
             (0x5040, surface),
             (0x5044, if style == Style::Open { 0x7801 } else { 0x4001 }),

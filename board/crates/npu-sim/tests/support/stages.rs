@@ -2,8 +2,8 @@
 //! tensor or activation tables, and an output converter whose results mostly fit a byte.
 
 use npu_reference::{
-    Algorithm, Converter, Element, Lookup, Map, Multiplier, Operand, Post, Rectifier, Slope, Stage, Table, Ties,
-    post_process,
+    Algorithm, Converter, Element, Joining, Lookup, Map, Multiplier, Operand, Post, Rectifier, Second, Slope, Stage,
+    Table, Ties, post_process,
 };
 
 use super::conv::Kind;
@@ -90,11 +90,22 @@ pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<
     }
     if random.chance(25) {
         let what = random.pick(&[Algorithm::Max, Algorithm::Min, Algorithm::Add]);
-        bn.alu = Some((what, Operand::Common(random.within(-bound, bound) as i32)));
+        bn.alu = Some((
+            what,
+            if random.chance(30) {
+                each(random, -bound, bound)
+            } else {
+                Operand::Common(random.within(-bound, bound) as i32)
+            },
+        ));
     }
     if random.chance(25) {
         bn.multiplier = Some(Multiplier {
-            operand: Operand::Common(random.within(-32768, 32767) as i32),
+            operand: if random.chance(30) {
+                each(random, 0, 65535)
+            } else {
+                Operand::Common(random.within(-32768, 32767) as i32)
+            },
             shift: random.size(8, 20) as u32,
             negative_shift: random.size(8, 20) as u32,
             leaky: random.chance(40),
@@ -117,9 +128,9 @@ pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<
     };
     // An operand joins regular convolutions only (erratum 28).
     if kind != Kind::Depthwise && random.chance(40) {
-        let (height, width) = (accumulators.height, accumulators.width);
-        let tensor = Map::from_fn(count, height, width, |_, _, _| random.i8());
-        post.element = operand(random, tensor);
+        let shape = (count, accumulators.height, accumulators.width);
+        let second = second(random, shape);
+        post.element = operand(random, second);
     }
     let before = post_process(accumulators, &post);
     let largest = before
@@ -132,18 +143,46 @@ pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<
     post
 }
 
-/// A second tensor through its converter, added, with or without ReLU.
-fn operand(random: &mut Random, tensor: Map<i8>) -> Element {
+/// A second operand of any form and size.
+fn second(random: &mut Random, (channels, height, width): (usize, usize, usize)) -> Second {
+    let wide = random.chance(35);
+    let value = |random: &mut Random| {
+        if wide {
+            random.next() as i16
+        } else {
+            i16::from(random.i8())
+        }
+    };
+    match random.size(0, 3) {
+        0 => Second::PerChannel((0..channels).map(|_| value(random)).collect()),
+        1 => Second::Common(random.next() as i16 as i32),
+        _ => Second::Tensor(Map::from_fn(channels, height, width, |_, _, _| value(random))),
+    }
+}
+
+/// A second operand through its converter, joined in any way.
+fn operand(random: &mut Random, second: Second) -> Element {
+    let converter = Converter {
+        offset: random.within(-128, 128) as i32,
+        scale: random.within(1, 32767) as i32,
+        shift: random.size(0, 16) as u32,
+        offset_first: true,
+        ties: if random.chance(70) { Ties::Even } else { Ties::Up },
+    };
+    let joining = if random.chance(60) {
+        Joining::Alu(random.pick(&[Algorithm::Add, Algorithm::Add, Algorithm::Max, Algorithm::Min]))
+    } else {
+        Joining::Multiply {
+            shift: random.size(0, 24) as u32,
+            negative_shift: random.size(0, 24) as u32,
+            ties: converter.ties,
+            leaky: random.chance(30),
+        }
+    };
     Element::Operand {
-        tensor,
-        converter: Converter {
-            offset: random.within(-128, 128) as i32,
-            scale: random.within(1, 32767) as i32,
-            shift: random.size(0, 16) as u32,
-            offset_first: true,
-            ties: if random.chance(70) { Ties::Even } else { Ties::Up },
-        },
-        algorithm: Algorithm::Add,
+        second,
+        converter,
+        joining,
         rectifier: if random.chance(50) {
             Rectifier::Off
         } else {
@@ -240,7 +279,7 @@ pub fn join(random: &mut Random, left: &Map<i8>, right: &Map<i8>) -> Post {
             multiplier,
             rectifier: Rectifier::Off,
         },
-        element: operand(random, right.clone()),
+        element: operand(random, right.clone().into()),
         ..Post::BYPASS
     };
     let before = post_process(&left.map(i32::from), &post);

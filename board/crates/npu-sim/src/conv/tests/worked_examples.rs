@@ -39,7 +39,7 @@ fn example_b1_is_a_band_of_37_rows_in_seven_banks() {
     assert_eq!(task.input.source, source);
     assert_eq!((task.weights.kernels, task.weights.bytes()), (64, 36_864));
     assert_eq!(task.buffer.banks, Banks { data: 7, weight: 1 });
-    assert_eq!((task.buffer.grains, task.window.pad_value), (5, -128));
+    assert_eq!((task.buffer.grains, task.window.pad_value), (5, 0x80));
 }
 
 #[test]
