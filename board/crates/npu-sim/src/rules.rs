@@ -58,6 +58,7 @@ rules! {
     RDMA_BURST = "§8 erratum 5", "a DPU_RDMA burst of 7 hangs the bus; 8 and 15 work";
     STREAM_MISSING = "§2.6", "a stage takes operands from the parameter stream, and no stream brings them: the unit waits";
     STREAM_LENGTH = "§9.9", "the parameter stream has 8 bytes per aligned channel, 4 for bias only; what is missing arrives as zero";
+    SECOND_LENGTH = "§2.8", "the second stream's length is 0, or its 8-byte words minus one like that of the first";
     OPERAND_MISSING = "§2.6", "the element-wise stage takes an operand, and no reader brings it: the unit waits";
     OPERAND_UNUSED = "§2.6", "an element-wise operand is read that no stage takes: the reader waits";
     OPERAND_MODE = "§8 erratum 29", "operand mode 2 hung on a chip of the same generation";

@@ -6,7 +6,7 @@ mod support;
 use std::path::PathBuf;
 
 use npu_reference::{Geometry, Map, Pool, Post, Window};
-use support::case::{After, Wish, convolution};
+use support::case::{Wish, convolution};
 use support::conv::{Addresses, Kind, Layer, Output};
 use support::element::{Join, table_load};
 use support::machine::Machine;
@@ -79,6 +79,7 @@ fn product() -> Vec<Program> {
 fn pooling() -> Program {
     Pooling {
         input: (16, 6, 6),
+        half: false,
         window: Window {
             size: (3, 3),
             stride: (1, 1),
@@ -95,14 +96,7 @@ fn pooling() -> Program {
 
 /// A random layer whose tensors lie where the fuzzer's memory holds its pattern.
 fn layer(seed: u64, kind: Kind, style: Style) -> Vec<Program> {
-    let wish = Wish {
-        kind,
-        output: Output::Int8,
-        after: After::Stages,
-        style,
-        pointwise: None,
-        large: false,
-    };
+    let wish = Wish::small(kind, style);
     convolution(&mut Random(seed), &Machine::new(DATA), wish, None).programs
 }
 
@@ -120,7 +114,7 @@ fn tables_and_join() -> Vec<Program> {
     vec![
         table_load(0, &[1], OUTPUT + 0x1000),
         table_load(1, &[2], OUTPUT + 0x1000),
-        join.program(&stages::join(&mut random, &map, &map), VENDOR),
+        join.program(&stages::join(&mut random, &map, map.clone().into()), VENDOR),
     ]
 }
 

@@ -296,29 +296,35 @@ fn upsample(from: u32, to: u32, (width, height): (u32, u32)) -> Program {
 
 #[test]
 fn nearest_upsampling_repeats_every_pixel_in_both_directions() {
-    let machine = Machine::new(FIRST);
-    let mut random = Random(7);
-    let (width, height) = (5usize, 3usize);
-    let surfaces: Vec<Vec<u8>> = (0..2)
-        .map(|_| (0..width * height * 8).map(|_| random.next() as u8).collect())
-        .collect();
-    let out_bytes = 4 * width * height * 8;
-    let to = machine.reserve(2 * out_bytes, 64);
-    let size = (width as u32, height as u32);
-    let programs: Vec<Program> = surfaces
-        .iter()
-        .enumerate()
-        .map(|(index, bytes)| upsample(machine.place(bytes), to + (index * out_bytes) as u32, size))
-        .collect();
-    assert_eq!(machine.run(&programs, Style::Open), NO_FAULT);
-    for (index, surface) in surfaces.iter().enumerate() {
-        let got = machine.read(to + (index * out_bytes) as u32, out_bytes);
-        for (at, byte) in got.into_iter().enumerate() {
-            let (row, column, channel) = (at / (16 * width), at / 8 % (2 * width), at % 8);
-            assert_eq!(byte, surface[(row / 2 * width + column / 2) * 8 + channel]);
-        }
-    }
-    assert_eq!(machine.peek(0x8034), 2 * out_bytes as u32 / 8);
+    for_seeds("upsampling", 30, |mut random| {
+        let machine = Machine::new(FIRST);
+        let map = Map::from_fn(
+            8 * random.size(1, 4),
+            random.size(1, 9),
+            random.size(1, 9),
+            |_, _, _| random.i8(),
+        );
+        // One task a surface; surfaces of both maps follow each other without a gap.
+        let exact = |map: &Map<i8>| native::Pitch::exact(map.height, map.width);
+        let expected = npu_reference::upsample(&map);
+        let from = machine.place(&native::pack_features(&map, exact(&map), map.channels, 0));
+        let bytes = native::pack_features(&expected, exact(&expected), map.channels, 0);
+        let to = machine.reserve(bytes.len(), 64);
+        let pixels = map.height * map.width;
+        let size = (map.width as u32, map.height as u32);
+        let programs: Vec<Program> = (0..map.channels / 8)
+            .map(|surface| {
+                upsample(
+                    from + (surface * pixels * 8) as u32,
+                    to + (surface * pixels * 32) as u32,
+                    size,
+                )
+            })
+            .collect();
+        assert_eq!(machine.run(&programs, random.pick(&Style::ALL)), NO_FAULT, "{size:?}");
+        assert!(machine.read(to, bytes.len()) == bytes, "{} x {size:?}", map.channels);
+        assert_eq!(machine.peek(0x8034), bytes.len() as u32 / 8);
+    });
 }
 
 #[test]

@@ -231,6 +231,7 @@ fn appendix_b4_residual_add_has_every_listed_field() {
 fn appendix_b6_maximum_has_every_listed_field_in_33_words() {
     let pooling = Pooling {
         input: (128, 20, 20),
+        half: false,
         window: Window {
             size: (3, 3),
             stride: (1, 1),

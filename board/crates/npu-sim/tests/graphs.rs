@@ -3,8 +3,8 @@
 mod support;
 
 use npu_reference::{Map, native, pool, post_process, saturate_i8};
-use support::case::{After, Case, Expected, Source, Wish, compare, convolution, guarded, verify};
-use support::conv::{Kind, Output};
+use support::case::{Case, Expected, Source, Wish, compare, convolution, guarded, verify};
+use support::conv::Kind;
 use support::element::Join;
 use support::machine::{FIRST, Machine, NO_FAULT};
 use support::pooling::{Pooling, random_window};
@@ -37,12 +37,8 @@ impl Chain<'_> {
         from: Option<&Source>,
     ) -> Source {
         let wish = Wish {
-            kind,
-            output: Output::Int8,
-            after: After::Stages,
-            style: self.style,
             pointwise,
-            large: false,
+            ..Wish::small(kind, self.style)
         };
         let case = convolution(random, self.machine, wish, from);
         let Expected::Int8(map) = &case.expected else {
@@ -59,7 +55,7 @@ impl Chain<'_> {
 
     fn join(&mut self, random: &mut Random, left: &Source, right: &Source) -> Source {
         let shape = (left.map.channels.next_multiple_of(8), left.map.height, left.map.width);
-        let post = stages::join(random, &left.map, &right.map);
+        let post = stages::join(random, &left.map, right.map.clone().into());
         let mut join = Join {
             shape,
             left: left.address,
@@ -83,6 +79,7 @@ impl Chain<'_> {
         let (window, what) = random_window(random, height, width);
         let mut pooling = Pooling {
             input: (channels.next_multiple_of(8), height, width),
+            half: false,
             window,
             pool: what,
             pad: random.pick(&[0, -128]),

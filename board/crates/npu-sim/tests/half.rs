@@ -1,5 +1,5 @@
 //! fp16 convolutions against a sum in f64: every result lies within the bound of an f32 sum of its terms (§12.19), and an
-//! fp16 result within half a step more. Padding is 0.
+//! fp16 result within half a step more.
 
 mod support;
 
@@ -30,8 +30,17 @@ fn check(mut random: Random, kind: Kind, output: Output) {
     let kernels = random.size(1, 30);
     let geometry = geometry(&mut random, kernel, (height, width));
     let input = Map::from_fn(channels, height, width, |_, _, _| random.half());
-    let weights = Kernels::from_fn((kernels, channels), kernel, || random.half());
-    let announced = channels.next_multiple_of(if style == Style::Open { 8 } else { 4 });
+    let depthwise = kind == Kind::Depthwise;
+    let kernels = if depthwise { channels } else { kernels };
+    let per_kernel = if depthwise { 1 } else { channels };
+    let weights = Kernels::from_fn((kernels, per_kernel), kernel, || random.half());
+    let announced = channels.next_multiple_of(match (depthwise, style) {
+        (true, _) => 16,
+        (false, Style::Open) => 8,
+        (false, _) => 4,
+    });
+    // Any fp16 number may stand beside the map.
+    let pad = if random.chance(50) { 0 } else { random.half() };
     let post = Post {
         out: Converter::IDENTITY,
         ..Post::BYPASS
@@ -44,7 +53,7 @@ fn check(mut random: Random, kind: Kind, output: Output) {
         kernel,
         kernels,
         geometry,
-        pad_value: 0,
+        pad_value: i32::from(pad),
         convert: false,
         output,
         addresses: Addresses::default(),
@@ -64,7 +73,8 @@ fn check(mut random: Random, kind: Kind, output: Output) {
     };
     let packed = match kind {
         Kind::First => native::pack_first_weights(&weights),
-        _ => native::pack_weights(&weights, announced),
+        Kind::Depthwise => native::pack_depthwise(&weights, announced),
+        Kind::Dense => native::pack_weights(&weights, announced),
     };
     layer.addresses = Addresses {
         input: machine.place(&features),
@@ -90,7 +100,11 @@ fn check(mut random: Random, kind: Kind, output: Output) {
             .map(|bits| f64::from(half::to_f32(bits)))
             .collect()
     };
-    let exact = float::convolve_bounded(&input, &weights, geometry, 0);
+    let exact = if depthwise {
+        float::depthwise_bounded(&input, &weights, geometry, pad)
+    } else {
+        float::convolve_bounded(&input, &weights, geometry, pad)
+    };
     for (at, (&got, &(exact, bound))) in got.iter().zip(&exact.values).enumerate() {
         let bound = if output == Output::Float {
             bound
@@ -118,4 +132,14 @@ fn fp16_convolutions_to_fp16_lie_within_the_bound_and_half_a_step() {
 #[test]
 fn fp16_first_layers_lie_within_the_bound_and_half_a_step() {
     for_seeds("half first", 40, |random| check(random, Kind::First, Output::Half));
+}
+
+#[test]
+fn fp16_depthwise_convolutions_lie_within_the_bound_of_their_sums() {
+    for_seeds("half depthwise", 40, |random| {
+        check(random, Kind::Depthwise, Output::Float)
+    });
+    for_seeds("half depthwise to half", 40, |random| {
+        check(random, Kind::Depthwise, Output::Half)
+    });
 }

@@ -58,6 +58,7 @@ fn pooling_gives_the_exact_bytes_of_the_reference() {
         let packed = native::pack_features(&input, native::Pitch::packed(height, width), channels, 0);
         let mut task = Pooling {
             input: (channels, height, width),
+            half: false,
             window,
             pool: method,
             pad,
@@ -81,6 +82,7 @@ fn vendor(machine: &Machine) -> Pooling {
     let bytes: Vec<u8> = (0..16 * 400 * 8).map(|at| (at * 7 % 251) as u8).collect();
     Pooling {
         input: (128, 20, 20),
+        half: false,
         window: Window {
             size: (3, 3),
             stride: (1, 1),
@@ -129,6 +131,7 @@ fn an_average_over_a_whole_map_writes_single_pixel_surfaces() {
     );
     let task = Pooling {
         input: (16, 7, 7),
+        half: false,
         window: Window {
             size: (7, 7),
             stride: (1, 1),

@@ -3,12 +3,13 @@
 
 mod support;
 
-use npu_reference::{Map, native, pool, post_process, saturate_i8};
+use npu_reference::{Map, half, native, pool, pool_halves, post_process, saturate_i8};
 use support::case::{After, Case, Wish, compare, convolution, guarded, verify};
 use support::conv::{Kind, Output};
 use support::element::{Join, table_load};
 use support::machine::{FIRST, Machine, NO_FAULT};
 use support::pooling::{Pooling, random_window};
+use support::post;
 use support::random::{Random, for_seeds};
 use support::stages;
 use support::style::Style;
@@ -21,12 +22,10 @@ fn check_sized(mut random: Random, (kind, large): (Kind, bool), output: Output, 
     let machine = Machine::new(FIRST);
     let style = random.pick(&Style::ALL);
     let wish = Wish {
-        kind,
         output,
         after,
-        style,
-        pointwise: None,
         large,
+        ..Wish::small(kind, style)
     };
     let Case {
         layer,
@@ -80,6 +79,16 @@ fn first_layers_give_the_exact_requantized_bytes() {
 }
 
 #[test]
+fn int8_convolutions_of_every_kind_leave_as_the_exact_floats() {
+    for kind in [Kind::Dense, Kind::Depthwise, Kind::First] {
+        for_seeds("to fp16", 25, |random| check(random, kind, Output::Half, After::Stages));
+        for_seeds("to fp32", 25, |random| {
+            check(random, kind, Output::Float, After::Stages)
+        });
+    }
+}
+
+#[test]
 fn layers_larger_than_the_buffer_run_in_bands_with_streamed_weights() {
     for_seeds("large", 6, |random| {
         check_sized(random, (Kind::Dense, true), Output::Int8, After::Stages);
@@ -111,7 +120,7 @@ fn element_wise_tasks_join_two_maps_exactly() {
         let shape = (8 * random.size(1, 6), random.size(1, 12), random.size(1, 12));
         let (left, left_at) = maps(&mut random, &machine, shape);
         let (right, right_at) = maps(&mut random, &machine, shape);
-        let post = stages::join(&mut random, &left, &right);
+        let post = stages::join(&mut random, &left, right.clone().into());
         let mut join = Join {
             shape,
             left: left_at,
@@ -144,6 +153,39 @@ fn element_wise_tasks_join_two_maps_exactly() {
 }
 
 #[test]
+fn element_wise_tasks_join_operands_of_every_form_and_size_exactly() {
+    for_seeds("forms", 80, |mut random| {
+        let machine = Machine::new(FIRST);
+        let style = random.pick(&Style::ALL);
+        let shape = (8 * random.size(1, 6), random.size(1, 12), random.size(1, 12));
+        let pitch = native::Pitch::packed(shape.1, shape.2);
+        let (left, left_at) = maps(&mut random, &machine, shape);
+        let second = stages::second(&mut random, shape);
+        let right = machine.place(&post::pack_operand(&second, pitch, shape.0));
+        let post = stages::join(&mut random, &left, second);
+        let mut join = Join {
+            shape,
+            left: left_at,
+            right,
+            output: 0,
+            rows: (0, shape.1),
+        };
+        let bytes = shape.0 / 8 * join.surface_bytes();
+        join.output = guarded(&machine, bytes);
+        assert_eq!(
+            machine.run(&[join.program(&post, style)], style),
+            NO_FAULT,
+            "\n{post:?}"
+        );
+        let got = native::unpack_features::<i8>(&machine.read(join.output, bytes), shape, pitch);
+        let expected = post_process(&left.map(i32::from), &post).map(saturate_i8);
+        if let Err(why) = compare(&got.map(i32::from), &expected.map(i32::from)) {
+            panic!("{why}\n{style:?}\n{join:?}\n{post:?}");
+        }
+    });
+}
+
+#[test]
 fn pooling_gives_the_exact_extrema_and_averages() {
     for_seeds("pooling", 80, |mut random| {
         let machine = Machine::new(FIRST);
@@ -153,6 +195,7 @@ fn pooling_gives_the_exact_extrema_and_averages() {
         let (window, what) = random_window(&mut random, shape.1, shape.2);
         let mut pooling = Pooling {
             input: shape,
+            half: false,
             window,
             pool: what,
             pad: random.pick(&[0, -128, 127, -1]),
@@ -167,6 +210,45 @@ fn pooling_gives_the_exact_extrema_and_averages() {
         let expected = pool(&input, window, what, pooling.pad);
         if let Err(why) = compare(&got.map(i32::from), &expected.map(i32::from)) {
             panic!("{why}\n{pooling:?}");
+        }
+    });
+}
+
+#[test]
+fn pooling_of_fp16_gives_the_exact_extrema_and_averages_within_their_bound() {
+    for_seeds("fp16 pooling", 80, |mut random| {
+        let machine = Machine::new(FIRST);
+        let style = random.pick(&Style::ALL);
+        let shape = (4 * random.size(1, 6), random.size(1, 12), random.size(1, 12));
+        let input = Map::from_fn(shape.0, shape.1, shape.2, |_, _, _| random.half());
+        let packed = native::pack_features(&input, native::Pitch::packed(shape.1, shape.2), shape.0, 0x5A);
+        let (window, what) = random_window(&mut random, shape.1, shape.2);
+        let pad = random.half();
+        let mut pooling = Pooling {
+            input: shape,
+            half: true,
+            window,
+            pool: what,
+            pad: i32::from(pad),
+            from: machine.place(&packed),
+            to: 0,
+        };
+        pooling.to = guarded(&machine, pooling.output_bytes());
+        assert_eq!(machine.run(&[pooling.program()], style), NO_FAULT, "\n{pooling:?}");
+        let (height, width) = pooling.output();
+        let bytes = machine.read(pooling.to, pooling.output_bytes());
+        let got =
+            native::unpack_features::<u16>(&bytes, (shape.0, height, width), native::Pitch::packed(height, width));
+        let expected = pool_halves(&input, window, what, pad);
+        for (&got, &(exact, bound)) in got.values.iter().zip(&expected.values) {
+            // Half a step of fp16 near the result: 11 significant bits, never below the smallest denormal's half.
+            let step = 2f64.powf(exact.abs().max(2f64.powi(-14)).log2().floor() - 11.0);
+            let slack = if bound == 0.0 { 0.0 } else { bound + step };
+            let got = f64::from(half::to_f32(got));
+            assert!(
+                (got - exact).abs() <= slack,
+                "{got}, not {exact} ± {slack}\n{pooling:?}"
+            );
         }
     });
 }

@@ -143,7 +143,7 @@ fn common(view: &View<'_>, input: &Input) -> Result<(), FaultKind> {
     if input.flying {
         view.zero(Block::DpuRdma, &[dpu_rdma::EW_SURF_NOTCH::INFO.offset])?;
     }
-    view.zero(Block::DpuRdma, &[0x5030, 0x5064])
+    view.zero(Block::DpuRdma, &[dpu_rdma::PAD_CFG::INFO.offset])
 }
 
 fn burst(view: &View<'_>) -> Result<(), FaultKind> {

@@ -111,10 +111,10 @@ impl Stream {
         Ok(Some(stream))
     }
 
-    /// The stream of BN. No known task reads one; its form is that of the first without compensation. Its length is not
-    /// announced: the register where BRDMA has it is 0 in every known task.
+    /// The stream of BN. No known task reads one; its form is that of the first without compensation. The register after
+    /// its base is 0 in every known task; where BRDMA has its length there.
     pub(crate) fn second(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Option<Self>, FaultKind> {
-        use dpu_rdma::NRDMA_CFG as N;
+        use dpu_rdma::{NRDMA_CFG as N, REG_5030 as L};
         let configuration = Configuration {
             register: N::INFO,
             disable: (N::NRDMA_DISABLE.name, view.set(N::NRDMA_DISABLE)),
@@ -122,12 +122,18 @@ impl Stream {
             known: &[1, 4, 5],
             modelled: "ALU (1), multiplier (4) or both (5)",
         };
-        let holds = configuration.holds(dpu.second_streams())?;
-        Ok(holds.map(|holds| Self {
+        let Some(holds) = configuration.holds(dpu.second_streams())? else {
+            view.whole::<L>(0, "only 0")?;
+            return Ok(None);
+        };
+        let stream = Self {
             address: view.raw::<dpu_rdma::BN_BASE_ADDR>().wrapping_add(dma_base),
             channels: dpu.input.channels,
             holds,
-        }))
+        };
+        let words = |v: u32| v == 0 || (v as usize).saturating_add(1).saturating_mul(8) == stream.bytes();
+        view.held(L::VALUE, words, rules::SECOND_LENGTH)?;
+        Ok(Some(stream))
     }
 
     /// Bytes that are read.

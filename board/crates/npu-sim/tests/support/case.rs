@@ -6,7 +6,7 @@ use npu_reference::{
 };
 
 use super::conv::{Addresses, Kind, Layer, Output};
-use super::machine::Machine;
+use super::machine::{FIRST, Machine};
 use super::post;
 use super::program::Program;
 use super::random::Random;
@@ -58,6 +58,31 @@ pub struct Wish {
     pub pointwise: Option<usize>,
     /// Maps and weights that do not fit a bank or two: bands and streamed weights come by themselves.
     pub large: bool,
+}
+
+impl Wish {
+    /// A small layer to int8 with random stages.
+    pub fn small(kind: Kind, style: Style) -> Self {
+        Self {
+            kind,
+            output: Output::Int8,
+            after: After::Stages,
+            style,
+            pointwise: None,
+            large: false,
+        }
+    }
+}
+
+/// The first of 400 random layers of which `wanted` holds.
+pub fn wanted(wish: Wish, wanted: impl Fn(&Case) -> bool) -> (Machine, Case) {
+    let layers = (0..400).map(|seed| {
+        let machine = Machine::new(FIRST);
+        let case = convolution(&mut Random(seed), &machine, wish, None);
+        (machine, case)
+    });
+    let mut layers = layers.filter(|(_, case)| wanted(case));
+    layers.next().expect("one of 400 layers has it")
 }
 
 /// What follows the accumulators.
@@ -113,7 +138,9 @@ pub fn convolution(random: &mut Random, machine: &Machine, wish: Wish, source: O
         Kind::Dense => random.size(1, 100),
     };
     let announced = match (kind, style) {
-        (Kind::Depthwise, _) => channels.next_multiple_of(32),
+        // Vendor tasks announce 16 channels too (§4.3).
+        (Kind::Depthwise, Style::Vendor { .. }) => channels.next_multiple_of(16),
+        (Kind::Depthwise, Style::Open) => channels.next_multiple_of(32),
         (Kind::First, _) => channels,
         (_, Style::Open) => channels.next_multiple_of(16),
         (_, Style::Vendor { .. }) => channels.next_multiple_of(8),

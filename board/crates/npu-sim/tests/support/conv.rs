@@ -147,8 +147,49 @@ impl Layer {
         }
     }
 
-    /// The tasks in order.
+    /// The tasks in order. The open generator runs one announced group of 32 channels of a depthwise layer at a time (§4.3).
     pub fn programs(&self, style: Style) -> Vec<Program> {
+        if (self.kind, style, self.half) == (Kind::Depthwise, Style::Open, false) && self.input.0 > 32 {
+            let groups = self.input.0.div_ceil(32);
+            return (0..groups)
+                .flat_map(|group| self.group_of(group).whole(style))
+                .collect();
+        }
+        self.whole(style)
+    }
+
+    /// A layer of 32 channels of this one. What is beyond its real channels is computed from whatever memory holds.
+    fn group_of(&self, group: usize) -> Self {
+        let (_, height, width) = self.input;
+        let (first, u) = (32 * group, |value: usize| value as u32);
+        let Addresses {
+            input,
+            weights,
+            output,
+            stream,
+            second,
+            ..
+        } = self.addresses;
+        let per_channel = self.described(0x5028).map_or(0, post::second_stream_bytes);
+        let at = |base: u32, bytes: usize| if base == 0 { 0 } else { base + u(bytes) };
+        Self {
+            input: (32, height, width),
+            announced: 32,
+            kernels: 32,
+            addresses: Addresses {
+                input: input + u(first * (height * width).next_multiple_of(4)),
+                weights: weights + u(first * self.kernel.0 * self.kernel.1),
+                output: output + u(first / self.surface_channels() * self.surface_bytes()),
+                stream: at(stream, first * self.stream_bytes),
+                second: at(second, first * per_channel as usize),
+                operand: 0,
+            },
+            ..self.clone()
+        }
+    }
+
+    /// The tasks of one layer as it is announced.
+    fn whole(&self, style: Style) -> Vec<Program> {
         let group_bytes = if self.kind == Kind::Depthwise {
             self.kernel_bytes()
         } else {

@@ -40,6 +40,16 @@ impl Machine {
         }
     }
 
+    /// Where the next allocation begins.
+    pub fn mark(&self) -> u32 {
+        self.next.get()
+    }
+
+    /// Forgets every allocation since a mark.
+    pub fn rewind(&self, mark: u32) {
+        self.next.set(mark);
+    }
+
     /// Reserves zeroed memory.
     pub fn reserve(&self, bytes: usize, alignment: u32) -> u32 {
         let address = self.next.get().next_multiple_of(alignment);

@@ -7,8 +7,10 @@ use super::random::Random;
 
 #[derive(Clone, Debug)]
 pub struct Pooling {
-    /// Channels (a multiple of 8), rows, columns.
+    /// Channels (of whole surfaces), rows, columns.
     pub input: (usize, usize, usize),
+    /// fp16 instead of int8; the pad value then holds its bits.
+    pub half: bool,
     pub window: Window,
     pub pool: Pool,
     pub pad: i32,
@@ -23,9 +25,13 @@ impl Pooling {
             .expect("windows cover the input")
     }
 
+    fn surface_channels(&self) -> usize {
+        if self.half { 4 } else { 8 }
+    }
+
     pub fn output_bytes(&self) -> usize {
         let (rows, columns) = self.output();
-        self.input.0 / 8 * (rows * columns).next_multiple_of(4) * 8
+        self.input.0 / self.surface_channels() * (rows * columns).next_multiple_of(4) * 8
     }
 
     pub fn program(&self) -> Program {
@@ -47,6 +53,7 @@ impl Pooling {
             after,
         } = self.window;
         let kernel = (stride.0 - 1) << 20 | (stride.1 - 1) << 16 | (size.0 - 1) << 8 | (size.1 - 1);
+        let precision = if self.half { 2 } else { 0 };
         let surface = u((rows * columns).next_multiple_of(4) * 8);
         let mut program = Program::new(npu_regs::task::Mix::Pooling);
         program.set_all(&[
@@ -63,7 +70,7 @@ impl Pooling {
             (0x6040, u(before.1 | before.0 << 4 | after.1 << 8 | after.0 << 12)),
             (0x6070, self.to),
             (0x607C, surface),
-            (0x6084, surface),
+            (0x6084, surface | precision),
             (0x60DC, 3),
             (0x700C, u(width - 1)),
             (0x7010, u(height - 1)),
@@ -71,6 +78,7 @@ impl Pooling {
             (0x7018, 1),
             (0x701C, self.from),
             (0x7024, u(width * 8)),
+            (0x7030, precision),
             (0x7028, u((width * height).next_multiple_of(4) * 8)),
         ]);
         for register in (0x6044..=0x6050).step_by(4) {

@@ -144,7 +144,7 @@ pub fn post(random: &mut Random, kind: Kind, accumulators: &Map<i32>, sums: Map<
 }
 
 /// A second operand of any form and size.
-fn second(random: &mut Random, (channels, height, width): (usize, usize, usize)) -> Second {
+pub fn second(random: &mut Random, (channels, height, width): (usize, usize, usize)) -> Second {
     let wide = random.chance(35);
     let value = |random: &mut Random| {
         if wide {
@@ -260,8 +260,8 @@ fn largest(map: &Map<i32>) -> i64 {
     sizes.max().unwrap_or(1).clamp(1, 1 << 30)
 }
 
-/// A post-processor that joins `left` with `right` in a DPU-only task (appendix B.4).
-pub fn join(random: &mut Random, left: &Map<i8>, right: &Map<i8>) -> Post {
+/// A post-processor that joins `left` with a second operand in a DPU-only task (appendix B.4).
+pub fn join(random: &mut Random, left: &Map<i8>, second: Second) -> Post {
     let multiplier = random.chance(70).then(|| {
         let shift = random.size(0, 8) as u32;
         Multiplier {
@@ -279,7 +279,7 @@ pub fn join(random: &mut Random, left: &Map<i8>, right: &Map<i8>) -> Post {
             multiplier,
             rectifier: Rectifier::Off,
         },
-        element: operand(random, right.clone().into()),
+        element: operand(random, second),
         ..Post::BYPASS
     };
     let before = post_process(&left.map(i32::from), &post);
