@@ -363,9 +363,9 @@ fn residual(
         ties: reference::Ties::Even,
     };
     let element = Element::Operand {
-        tensor,
+        second: tensor.into(),
         converter,
-        algorithm: reference::Algorithm::Add,
+        joining: reference::Joining::Alu(reference::Algorithm::Add),
         rectifier: if relu {
             reference::Rectifier::Relu
         } else {
