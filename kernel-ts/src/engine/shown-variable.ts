@@ -2,7 +2,7 @@
 export interface ShownVariable {
   readonly name: string;
   readonly value: string;
-  readonly type: string;
+  readonly type?: string;
   /** Expression that gives the value again, where there is one. */
   readonly evaluateName?: string;
   /** Asks for what the value holds; 0 where it holds nothing. Valid until the code runs on. */

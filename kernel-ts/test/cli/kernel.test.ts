@@ -1,6 +1,6 @@
 /** The kernel as Jupyter starts it: a process with the real engine, ended in every way there is. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Request } from 'zeromq';
 import { parseConnection } from '../../src/protocol/index.js';
+import { descendants, gone } from '../processes.js';
 import { type ConnectionJson, FrontEnd, kinds } from '../protocol/front-end.js';
 
 const launcher = fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
@@ -40,25 +41,6 @@ async function startKernel(): Promise<{ kernel: ChildProcess; front: FrontEnd }>
   const kernel = start(process.execPath, [launcher, 'kernel', join(folder, 'connection.json')]);
   front = await FrontEnd.connect(json);
   return { kernel, front };
-}
-
-/** Ids of all processes below this one. */
-function descendants(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => {
-    const text = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim();
-    return text === '' ? [] : text.split(' ').map(Number);
-  });
-  return children.flatMap((child) => [child, ...descendants(child)]);
-}
-
-/** True once the process is gone; a dead one whose parent has not looked counts as gone. */
-function gone(pid: number): boolean {
-  if (!existsSync(`/proc/${pid}/stat`)) return true;
-  try {
-    return /^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
 }
 
 /** Polls; the test's own time limit ends it. */
@@ -146,7 +128,7 @@ test('while a cell spins, heartbeat and control answer, and shutdown ends every 
   await front.send('control', 'shutdown_request', { restart: true });
   expect((await front.receive('control')).content).toEqual({ status: 'ok', restart: true });
   expect(await exit).toEqual([0, null]);
-  await until(() => family.every(gone));
+  await gone(...family);
 });
 
 test('ends with all its processes when its parent dies, also while a cell spins', async () => {
@@ -158,5 +140,5 @@ test('ends with all its processes when its parent dies, also while a cell spins'
   const family = descendants(parent.pid!);
   expect(family.length).toBeGreaterThan(1);
   parent.kill('SIGKILL');
-  await until(() => family.every(gone));
+  await gone(...family);
 });

@@ -3,23 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { gone } from '../processes.js';
 import { startLab, streamText } from './harness.js';
 
 const SPIN = "require('node:fs').writeSync(1, String(process.pid)); while (true) {}";
-
-/** Resolves when the process is gone: its directory in /proc has vanished or it waits to be reaped. */
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    let state = '';
-    try {
-      state = /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '';
-    } catch {
-      return;
-    }
-    if (state === 'Z') return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 describe('the processes of an engine', () => {
   test('shutdown ends the child and the checker, also while a cell spins', async () => {

@@ -26,6 +26,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       async run(args, debug) {
         debug.firstLine = lineBase(args, 'linesStartAt1');
         debug.firstColumn = lineBase(args, 'columnsStartAt1');
+        // JupyterLab shows the type in place of the value, unless it is one of Python's.
+        debug.typed = args.flag('supportsVariableType') && args.optionalString('clientID') !== 'jupyterlab';
         await debug.start();
         debug.emit('initialized');
         return CAPABILITIES;
@@ -193,7 +195,7 @@ async function source(args: Arguments, debug: Debugger): Promise<object> {
   const code = debug.sources.codeOf(path);
   if (code !== undefined) return { content: code, mimeType: 'text/typescript' };
   // Only what has been loaded: a debugger is no way to read any file.
-  if (!debug.scripts.files().includes(path)) throw new EngineError('debug.no-source', `there is no source ${path}`);
+  if (!debug.scripts.isLoaded(path)) throw new EngineError('debug.no-source', `there is no source ${path}`);
   const content = await readFile(path, 'utf8').catch((error: Error) => {
     throw new EngineError('debug.no-source', error.message);
   });

@@ -56,6 +56,8 @@ export class Debugger {
   /** Lines and columns that the front end counts from 0 are shifted by 1. */
   firstLine = 1;
   firstColumn = 1;
+  /** Whether variables carry their type. */
+  typed = true;
   #pauseOn: 'none' | 'uncaught' | 'all' = 'none';
   /** What the front end has asked for and V8 has not reached. */
   #wants: 'step' | 'pause' | undefined;
@@ -173,7 +175,14 @@ export class Debugger {
     if (found === undefined) {
       throw new EngineError('debug.unknown-reference', `there is no variablesReference ${reference}`);
     }
-    return found as ShownVariable[];
+    return (found as ShownVariable[]).map((one) => this.forClient(one));
+  }
+
+  /** A variable as this front end wants it. */
+  forClient(variable: ShownVariable): ShownVariable {
+    if (this.typed) return variable;
+    const { type: _, ...rest } = variable;
+    return rest;
   }
 
   /** Lets stopped code go on: to its end, or for a step. @throws EngineError `debug.not-stopped`. */

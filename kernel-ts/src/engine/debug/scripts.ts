@@ -57,10 +57,17 @@ export class Scripts {
     return [...this.#scripts.values()].filter((script) => script.run === undefined && script.path === path);
   }
 
-  /** The files of the user's that have been loaded, each once. */
+  /** The files of the user's that have been loaded, each once; packages only where they lie in the notebook's folder. */
   files(): string[] {
-    const paths = [...this.#scripts.keys()].map((id) => this.get(id)).filter((one) => one?.run === undefined);
-    return [...new Set(paths.flatMap((one) => (one === undefined ? [] : [one.path])))];
+    const files = [...this.#scripts.keys()].flatMap((id) => this.get(id) ?? []).filter(({ run }) => run === undefined);
+    const paths = files.map(({ path }) => path);
+    const own = paths.filter((path) => path.startsWith(this.#folder) || !path.includes('/node_modules/'));
+    return [...new Set(own)];
+  }
+
+  /** Whether a file has been loaded. */
+  isLoaded(path: string): boolean {
+    return [...this.#scripts.keys()].some((id) => this.get(id)?.path === path);
   }
 
   clear(): void {

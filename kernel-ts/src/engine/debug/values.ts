@@ -39,8 +39,8 @@ export async function evaluate(args: Arguments, debug: Debugger): Promise<object
   const code = args.string('expression');
   const pure = args.optionalString('context') === 'hover';
   const result = await valueIn(evaluable(code, debug.host.constants()), args.optionalInteger('frameId'), debug, pure);
-  const { value, type, variablesReference, indexedVariables } = await shown('result', result, debug);
-  return { result: value, type, variablesReference, ...(indexedVariables === undefined ? {} : { indexedVariables }) };
+  const { value, ...rest } = withoutName(await shown('result', result, debug));
+  return { result: value, ...rest };
 }
 
 /** `setExpression` */
@@ -65,7 +65,7 @@ export async function setVariable(args: Arguments, debug: Debugger): Promise<obj
   const frame = stop.frames[0];
   const result = await valueIn(expression(value), frame?.id, debug, false);
   const set = await debug.inspector.call('set', new Plain(reference), new Plain(name), result);
-  return withoutName(set as ShownVariable);
+  return withoutName(debug.forClient(set as ShownVariable));
 }
 
 /** `richInspectVariables`: the MIME bundle of a variable, or of the expression that JupyterLab made for a part of one. */
@@ -134,9 +134,9 @@ function resultOf({ result, exceptionDetails }: Evaluated): RemoteObject {
 }
 
 async function shown(name: string, value: RemoteObject, debug: Debugger): Promise<ShownVariable> {
-  return (await debug.inspector.call('show', new Plain(name), value)) as ShownVariable;
+  return debug.forClient((await debug.inspector.call('show', new Plain(name), value)) as ShownVariable);
 }
 
-function withoutName({ name: _, evaluateName: __, presentationHint: ___, ...rest }: ShownVariable): object {
+function withoutName({ name: _, evaluateName: __, presentationHint: ___, ...rest }: ShownVariable) {
   return rest;
 }

@@ -178,7 +178,7 @@ export class DebugClient {
 
   /** Begins to debug as JupyterLab does. */
   async start(): Promise<void> {
-    await this.body('initialize', { clientID: 'test', adapterID: 'npulab', supportsVariablePaging: true });
+    await this.body('initialize', { clientID: 'test', adapterID: 'npulab', supportsVariableType: true });
     await this.body('attach', {});
   }
 

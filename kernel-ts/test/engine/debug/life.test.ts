@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { gone } from '../../processes.js';
 import { GLOBALS, type Lab, startLab } from '../harness.js';
 import { DebugClient, values } from './client.js';
 
@@ -20,18 +20,6 @@ async function stopAt(code: string, line: number): Promise<ReturnType<Lab['start
   const cell = lab.start(code);
   await debug.stopped();
   return cell;
-}
-
-/** Resolves when the process is gone. */
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      if (/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) return;
-    } catch {
-      return;
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 describe('while a cell is stopped', () => {
