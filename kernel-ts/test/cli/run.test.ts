@@ -1,7 +1,9 @@
 /** `npulab run` and `npulab verify` through the real kernel, as a user calls them. */
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { main } from '../../src/cli/main.js';
 import { formatNotebook, parseNotebook } from '../../src/report/runner/index.js';
@@ -66,7 +68,7 @@ test('a notebook with parameters runs, twice the same, and its report proves its
   const parameters = ['-p', 'base=5', '-p', 'label=five'];
   const run = await npulab('run', path, '-o', first, '--html', html, ...parameters);
   expect([run.status, run.out]).toEqual([0, '']);
-  expect(run.err.replace(/\d+\.\d\d s/g, 'N s')).toBe(
+  expect(run.err.replace(/\d+\.\d\d s(, about \d+ s left)?/g, 'N s')).toBe(
     `cell 1/3 N s\ncell 2/3 N s\ncell 3/3 N s\nnpulab: wrote ${first}\nnpulab: wrote ${html}\nnpulab: done in N s\n`,
   );
   const { cells, metadata } = parseNotebook(await readFile(first, 'utf8'), first);
@@ -98,10 +100,20 @@ test('a cell that fails ends the run with status 1, and the outputs so far are w
   expect(err).toContain('npulab: cell 2 (cell-2) failed: Error: up\n');
   const { cells } = parseNotebook(await readFile(out, 'utf8'), out);
   expect(cells.map(({ outputs }) => outputs?.map((output) => output.output_type))).toEqual([
+    undefined,
     ['execute_result'],
+    undefined,
     ['error'],
     [],
   ]);
+  const marks = cells.filter(
+    ({ metadata }) => (metadata.tags as string[] | undefined)?.[0] === 'papermill-error-cell-tag',
+  );
+  expect(marks).toEqual([cells[0], cells[2]]);
+  expect(String(cells[0]?.source)).toContain(
+    'An Exception was encountered at \'<a href="#papermill-error-cell">In [2]</a>\'.',
+  );
+  expect(String(cells[2]?.source)).toContain('<span id="papermill-error-cell"');
 });
 
 test('a parameter that the notebook does not declare is warned about', async () => {
@@ -109,4 +121,78 @@ test('a parameter that the notebook does not declare is warned about', async () 
   const { status, err } = await npulab('run', path, '-o', join(folder, 'warn-out.ipynb'), '--quiet', '-p', 'sead=2');
   expect(status).toBe(0);
   expect(err).toContain('npulab: warning: the cell tagged "parameters" does not declare "sead"\n');
+});
+
+/** What the code cells of a written notebook show, their counts beside it. */
+async function shown(path: string): Promise<unknown[]> {
+  const { cells } = parseNotebook(await readFile(path, 'utf8'), path);
+  return cells
+    .filter(({ cell_type: type }) => type === 'code')
+    .map(({ outputs, execution_count: count }) => [
+      count,
+      ...(outputs ?? []).map((one) => [one.evalue ?? one.data?.['text/plain'] ?? one.text].flat().join('')),
+    ]);
+}
+
+test('a run that failed goes on with --resume: cells that are done keep their outputs, those that prepare run again', async () => {
+  const done = join(folder, 'done.txt');
+  const [path, out] = [join(folder, 'resume.ipynb'), join(folder, 'resume-out.ipynb')];
+  const write = (fixed: string): Promise<string> =>
+    notebook(
+      'resume.ipynb',
+      { source: "import fs from 'node:fs';\nconst limit = 1;", tags: ['parameters'] },
+      { source: `fs.appendFileSync(${JSON.stringify(done)}, 'x'); 'slow work'` },
+      { source: fixed },
+      { source: `fs.readFileSync(${JSON.stringify(done)}, 'utf8') + limit` },
+    );
+  await write('throw new Error("not yet")');
+  expect((await npulab('run', path, '-o', out, '--quiet', '-p', 'limit=7')).status).toBe(1);
+  expect(await shown(out)).toEqual([[1], [2], [3, "'slow work'"], [4, 'not yet'], [null]]);
+  await write('"mended"');
+  const again = await npulab('run', path, '-o', out, '--resume', '-p', 'limit=7');
+  expect([again.status, again.err.match(/^cell \d\/4/gm)]).toEqual([
+    0,
+    ['cell 1/4', 'cell 2/4', 'cell 3/4', 'cell 4/4'],
+  ]);
+  expect(await shown(out)).toEqual([[1], [2], [3, "'slow work'"], [3, "'mended'"], [4, "'x7'"]]);
+  expect(await readFile(done, 'utf8')).toBe('x');
+  expect((await npulab('run', path, '-o', out, '--resume')).err).toBe(
+    `npulab: ${out} has all cells: nothing to resume\n`,
+  );
+});
+
+test('--from starts at a cell by its id or its number, and a cell that is not there is an error', async () => {
+  const path = await notebook('from.ipynb', { source: '"one"' }, { source: '"two"' }, { source: '"three"' });
+  const out = join(folder, 'from-out.ipynb');
+  for (const name of ['cell-2', '2']) {
+    expect((await npulab('run', path, '-o', out, '--quiet', '--from', name)).status).toBe(0);
+    expect(await shown(out)).toEqual([[null], [1, "'two'"], [2, "'three'"]]);
+  }
+  expect((await npulab('run', path, '-o', out, '--from', '9')).err).toContain('Code: runner.unknown-cell\n');
+  expect((await npulab('run', path, '-o', out, '--from', '1', '--resume')).status).toBe(2);
+});
+
+test('SIGINT interrupts the cell, and what had run before is in the notebook', async () => {
+  const path = await notebook(
+    'endless.ipynb',
+    { source: '"kept"' },
+    { source: 'console.log("in"); while (true) {}' },
+    { source: '"no"' },
+  );
+  const out = join(folder, 'endless-out.ipynb');
+  const launcher = fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
+  const child = spawn(process.execPath, [launcher, 'run', path, '-o', out], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    const before = err;
+    err += text;
+    if (!before.includes('cell 1/3') && err.includes('cell 1/3')) child.kill('SIGINT');
+  });
+  const status = await new Promise((done) => child.once('close', done));
+  expect([status, err]).toEqual([
+    130,
+    expect.stringContaining('npulab: interrupting the cell; again to end at once\n'),
+  ]);
+  const [first, second, third] = (await shown(out)) as unknown[][];
+  expect([first, second?.at(-1), third]).toEqual([[1, "'kept'"], 'the cell was interrupted', [null]]);
 });

@@ -14,6 +14,7 @@ import {
   runNotebook,
   unknownParameters,
 } from '../../src/report/runner/index.js';
+import { lastDurationMs, remainingMs } from '../../src/report/runner/remaining.js';
 
 const command = [process.execPath, fileURLToPath(new URL('./echo-kernel.mjs', import.meta.url)), '{connection_file}'];
 
@@ -331,5 +332,21 @@ describe('the file', () => {
 
   test.each(['', '{}', '{"nbformat":3,"worksheets":[]}'])('that is no notebook is refused: %s', (text) => {
     expect(() => parseNotebook(text, 'n')).toThrow(expect.objectContaining({ code: 'report.not-a-notebook' }));
+  });
+});
+
+describe('the time that is left', () => {
+  test('is what the cells took last time, else the mean so far', () => {
+    expect(remainingMs([], [undefined])).toBeUndefined();
+    expect(remainingMs([100, 300], [undefined, undefined])).toBe(400);
+    expect(remainingMs([100], [500, undefined])).toBe(500 + 300);
+    expect(remainingMs([100], [])).toBe(0);
+  });
+
+  test('is read from what a run has stored in a cell', () => {
+    const at = (second: number): string => new Date(second * 1000).toISOString();
+    const execution = { 'iopub.status.busy': at(1), 'iopub.status.idle': at(3.5) };
+    expect(lastDurationMs({ ...code('x'), metadata: { execution } })).toBe(2500);
+    expect(lastDurationMs(code('x'))).toBeUndefined();
   });
 });

@@ -1,16 +1,23 @@
 /** npulab run: a notebook from top to bottom, by papermill's conventions. Progress on stderr, so that stdout stays free. */
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { buildsHere, type Notebook, renderReport } from '../../report/index.js';
 import {
   type CellProgress,
+  cellAt,
+  firstOpen,
   formatNotebook,
+  markError,
   type Parameters,
   parseNotebook,
   parseParameter,
   parseParameterText,
+  type RunResult,
   runNotebook,
   unknownParameters,
+  withEarlierOutputs,
+  withoutMarks,
 } from '../../report/runner/index.js';
 import { type Command, checkMode, exit, parse, type Streams } from '../command.js';
 import { CliError } from '../errors.js';
@@ -27,9 +34,15 @@ raises-exception; leaves out cells tagged skip-execution. Relative paths and imp
   -p, --parameter NAME=VALUE  put a cell after the one tagged "parameters"; VALUE is JSON, or else text
   -y, --yaml TEXT           the same for several: a YAML or JSON mapping
   -f, --parameters-file FILE  the same from a file; -p wins over -y, and -y over -f
+  --resume                  go on where OUT.ipynb stopped: at the first cell that failed, has not run, or was changed
+  --from CELL               start there: a cell's id, or its number among the code cells
   --timeout SECONDS         interrupt a cell that takes longer, and end the run
   --check error|warn|off    what a type error does: stop (the default), warn, nothing
   --quiet                   no progress
+
+OUT.ipynb is written after each cell, so what has run is kept whatever happens; a cell that failed is marked as papermill
+marks it. Variables end with their kernel: with --resume and --from the cells before keep their outputs and are not run,
+except those tagged parameters or setup. Let the cells after a long step read what it has written.
 
 Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the same), 2 wrong use, 130 interrupted.
 `,
@@ -42,6 +55,8 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
         parameter: { type: 'string', short: 'p', multiple: true, default: [] },
         yaml: { type: 'string', short: 'y', multiple: true, default: [] },
         'parameters-file': { type: 'string', short: 'f', multiple: true, default: [] },
+        resume: { type: 'boolean' },
+        from: { type: 'string' },
         timeout: { type: 'string' },
         check: { type: 'string' },
         quiet: { type: 'boolean' },
@@ -52,7 +67,11 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
       throw new CliError('cli.usage', '-o OUT.ipynb is missing');
     if (values.check !== undefined) process.env.NPULAB_CHECK = checkMode(values.check);
     const path = resolve(words[0]!);
-    const notebook = parseNotebook(await read(path), basename(path));
+    const { notebook, from } = await start(withoutMarks(parseNotebook(await read(path), basename(path))), values);
+    if (from === 'nothing') {
+      streams.err(`npulab: ${values.output} has all cells: nothing to resume\n`);
+      return exit.ok;
+    }
     const files = await Promise.all(values['parameters-file'].map(async (file) => [await read(resolve(file)), file]));
     const parameters: Parameters = Object.assign(
       {},
@@ -68,12 +87,14 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
     const result = await runNotebook(notebook, {
       folder: dirname(path),
       parameters,
+      ...(from === undefined ? {} : { from: from.cell }),
+      ...(values.output === undefined ? {} : { onCell: keeper(resolve(values.output)) }),
       ...(values.timeout === undefined ? {} : { cellTimeoutMs: secondsToMs(values.timeout) }),
       signal,
       onProgress,
       logFile: kernelLog,
     }).finally(release);
-    await writeResults(result.notebook, values, parameters, basename(path, extname(path)), streams);
+    await writeResults(result, values, parameters, basename(path, extname(path)), streams);
     if (!result.error) {
       streams.err(`npulab: done in ${seconds(result.durationMs)}\n`);
       return exit.ok;
@@ -85,24 +106,58 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
 };
 
 async function writeResults(
-  notebook: Notebook,
+  { notebook, error }: RunResult,
   files: { output?: string | undefined; html?: string | undefined },
   parameters: Parameters,
   name: string,
   streams: Streams,
 ): Promise<void> {
-  if (files.output !== undefined) await write(resolve(files.output), formatNotebook(notebook));
+  if (files.output !== undefined)
+    await write(resolve(files.output), formatNotebook(error ? markError(notebook, error.id) : notebook));
   if (files.html !== undefined) {
     await write(resolve(files.html), renderReport(notebook, { name, parameters, builds: buildsHere() }));
   }
   for (const file of [files.output, files.html]) if (file !== undefined) streams.err(`npulab: wrote ${file}\n`);
 }
 
-/** `cell 3/12 …` when it starts, its seconds when it has ended. */
+/** Where to start, and the notebook with what an earlier run has left before that. */
+async function start(
+  notebook: Notebook,
+  { output, resume, from }: { output?: string | undefined; resume?: boolean | undefined; from?: string | undefined },
+): Promise<{ notebook: Notebook; from?: { cell: string } | 'nothing' }> {
+  if (!resume && from === undefined) return { notebook };
+  if (resume && from !== undefined) throw new CliError('cli.usage', '--resume and --from exclude each other');
+  if (resume && output === undefined) throw new CliError('cli.usage', '--resume needs -o, the notebook to go on with');
+  const done =
+    output !== undefined && existsSync(output) ? parseNotebook(await read(resolve(output)), output) : undefined;
+  if (from === undefined && done === undefined) return { notebook };
+  const cell = from === undefined ? done && firstOpen(notebook, done) : cellAt(notebook, from);
+  if (cell === undefined) return { notebook, from: 'nothing' };
+  return { notebook: done ? withEarlierOutputs(notebook, done, cell) : notebook, from: { cell } };
+}
+
+/** Writes the notebook as far as it has come, at most once a second: a killed run keeps what it has done. */
+function keeper(path: string): (notebook: Notebook) => void {
+  let keptAtMs = 0;
+  return (notebook) => {
+    if (performance.now() - keptAtMs < 1000 && keptAtMs > 0) return;
+    keptAtMs = performance.now();
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(`${path}.new`, formatNotebook(notebook));
+      renameSync(`${path}.new`, path);
+    } catch {
+      // The end of the run writes again, and says what is wrong.
+    }
+  };
+}
+
+/** Each cell's seconds when it has ended, and how long the rest will take. */
 function progressLines(streams: Streams): (progress: CellProgress) => void {
-  return ({ cell, cells, durationMs, failed }) => {
+  return ({ cell, cells, durationMs, failed, remainingMs = 0 }) => {
     if (durationMs === undefined) return;
-    streams.err(`cell ${cell}/${cells} ${seconds(durationMs)}${failed ? ' failed' : ''}\n`);
+    const left = remainingMs < 1000 ? '' : `, about ${Math.round(remainingMs / 1000)} s left`;
+    streams.err(`cell ${cell}/${cells} ${seconds(durationMs)}${failed ? ' failed' : ''}${left}\n`);
   };
 }
 

@@ -8,6 +8,7 @@ export const RUNNER_ERRORS = {
   'runner.kernel-start-failed': 'npulab doctor says what is missing; the kernel log names the cause',
   'runner.cell-stuck': 'the kernel was ended; look for a loop that ignores kernel.signal, run again',
   'runner.cell-late': 'give it more time with --timeout, or make its work smaller',
+  'runner.unknown-cell': 'name a cell by its id, or by its number among the code cells',
   'runner.kernel-died': 'the kernel log names the cause; run again',
 } as const;
 

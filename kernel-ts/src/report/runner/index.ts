@@ -1,4 +1,5 @@
 /** Runs notebooks without a front end. */
+export { markError, withoutMarks } from './error-marker.js';
 export { RUNNER_ERRORS, RunnerError, type RunnerErrorCode } from './errors.js';
 export { formatNotebook, parseNotebook } from './notebook-file.js';
 export {
@@ -8,6 +9,7 @@ export {
   parseParameterText,
   unknownParameters,
 } from './parameters.js';
+export { cellAt, firstOpen, withEarlierOutputs } from './resume.js';
 export {
   type CellError,
   type CellProgress,

@@ -6,11 +6,14 @@
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import { type Cell, joined, type Notebook } from '../notebook.js';
 import { connectClient, type KernelClient } from './client.js';
+import { withoutMarks } from './error-marker.js';
 import { RunnerError } from './errors.js';
 import { type KernelProcess, kernelCommand, startKernel } from './kernel-process.js';
 import { normalized } from './notebook-file.js';
 import { hasTag, inject, type Parameters } from './parameters.js';
 import { type CellRecord, Recorder } from './recorder.js';
+import { lastDurationMs, remainingMs } from './remaining.js';
+import { prepares } from './resume.js';
 
 /** What the kernelspec is called in a notebook's metadata. */
 export const kernelspecMetadata = {
@@ -27,6 +30,8 @@ export interface CellProgress {
   /** Absent when the cell starts, present when it has ended. */
   readonly durationMs?: number;
   readonly failed?: boolean;
+  /** How long the cells after this one will take; absent where nobody knows. */
+  readonly remainingMs?: number;
 }
 
 /** How to run. */
@@ -35,6 +40,10 @@ export interface RunOptions {
   /** The notebook's folder: imports and relative paths start there. */
   readonly folder: string;
   readonly onProgress?: (progress: CellProgress) => void;
+  /** Takes the notebook as far as it has come, after each cell. */
+  readonly onCell?: (notebook: Notebook) => void;
+  /** Id of the cell to start from: those before it keep their outputs, and are run only where they prepare (`resume.ts`). */
+  readonly from?: string;
   /** Aborting interrupts the running cell; the run ends with its error. A cell that does not end is killed with the kernel after `graceMs`. */
   readonly signal?: AbortSignal;
   /** A cell that has not ended by then is interrupted, and the run ends with its error. */
@@ -73,16 +82,17 @@ export interface RunResult {
 export async function runNotebook(notebook: Notebook, options: RunOptions): Promise<RunResult> {
   const started = performance.now();
   const graceMs = options.graceMs ?? 10_000;
-  const prepared = inject(normalized(notebook, 'the notebook'), options.parameters ?? {});
+  const prepared = inject(withoutMarks(normalized(notebook, 'the notebook')), options.parameters ?? {});
   const kernel = await startKernel(options.folder, options.command ?? kernelCommand, options.logFile);
   const client = connectClient(kernel.connection);
   let closing = false;
   try {
     const info = await Promise.race([client.kernel.info, kernel.died]);
-    const { cells, error } = await runCells(prepared.cells, client, kernel, options, graceMs);
+    const metadata = { ...prepared.metadata, kernelspec: kernelspecMetadata, language_info: info.language_info };
+    const onCells = (cells: Cell[]): void => options.onCell?.({ ...prepared, metadata, cells });
+    const { cells, error } = await runCells(prepared.cells, client, kernel, { ...options, onCells }, graceMs);
     closing = error?.ename !== RunnerError.name;
     if (closing) await Promise.race([client.shutdown(), kernel.died]).catch(() => {});
-    const metadata = { ...prepared.metadata, kernelspec: kernelspecMetadata, language_info: info.language_info };
     const durationMs = performance.now() - started;
     return { notebook: { ...prepared, metadata, cells }, durationMs, ...(error ? { error } : {}) };
   } finally {
@@ -95,17 +105,27 @@ async function runCells(
   cells: readonly Cell[],
   client: KernelClient,
   kernel: KernelProcess,
-  options: RunOptions,
+  options: RunOptions & { readonly onCells: (cells: Cell[]) => void },
   graceMs: number,
 ): Promise<{ cells: Cell[]; error?: CellError }> {
   const recorder = new Recorder();
   client.kernel.iopubMessage.connect((_, message) => recorder.take(message));
+  const from = options.from === undefined ? 0 : cells.findIndex((cell) => cell.id === options.from);
+  const kept = new Set(cells.slice(0, from).filter((cell) => !prepares(cell)));
   const runs = (cell: Cell): boolean =>
-    cell.cell_type === 'code' && joined(cell.source).trim() !== '' && !hasTag(cell, 'skip-execution');
-  const total = cells.filter(runs).length;
+    cell.cell_type === 'code' &&
+    joined(cell.source).trim() !== '' &&
+    !hasTag(cell, 'skip-execution') &&
+    !kept.has(cell);
+  const toRun = cells.filter(runs);
+  const total = toRun.length;
+  const expected = toRun.map(lastDurationMs);
+  const taken: number[] = [];
+  // Outputs are read anew each time: a display of an early cell may be updated by a late one.
+  const present = (): Cell[] => cells.map((cell) => (kept.has(cell) ? cell : executed(cell, records.get(cell))));
   const records = new Map<Cell, CellRecord>();
   let error: CellError | undefined;
-  for (const cell of cells.filter(runs)) {
+  for (const cell of toRun) {
     const number = records.size + 1;
     options.onProgress?.({ cell: number, cells: total });
     const began = performance.now();
@@ -114,15 +134,18 @@ async function runCells(
     records.set(cell, record);
     const failure = await runCell(message, record, client, kernel, options, graceMs);
     const durationMs = performance.now() - began;
-    options.onProgress?.({ cell: number, cells: total, durationMs, failed: failure !== undefined });
-    const expected = hasTag(cell, 'raises-exception') && !options.signal?.aborted && !failure?.lost;
-    if (!failure || expected) continue;
+    taken.push(durationMs);
+    const left = remainingMs(taken, expected.slice(number));
+    const rest = left === undefined ? {} : { remainingMs: left };
+    options.onProgress?.({ cell: number, cells: total, durationMs, failed: failure !== undefined, ...rest });
+    options.onCells(present());
+    const mayFail = hasTag(cell, 'raises-exception') && !options.signal?.aborted && !failure?.lost;
+    if (!failure || mayFail) continue;
     const { ename, evalue, traceback } = failure;
     error = { cell: number, id: cell.id ?? '', ename, evalue, traceback };
     break;
   }
-  // Outputs are read last: a display of an early cell may be updated by a late one.
-  return { cells: cells.map((cell) => executed(cell, records.get(cell))), ...(error ? { error } : {}) };
+  return { cells: present(), ...(error ? { error } : {}) };
 }
 
 type Execution = Kernel.IShellFuture<KernelMessage.IExecuteRequestMsg, KernelMessage.IExecuteReplyMsg>;
