@@ -33,8 +33,9 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Queue {
     waiting: VecDeque<Job>,
     running: Option<Chain>,
-    /// A block's executer may be in the wrong group (erratum 7): reset before the next start.
-    odd: bool,
+    /// Reset before the next start: a block's executer may be in the wrong group (erratum 7), or a reset failed and nobody knows
+    /// what the device did since.
+    reset_due: bool,
     finished: Finished,
     /// Memory of ended jobs, to be released by the owner of the memory.
     released: Vec<Scratch>,
@@ -48,7 +49,7 @@ impl Queue {
         Self {
             waiting: VecDeque::new(),
             running: None,
-            odd: false,
+            reset_due: false,
             finished: Finished::new(),
             released: Vec::new(),
             builder: Builder::new(),
@@ -151,7 +152,7 @@ impl Queue {
         let core = at.core;
         let Some(job) = self.waiting.front_mut() else { return };
         core.interrupt.expect(0);
-        self.odd = job.next_start().is_some_and(|(start, _)| start.odd);
+        self.reset_due = job.next_start().is_some_and(|(start, _)| start.odd);
         match core.hardware.platform.meter() {
             Some(meter) => {
                 self.costs.clear();
@@ -199,8 +200,9 @@ impl Queue {
 
     /// Puts the next start into command memory, on a device whose executers are in their first group.
     fn chain(&mut self, at: &Context<'_>) -> Result<Chain, DeviceError> {
-        if core::mem::take(&mut self.odd) {
+        if self.reset_due {
             at.core.reset()?;
+            self.reset_due = false;
         }
         let next = self.waiting.front().and_then(Job::next_start);
         let (_, tasks) = next.ok_or(DeviceError::NotFound)?;
@@ -261,11 +263,9 @@ impl Queue {
     /// Resets the core and ends the running job; a job that was waited for behind it ends too.
     fn abort(&mut self, why: DeviceError, waited: JobId, at: &Context<'_>) {
         at.core.interrupt.expect(0);
-        self.odd = false;
-        let why = match at.core.reset() {
-            Ok(()) => why,
-            Err(worse) => worse,
-        };
+        let reset = at.core.reset();
+        self.reset_due = reset.is_err();
+        let why = reset.err().unwrap_or(why);
         let running = self.waiting.front().map(|job| job.id);
         if let Some(id) = running {
             self.end(id, Err(why.clone()));
