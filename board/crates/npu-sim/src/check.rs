@@ -3,6 +3,7 @@
 //! symbolic addresses, is judged like a patched one.
 
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use npu_regs::{Block, Command, MAX_STREAM_WORDS, Register, RegisterInfo, pc};
 
@@ -28,7 +29,10 @@ pub struct CheckedTask {
     pub next_address: u32,
     /// `REGISTER_AMOUNTS` of the tail: words of the next task minus one.
     pub next_amount: u32,
-    /// Everything outside the sheet: each word on its own first, then what the stages find.
+    /// Why a task within the sheet is not simulated; `None` where it is, or where it has rejects.
+    pub unsimulated: Option<&'static str>,
+    /// Everything outside the sheet: each word on its own first, then every field that differs from its one known value, last
+    /// the first rule between fields that is broken.
     pub rejects: Vec<Reject>,
 }
 
@@ -113,7 +117,21 @@ impl Checker {
         };
         // The file's groups follow its pointers here: a chain that is only read has no executer of its own.
         self.file.follow_pointers();
-        if let Err(kind) = task::check(&self.file.view(), mask) {
+        let refusals = RefCell::default();
+        let outcome = task::check(&self.file.view().collecting(&refusals), mask);
+        let (unsimulated, broken) = match outcome {
+            Ok(unsimulated) => (unsimulated, None),
+            Err(kind) => (None, Some(kind)),
+        };
+        let mut refused: Vec<FaultKind> = Vec::new();
+        for kind in refusals.into_inner().into_iter().chain(broken) {
+            // A register that must be 0 as a whole says no more than its field did.
+            let whole = matches!(kind, FaultKind::NotModelled { field: "", .. });
+            if !(whole && refused.iter().any(|earlier| earlier.register() == kind.register())) {
+                refused.push(kind);
+            }
+        }
+        for kind in refused {
             let written = |register: &RegisterInfo| {
                 let here = |&word: &u64| matches!(Command::decode(word), Ok(Command::Write { register: r, .. }) if r == register);
                 words.iter().rposition(here)
@@ -127,6 +145,7 @@ impl Checker {
         self.last = mask;
         CheckedTask {
             mask,
+            unsimulated,
             next_address: next.0,
             next_amount: next.1,
             ..checked

@@ -82,6 +82,7 @@ mod table;
 mod task;
 mod tile;
 pub mod timing;
+mod transpose;
 mod view;
 
 pub use board::{SimBoard, SimConfig, Stepping};

@@ -68,6 +68,7 @@ rules! {
     SURFACE_NOTCH = "§2.8", "the surface notch is what the task leaves out of each surface: stride minus its own pixels";
     READER_SIZE = "§2.8", "DPU_RDMA and DPU have the same width, rows and channels";
     UPSAMPLE = "§2.7, §2.8", "2x upsampling: an int8 pixel of 8 channels becomes two in two rows; the stages are bypassed";
+    TRANSPOSE = "§2.7", "the row of the int16 transposition: 0x400C = 0x40000109, 0x4010 = 0x24000001, 0x4050 = 0x7FE, 0x5044 = 0xC021";
     POOL_WINDOW = "§2.9, §12.18", "windows must cover the padded input exactly, or the unit starves: (in + pads - kernel) mod stride = 0";
     POOL_LIMITS = "§8 erratum 20, §4.5", "pooling windows are at most 7 x 7 and strides at most 8";
     POOL_STRIDE = "§8 erratum 26", "a pooling stride larger than the window hangs";

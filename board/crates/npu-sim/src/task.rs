@@ -20,6 +20,7 @@ use crate::ppu::{self, Pooling};
 use crate::rules;
 use crate::span::Span;
 use crate::timing::TaskShape;
+use crate::transpose;
 
 /// What every block of a started task sees.
 pub(crate) struct Operands<'a> {
@@ -220,7 +221,11 @@ fn mix(mask: u32) -> Result<Mix, FaultKind> {
     Mix::of_mask(mask).ok_or_else(|| broken(global::OPERATION_ENABLE::INFO, "mask", mask, rules::ENABLE_MASK))
 }
 
-/// What the stages of a task make of its registers, without memory and without looking at addresses.
-pub(crate) fn check(view: &View<'_>, mask: u32) -> Result<(), FaultKind> {
-    Decoded::of(view, mask, 0).map(drop)
+/// What the stages of a task make of its registers, without memory and without looking at addresses. `Some` says why a task
+/// within the sheet is not simulated.
+pub(crate) fn check(view: &View<'_>, mask: u32) -> Result<Option<&'static str>, FaultKind> {
+    if mask == Mix::Dpu.mask() && transpose::wanted(view) {
+        return transpose::check(view).map(|()| Some(transpose::NOT_RUN));
+    }
+    Decoded::of(view, mask, 0).map(|_| None)
 }

@@ -1,6 +1,8 @@
 //! Typed, read-only access to the executing groups: how the stages read their registers, and how they refuse a value.
 
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use npu_regs::{Block, Field, Register, RegisterInfo};
 
@@ -12,12 +14,32 @@ use crate::table::Tables;
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     file: &'a RegisterFile,
+    /// Where a task is only judged: values that are not the one known value, which no later check depends on.
+    refusals: Option<&'a RefCell<Vec<FaultKind>>>,
 }
 
 impl<'a> View<'a> {
     /// Looks at a register file.
     pub(crate) fn of(file: &'a RegisterFile) -> Self {
-        Self { file }
+        Self { file, refusals: None }
+    }
+
+    /// The same view, with what is refused for not being the one known value kept in a list instead of ending the decoding.
+    pub(crate) fn collecting(self, refusals: &'a RefCell<Vec<FaultKind>>) -> Self {
+        Self {
+            refusals: Some(refusals),
+            ..self
+        }
+    }
+
+    fn refuse(&self, kind: FaultKind) -> Result<(), FaultKind> {
+        match self.refusals {
+            None => Err(kind),
+            Some(refusals) => {
+                refusals.borrow_mut().push(kind);
+                Ok(())
+            }
+        }
     }
 
     /// The activation tables.
@@ -80,7 +102,7 @@ impl<'a> View<'a> {
         if value == known {
             Ok(())
         } else {
-            Err(not_modelled(R::INFO, field.name, value, meaning))
+            self.refuse(not_modelled(R::INFO, field.name, value, meaning))
         }
     }
 
@@ -90,7 +112,7 @@ impl<'a> View<'a> {
         if value == known {
             Ok(())
         } else {
-            Err(not_modelled(R::INFO, "", value, meaning))
+            self.refuse(not_modelled(R::INFO, "", value, meaning))
         }
     }
 
@@ -104,7 +126,7 @@ impl<'a> View<'a> {
         {
             let (value, _) = self.file.executing(register);
             if value != 0 {
-                return Err(not_modelled(register, "", value, "only 0"));
+                self.refuse(not_modelled(register, "", value, "only 0"))?;
             }
         }
         Ok(())

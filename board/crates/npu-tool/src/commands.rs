@@ -6,6 +6,7 @@ use npu_sim::FaultKind;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::find;
 use crate::invariants;
 use crate::job::{self, Job};
 use crate::listing;
@@ -55,11 +56,24 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
         }
     }
     let deltas = tasks.iter().filter(|task| task.delta).count();
-    let summary = format!(
+    let mut summary = format!(
         "{} tasks in {} bytes ({deltas} inherit registers, marked Δ), {rejects} rejects\n",
         tasks.len(),
         file.bytes().len()
     );
+    let unsimulated = tasks.iter().filter(|task| task.checked.unsimulated.is_some());
+    if let (count, Some(why)) = (unsimulated.clone().count(), unsimulated.clone().next()) {
+        let why = why.checked.unsimulated.unwrap_or_default();
+        summary += &format!("{count} of them lie within the sheet and are not simulated: {why}\n");
+    }
+    let misaligned = find::misaligned_ends(file.bytes());
+    if let Some(&first) = misaligned.first() {
+        summary += &format!(
+            "{} ends of tasks lie at no multiple of 8 bytes and were not looked at, the first at {}\n",
+            misaligned.len(),
+            hex(first)
+        );
+    }
     let text = match (table.text(), listed.text()) {
         (tasks, rejects) if rejects.is_empty() => tasks + &summary,
         (tasks, rejects) => format!("{tasks}\n{rejects}\n{summary}"),
@@ -69,6 +83,7 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
         "sizeBytes": file.bytes().len(),
         "tasks": tasks.iter().map(|task| task_json(task, &tasks)).collect::<Vec<_>>(),
         "rejects": rejects,
+        "misalignedEnds": misaligned,
     });
     let failure =
         (rejects > 0).then(|| Failure::negative("npu.rejects", format!("{rejects} rejects in {} tasks", tasks.len())));
@@ -112,6 +127,7 @@ fn task_json(task: &Task, tasks: &[Task]) -> Value {
         "nextAddress": task.checked.next_address,
         "nextWords": if task.checked.next_address == 0 { 0 } else { task.checked.next_amount + 1 },
         "nextOffset": task.next.map(|next| tasks[next].found.offset),
+        "unsimulated": task.checked.unsimulated,
         "rejects": rejects.collect::<Vec<_>>(),
     })
 }

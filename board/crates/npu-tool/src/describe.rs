@@ -1,8 +1,8 @@
 //! What a task does, in a few words: mix, kernel, shapes, precision, banks. Reads registers, judges nothing.
 
 use npu_regs::task::Mix;
-use npu_regs::{Block, Field, Register, cna, core, dpu, ppu, ppu_rdma};
-use npu_sim::Checker;
+use npu_regs::{Block, Field, Register, cna, core, dpu, dpu_rdma, ppu, ppu_rdma};
+use npu_sim::{CheckedTask, Checker};
 
 /// Registers as the blocks of a task see them.
 pub struct Registers<'a>(pub &'a Checker);
@@ -37,11 +37,18 @@ pub fn mix(mask: u32) -> String {
 }
 
 /// Operation and shapes: input → output as width x height x channels.
-pub fn shapes(registers: &Registers<'_>, mask: u32, loads_table: bool) -> String {
-    match Mix::of_mask(mask) {
+pub fn shapes(registers: &Registers<'_>, checked: &CheckedTask, loads_table: bool) -> String {
+    match Mix::of_mask(checked.mask) {
         Some(Mix::Convolution | Mix::ConvolutionRdma) => convolution(registers),
         Some(Mix::Dpu) if loads_table => "activation table".into(),
-        Some(Mix::Dpu) => format!("dpu {} {}", formats(registers), cube(registers)),
+        Some(Mix::Dpu) => {
+            let what = match checked.unsimulated {
+                Some(_) => "transpose",
+                None if unpools(registers) => "upsample",
+                None => "dpu",
+            };
+            format!("{what} {} {}", formats(registers), cube(registers))
+        }
         Some(Mix::Pooling) => pooling(registers),
         None => String::new(),
     }
@@ -86,6 +93,10 @@ fn output(registers: &Registers<'_>) -> String {
         registers.get(core::DATAOUT_SIZE_0::DATAOUT_HEIGHT) + 1,
         registers.get(dpu::DATA_CUBE_CHANNEL::ORIG_CHANNEL) + 1,
     )
+}
+
+fn unpools(registers: &Registers<'_>) -> bool {
+    registers.get(dpu_rdma::SRC_DMA_CFG::UNPOOLING_EN) == 1
 }
 
 fn cube(registers: &Registers<'_>) -> String {

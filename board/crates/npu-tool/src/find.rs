@@ -100,6 +100,29 @@ pub fn tasks(bytes: &[u8]) -> Vec<Found> {
     found
 }
 
+/// Byte offsets of barriers with a start word behind them that lie at no multiple of 8. The program controller fetches from
+/// multiples of 16, so what lies there is a copy that something else holds, or a file cut at an odd place.
+pub fn misaligned_ends(bytes: &[u8]) -> Vec<usize> {
+    const ENDS: usize = 16;
+    let mut found = Vec::new();
+    let mut from = 0;
+    // Of a barrier only one byte is not 0; of data few bytes are this one before a 0.
+    while let Some(step) = bytes
+        .get(from + 6..)
+        .and_then(|rest| rest.iter().position(|&byte| byte == 0x41))
+    {
+        let at = from + step;
+        from = at + 1;
+        let Some(words) = bytes.get(at..at + ENDS).filter(|_| !at.is_multiple_of(8)) else {
+            continue;
+        };
+        if word(&words[..8]) == BARRIER && is_start(word(&words[8..])) {
+            found.push(at);
+        }
+    }
+    found
+}
+
 /// A start word, or whatever stands in its place right after a whole tail.
 fn ends_task(bytes: &[u8], index: usize, count: usize) -> bool {
     if is_start(at(bytes, index)) {
@@ -193,6 +216,21 @@ mod tests {
     fn a_task_whose_end_is_missing_does_not_swallow_the_next() {
         let words = [short_task()[..3].to_vec(), short_task()].concat();
         assert_eq!(tasks(&bytes(&words)), [Found { offset: 24, words: 7 }]);
+    }
+
+    #[test]
+    fn a_task_at_no_multiple_of_eight_is_no_task_and_is_told() {
+        for shift in 1..8 {
+            let mut file = vec![0x41; shift];
+            file.extend(bytes(&short_task()));
+            assert_eq!(tasks(&file), []);
+            assert_eq!(misaligned_ends(&file), [shift + 5 * 8]);
+        }
+        assert!(misaligned_ends(&bytes(&short_task())).is_empty());
+        let mut cut = bytes(&short_task())[1..].to_vec();
+        cut.truncate(6 * 8 + 6);
+        assert!(misaligned_ends(&cut).is_empty());
+        assert!(misaligned_ends(&[0x41; 20]).is_empty());
     }
 
     #[test]

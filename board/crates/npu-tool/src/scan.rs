@@ -50,7 +50,7 @@ pub fn scan(bytes: &[u8], mut each: impl FnMut(usize, &Task, &Registers<'_>)) ->
         let loads_table = words.iter().filter(|&&word| word as u16 == 0x4104).count() > 1;
         let task = Task {
             mix: describe::mix(checked.mask),
-            shapes: describe::shapes(&registers, checked.mask, loads_table),
+            shapes: describe::shapes(&registers, &checked, loads_table),
             banks: describe::banks(&registers, checked.mask),
             next: None,
             delta: is_delta(&checked, &words),
