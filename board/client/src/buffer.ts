@@ -34,8 +34,8 @@ export interface Range {
 export interface Buffer {
   readonly sizeBytes: number;
   /**
-   * Copies bytes into the buffer. The data is read when the call is made; change it afterwards as you like.
-   * Sent in pieces of at most 768 KiB: after an error a prefix may have been written.
+   * Copies bytes into the buffer, in pieces of at most 768 KiB that are read when their turn comes: leave the data alone
+   * until the promise settles. After an error a prefix may have been written.
    */
   write(data: ArrayBufferView | ArrayBuffer, options?: ProgressOptions & { offsetBytes?: number }): Promise<void>;
   /** Copies bytes out of the buffer into fresh memory (its `buffer` may be viewed as any typed array). */

@@ -128,3 +128,15 @@ test('a file that is on the board already is taken into the store by name, and n
   expect((await board.blobs.list()).blobs).toMatchObject([{ id, sizeBytes: 3, pinned: true }]);
   expect(await code(board.blobs.import('../weights.bin'))).toMatch(/badArgument|notFound|denied/);
 });
+
+test('large transfers keep every byte, though their pieces share memory: two at once, each in another pattern', async () => {
+  const board = await connected(await agent());
+  const sizeBytes = 9 * 1024 * 1024 + 13;
+  const patterns = [3, 5].map((step) => Uint8Array.from({ length: sizeBytes }, (_, at) => (at * step) >> 3));
+  const buffers = await Promise.all(patterns.map(() => board.memory.allocate(sizeBytes)));
+  for (let turn = 0; turn < 2; turn += 1) {
+    await Promise.all(buffers.map((buffer, at) => buffer.write(patterns[(at + turn) % 2]!)));
+    const read = await Promise.all(buffers.map((buffer) => buffer.read()));
+    for (const [at, bytes] of read.entries()) expect(Buffer.compare(bytes, patterns[(at + turn) % 2]!)).toBe(0);
+  }
+});

@@ -45,14 +45,17 @@ export class BoardBuffer extends Shown implements Buffer {
       ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       : new Uint8Array(data);
     const { offsetBytes } = this.#range({ offsetBytes: options.offsetBytes ?? 0, lengthBytes: bytes.byteLength });
+    const { client } = this.#context;
     const pieceBytes = pieceOf(this.#context);
-    const pieces = cut(bytes, pieceBytes);
     const progress = new Throttle('uploading', bytes.byteLength, {
       now: () => performance.now(),
       onProgress: (state) => tell(options.onProgress, state),
     });
     await inPieces(bytes.byteLength, pieceBytes, options, async (at, length, call) => {
-      await this.handle.call('mem.write', { 1: offsetBytes + at }, { ...call, body: pieces[at / pieceBytes]! });
+      // The one copy of a write: into memory that travels to the link thread without another.
+      const body = client.spares.take(length);
+      body.set(bytes.subarray(at, at + length));
+      await this.handle.call('mem.write', { 1: offsetBytes + at }, { ...call, body });
       progress.add(length);
     });
     progress.finish();
@@ -66,6 +69,7 @@ export class BoardBuffer extends Shown implements Buffer {
       if ((body?.byteLength ?? 0) !== length)
         throw damaged(`mem.read: ${body?.byteLength ?? 0} bytes where ${length} were asked for`);
       target.set(body!, at);
+      this.#context.client.spent(body!);
     });
     return target;
   }
@@ -129,14 +133,6 @@ export class BoardBuffer extends Shown implements Buffer {
     );
     return { offsetBytes, lengthBytes };
   }
-}
-
-/** The one copy of a write: each piece in memory of its own, which then travels to the link thread without another. */
-function cut(bytes: Uint8Array, pieceBytes: number): Uint8Array<ArrayBuffer>[] {
-  return Array.from(
-    { length: Math.ceil(bytes.byteLength / pieceBytes) },
-    (_, index) => new Uint8Array(bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)),
-  );
 }
 
 /** Only what a call understands. */

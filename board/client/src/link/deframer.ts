@@ -4,6 +4,7 @@
  */
 import { assemble, checkPadding, type Frame } from '../frame/frame.js';
 import { damaged, type Header, headerBytes, maxFrameBytes, readHeader } from '../frame/header.js';
+import { Spares } from '../frame/spares.js';
 
 const prefixBytes = 4;
 
@@ -11,13 +12,15 @@ const prefixBytes = 4;
 export class Deframer {
   readonly #start = new Uint8Array(prefixBytes + headerBytes);
   readonly #onFrame: (frame: Frame) => void;
+  readonly #spares: Spares;
   #target: Uint8Array = this.#start;
   #filled = 0;
   #header: Header | null = null;
   #meta: Uint8Array | null = null;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  constructor(onFrame: (frame: Frame) => void, spares = new Spares()) {
     this.#onFrame = onFrame;
+    this.#spares = spares;
   }
 
   /** Takes bytes; fails with `board.damaged-message`. */
@@ -47,7 +50,7 @@ export class Deframer {
       checkPadding(this.#target.subarray(header.metaBytes));
       this.#meta = this.#target.subarray(0, header.metaBytes);
       if (header.bodyBytes === 0) this.#finish(header, this.#meta, null);
-      else this.#expect(new Uint8Array(header.bodyBytes));
+      else this.#expect(this.#spares.take(header.bodyBytes));
     } else {
       this.#finish(header, this.#meta, this.#target as Uint8Array<ArrayBuffer>);
     }

@@ -1,4 +1,5 @@
 /** From a target to a link: which transport, which framing. Knows kinds of target; the work is elsewhere. */
+import type { Spares } from '../frame/spares.js';
 import { readKey } from '../secure/key-file.js';
 import { lineHandshake } from '../secure/line.js';
 import { secured } from '../secure/stream.js';
@@ -13,12 +14,12 @@ import { overSerial } from './serial-link.js';
 /** Bits that a byte takes on the wire: 8N1. */
 const bitsPerByte = 10;
 
-/** A dial for a board that runs already. Fails with `board.key-…` where the key cannot be read. */
-export function dialTarget(target: Exclude<Target, { kind: 'agent' }>, clock: Clock): DialLink {
+/** A dial for a board that runs already. `spares`: memory for large bodies. Fails with `board.key-…` where the key cannot be read. */
+export function dialTarget(target: Exclude<Target, { kind: 'agent' }>, clock: Clock, spares: Spares): DialLink {
   const key = target.key === undefined ? null : readKey(target.key);
   if (target.kind === 'tcp') {
     const dial = dialTcp(target.host, target.port);
-    return overStream(key ? secured(dial, key, `${target.host}:${target.port}`) : dial);
+    return overStream(key ? secured(dial, key, `${target.host}:${target.port}`) : dial, spares);
   }
   const { path, baud } = target;
   const options = { clock, bytesPerMs: baud / bitsPerByte / 1000, name: `${path} at ${baud} baud` };

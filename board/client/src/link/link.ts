@@ -3,15 +3,16 @@
  * Surprising: a frame that is being written is never overtaken, but a queued bulk frame is, by every frame without a body.
  */
 import { type Frame, frameBytes, framePieces } from '../frame/frame.js';
+import type { Spares } from '../frame/spares.js';
 import type { Dial, Transport } from '../transport/transport.js';
 import { Deframer } from './deframer.js';
 import type { DialLink, FrameLink, LinkEvents } from './frame-link.js';
 
-/** Links over a transport that delivers bytes in order, as TCP does. */
-export function overStream(dial: Dial): DialLink {
+/** Links over a transport that delivers bytes in order, as TCP does. `spares`: memory for the bodies that come. */
+export function overStream(dial: Dial, spares?: Spares): DialLink {
   return async (signal) => {
     const transport = await dial(signal);
-    return (events) => new Link(transport, events);
+    return (events) => new Link(transport, events, spares);
   };
 }
 
@@ -24,10 +25,10 @@ export class Link implements FrameLink {
   #free = true;
   #over = false;
 
-  constructor(transport: Transport, events: LinkEvents) {
+  constructor(transport: Transport, events: LinkEvents, spares?: Spares) {
     this.#transport = transport;
     this.#events = events;
-    const deframer = new Deframer((frame) => !this.#over && events.onFrame(frame));
+    const deframer = new Deframer((frame) => !this.#over && events.onFrame(frame), spares);
     transport.start({
       onData: (chunk) => {
         if (this.#over) return;

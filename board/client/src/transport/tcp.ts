@@ -3,14 +3,15 @@ import { connect, type Socket } from 'node:net';
 import { BoardError } from '../errors.js';
 import type { Dial, Transport } from './transport.js';
 
-/** Largest piece handed to the socket at once: the board's buffers hold 64 KiB. */
-const pieceBytes = 32 * 1024;
+/** Where the bytes of a socket arrive, again and again: no chunk is allocated, and few calls fetch much. */
+const arrivalBytes = 256 * 1024;
 
 /** A dial for `host:port`. */
 export function dialTcp(host: string, port: number): Dial {
   return (signal) =>
     new Promise((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true });
+      const arrivals = new Arrivals();
+      const socket = connect({ host, port, noDelay: true, onread: arrivals });
       const settle = (finish: () => void) => {
         signal.removeEventListener('abort', onAbort);
         socket.removeAllListeners();
@@ -22,13 +23,32 @@ export function dialTcp(host: string, port: number): Dial {
       };
       if (signal.aborted) return onAbort();
       signal.addEventListener('abort', onAbort);
-      socket.once('connect', () => settle(() => resolve(socketTransport(socket))));
+      socket.once('connect', () => settle(() => resolve(socketTransport(socket, arrivals))));
       socket.once('error', (cause) => settle(() => reject(dialError(host, port, cause))));
     });
 }
 
-/** A transport over an open socket, either side's. */
-export function socketTransport(socket: Socket): Transport {
+/** Takes what a socket reads; keeps copies until somebody listens. */
+class Arrivals {
+  readonly buffer = new Uint8Array(arrivalBytes);
+  #early: Uint8Array[] = [];
+  #listener: ((chunk: Uint8Array) => void) | null = null;
+
+  readonly callback = (size: number): boolean => {
+    const chunk = this.buffer.subarray(0, size);
+    if (this.#listener) this.#listener(chunk);
+    else this.#early.push(chunk.slice());
+    return true;
+  };
+
+  listen(listener: (chunk: Uint8Array) => void): void {
+    for (const chunk of this.#early.splice(0)) listener(chunk);
+    this.#listener = listener;
+  }
+}
+
+/** A transport over an open socket, either side's. `arrivals`: what the socket was made to read into, if anything. */
+export function socketTransport(socket: Socket, arrivals?: Arrivals): Transport {
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
   let over = false;
@@ -40,7 +60,14 @@ export function socketTransport(socket: Socket): Transport {
         socket.destroy();
         events.onClose(reason);
       };
-      socket.on('data', (chunk) => !over && events.onData(chunk));
+      const take = (chunk: Uint8Array) => {
+        if (!over) events.onData(chunk);
+      };
+      if (arrivals) {
+        arrivals.listen(take);
+        // Nothing comes this way but the end.
+        socket.resume();
+      } else socket.on('data', take);
       socket.on('drain', () => !over && events.onDrain());
       socket.on('error', (error) => close(error.message));
       socket.on('end', () => close('the board closed the connection'));
@@ -50,10 +77,7 @@ export function socketTransport(socket: Socket): Transport {
       if (over || socket.destroyed) return false;
       let free = true;
       socket.cork();
-      for (const piece of pieces) {
-        for (let at = 0; at < piece.byteLength; at += pieceBytes)
-          free = socket.write(piece.subarray(at, at + pieceBytes));
-      }
+      for (const piece of pieces) free = socket.write(piece);
       socket.uncork();
       return free;
     },

@@ -41,11 +41,14 @@ export type ToLink =
   | { type: 'cancel'; id: number }
   /** The reader has taken one more item of this stream. */
   | { type: 'taken'; id: number }
+  /** A body that was read: its memory may take the next one. */
+  | { type: 'spent'; body: Uint8Array<ArrayBuffer> }
   | { type: 'close'; reason: string };
 
 /** Link thread → main thread. `done` and `failed` answer a request, once. */
 export type FromLink =
-  | { type: 'done'; id: number; value: unknown }
+  /** `spent`: the body that came with the call, which its caller may fill again. */
+  | { type: 'done'; id: number; value: unknown; spent?: Uint8Array<ArrayBuffer> }
   | { type: 'failed'; id: number; error: PortableError }
   | { type: 'item'; id: number; payload: Wire; body: Uint8Array<ArrayBuffer> | null }
   | { type: 'progress'; id: number; progress: Progress }

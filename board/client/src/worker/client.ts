@@ -6,6 +6,7 @@ import type { BlobReceipt, BlobSource } from '../blob.js';
 import type { PingResult } from '../board.js';
 import { BoardError, fromPortable } from '../errors.js';
 import type { Wire } from '../frame/cbor.js';
+import { isSpare, Spares } from '../frame/spares.js';
 import type { Progress } from '../options.js';
 import type { ClockEstimate } from '../session/clock-sync.js';
 import type { Caller, CallResult, StreamItem } from '../session/runner.js';
@@ -33,6 +34,8 @@ interface Waiter {
 
 /** Requests to the link thread. */
 export class LinkClient implements Caller {
+  /** Memory for the bodies of calls; the link thread gives it back when a call is done. */
+  readonly spares = new Spares();
   readonly #endpoint: Endpoint;
   readonly #listener: LinkListener;
   readonly #waiters = new Map<number, Waiter>();
@@ -78,6 +81,11 @@ export class LinkClient implements Caller {
     );
     const message = (id: number): ToLink => ({ type: 'upload', id, sources, timeoutMs });
     return this.#request(message, { signal, onProgress, transfer }) as Promise<BlobReceipt[]>;
+  }
+
+  /** Says that a body from the board has been read. Its memory is gone from here. */
+  spent(body: Uint8Array<ArrayBuffer>): void {
+    if (isSpare(body)) this.#endpoint.post({ type: 'spent', body }, [body.buffer]);
   }
 
   /** Ends the session and waits until everything is put away. */
@@ -126,6 +134,7 @@ export class LinkClient implements Caller {
   #receive(message: FromLink): void {
     switch (message.type) {
       case 'done':
+        if (message.spent) this.spares.give(message.spent);
         this.#waiters.get(message.id)?.resolve(message.value);
         return;
       case 'failed':

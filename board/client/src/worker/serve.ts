@@ -4,6 +4,7 @@
  */
 import { type LaunchedAgent, launchAgent } from '../agent/launch.js';
 import { BoardError, toPortable } from '../errors.js';
+import { isSpare, Spares } from '../frame/spares.js';
 import { dialTarget } from '../link/dial.js';
 import type { DialLink } from '../link/frame-link.js';
 import { overStream } from '../link/link.js';
@@ -36,13 +37,20 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
   let agent: LaunchedAgent | null = null;
   let closing = false;
   let maxBodyBytes = 0;
+  /** For bodies that come from the board. */
+  const spares = new Spares();
+  /** Links that fell so far. */
+  let fallen = 0;
 
   const open = async (timeoutMs: number, signal: AbortSignal) => {
     const startedAt = clock.now();
     const dial = await dialOf(timeoutMs, signal);
     signal.throwIfAborted();
     const made = new SessionRunner(build, dial, clock, {
-      state: (state, reason) => post({ type: 'state', state, reason }),
+      state: (state, reason) => {
+        if (state === 'suspended') fallen += 1;
+        post({ type: 'state', state, reason });
+      },
       suspect: (suspect) => post({ type: 'suspect', suspect }),
       reset: (hello, epoch, reason) => {
         maxBodyBytes = hello.maxBodyBytes;
@@ -67,7 +75,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
 
   const dialOf = async (timeoutMs: number, signal: AbortSignal): Promise<DialLink> => {
     if (target.kind === 'dial') return target.dial;
-    if (target.kind !== 'agent') return dialTarget(target, clock);
+    if (target.kind !== 'agent') return dialTarget(target, clock, spares);
     const late = new AbortController();
     const stopTimer = clock.at(clock.now() + timeoutMs, () =>
       late.abort(new BoardError('board.agent-not-ready', `The agent did not introduce itself within ${timeoutMs} ms`)),
@@ -82,7 +90,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
         });
         runner?.close(error.message, error);
       });
-      return overStream(dialTcp(launched.ready.host, launched.ready.port));
+      return overStream(dialTcp(launched.ready.host, launched.ready.port), spares);
     } finally {
       stopTimer();
     }
@@ -96,7 +104,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
   const perform = async (
     message: ToLink & { id: number },
     signal: AbortSignal,
-  ): Promise<{ value: unknown; transfer?: ArrayBuffer[] }> => {
+  ): Promise<{ value: unknown; transfer?: ArrayBuffer[]; spent?: Uint8Array<ArrayBuffer> }> => {
     switch (message.type) {
       case 'open':
         return { value: await open(message.timeoutMs, signal) };
@@ -108,8 +116,12 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
           waiting.push(item);
           post({ type: 'item', id, payload: item.payload, body: item.body }, transferable(item.body));
         };
+        const fallenBefore = fallen;
         const value = await session().call(message.spec, signal, message.stream ? onItem : undefined);
-        return { value, transfer: transferable(value.body) };
+        const { body } = message.spec;
+        // After a fall the call was sent a second time, and the answer to the first may come before that is written.
+        const spent = isSpare(body) && fallen === fallenBefore ? { spent: body } : {};
+        return { value, transfer: transferable(value.body), ...spent };
       }
       case 'ping':
         return { value: await session().ping(message.timeoutMs, signal) };
@@ -147,8 +159,9 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
     const control = new AbortController();
     running.set(message.id, control);
     try {
-      const { value, transfer } = await perform(message, control.signal);
-      post({ type: 'done', id: message.id, value }, transfer);
+      const { value, transfer = [], spent } = await perform(message, control.signal);
+      if (spent) post({ type: 'done', id: message.id, value, spent }, [...transfer, spent.buffer]);
+      else post({ type: 'done', id: message.id, value }, transfer);
     } catch (error) {
       post({ type: 'failed', id: message.id, error: toPortable(error) });
     }
@@ -173,6 +186,8 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
         return void close(message.reason);
       case 'cancel':
         return running.get(message.id)?.abort(new BoardError('cancelled', 'The call was cancelled'));
+      case 'spent':
+        return spares.give(message.body);
       case 'taken':
         return untaken.get(message.id)?.shift()?.taken();
       default:
