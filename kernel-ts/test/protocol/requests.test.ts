@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Language } from '../../src/protocol/language.js';
 import { type FrontEnd, kinds, startEcho, type TestKernel } from './front-end.js';
 
 let kernel: TestKernel;
@@ -93,6 +94,20 @@ test('debug requests are refused in both languages of the channel', async () => 
   const { type, content } = await ask('control', 'debug_request', { seq: 4, command: 'debugInfo', type: 'request' });
   expect(type).toBe('debug_reply');
   expect(content).toMatchObject({ status: 'error', success: false, request_seq: 4, command: 'debugInfo' });
+});
+
+test('debug requests and events of a language with a debugger pass through whole', async () => {
+  const { language } = kernel as { language: Language };
+  language.debug = async (request) => {
+    language.onDebugEvent?.({ seq: 1, type: 'event', event: 'stopped', body: { threadId: 1 } });
+    return { seq: 2, type: 'response', request_seq: 7, success: true, command: String(request.command) };
+  };
+  const { content, iopub } = await ask('control', 'debug_request', { seq: 7, command: 'pause', type: 'request' });
+  expect(content).toEqual({ seq: 2, type: 'response', request_seq: 7, success: true, command: 'pause' });
+  const told = { seq: 1, type: 'event', event: 'stopped', body: { threadId: 1 } };
+  expect(iopub.map(({ header, content }) => [header.msg_type, content])).toEqual([['debug_event', told]]);
+  const { supported_features: features } = (await ask('shell', 'kernel_info_request')).content;
+  expect(features).toEqual(['kernel subshells', 'debugger']);
 });
 
 test('an unexpected input_reply on stdin is dropped', async () => {

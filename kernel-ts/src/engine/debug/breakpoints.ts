@@ -33,6 +33,8 @@ interface Wanted {
 }
 
 export class Breakpoints {
+  /** A breakpoint of a file has found its place. */
+  onPlaced: (breakpoint: ShownBreakpoint) => void = () => {};
   readonly #inspector: Inspector;
   readonly #sources: Sources;
   readonly #scripts: Scripts;
@@ -62,7 +64,7 @@ export class Breakpoints {
         const place = await this.#placeIn(path, line);
         if (place === 'none') throw new EngineError('debug.no-code', `there is no code at line ${line} or below`);
         wanted.push({ id, line, condition });
-        shown.push({ id, verified: true, line: place === 'unknown' ? line : place.line, source: { path } });
+        shown.push(place === 'unknown' ? pending(id, line, path) : placedAt(id, place.line, path));
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
         const message = `${error.message}. ${error.remedy}`;
@@ -144,7 +146,9 @@ export class Breakpoints {
 
   async #inScript(wanted: Wanted, script: Script): Promise<void> {
     const place = await this.#placeInScript(script, wanted.line);
-    if (place !== undefined) await this.#tell(script.path, wanted, { url: script.url }, place);
+    if (place === undefined) return;
+    await this.#tell(script.path, wanted, { url: script.url }, place);
+    this.onPlaced(placedAt(wanted.id, place.line, script.path));
   }
 
   async #tell(
@@ -194,6 +198,14 @@ export class Breakpoints {
     };
     return breakpointPlace(trailOf(scriptSource, mappings), line);
   }
+}
+
+function placedAt(id: number, line: number, path: string): ShownBreakpoint {
+  return { id, verified: true, line, source: { path } };
+}
+
+function pending(id: number, line: number, path: string): ShownBreakpoint {
+  return { id, verified: false, line, source: { path }, message: 'It is set when the file is loaded.' };
 }
 
 /** Whether a file of this name is compiled when it is loaded. */

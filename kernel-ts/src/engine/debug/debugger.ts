@@ -72,6 +72,10 @@ export class Debugger {
     this.sources = new Sources(host.sourceFolder);
     this.scripts = new Scripts(this.sources, host.folder);
     this.breakpoints = new Breakpoints(this.inspector, this.sources, this.scripts);
+    this.breakpoints.onPlaced = (breakpoint) => {
+      const line = breakpoint.line - 1 + this.firstLine;
+      this.emit('breakpoint', { reason: 'changed', breakpoint: { ...breakpoint, line } });
+    };
     this.inspector.onEvent = (method, params) => {
       if (method === 'Debugger.scriptParsed') this.scripts.add(params);
       else if (method === 'Debugger.resumed')

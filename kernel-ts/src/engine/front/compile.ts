@@ -67,7 +67,7 @@ function rewrite(
     const node = raw.type === 'ExportDeclaration' ? (asNode(raw.declaration) as SyntaxNode) : defaultOf(raw);
     const from = at(node.span?.start ?? 1);
     const name = asNode(node.identifier);
-    if (node.type === 'ImportDeclaration') out.insert(importCall(node));
+    if (node.type === 'ImportDeclaration') out.insertFor(start, importCall(node));
     else if (node.type === 'ExportNamedDeclaration' || node.type === 'ExportAllDeclaration') continue;
     else if ((node.type === 'FunctionDeclaration' || node.type === 'FunctionExpression') && name?.span !== undefined) {
       out.insert(`let ${name.value as string} = `);
@@ -201,6 +201,12 @@ class Assembly {
   insert(text: string): void {
     this.#parts.push(text);
     this.#length += text.length;
+  }
+
+  /** Inserts what stands for the text at `start`: positions in it lead there. */
+  insertFor(start: number, text: string): void {
+    this.#pieces.push([this.#length, start, 0]);
+    this.insert(text);
   }
 
   copy(start: number, end: number): void {

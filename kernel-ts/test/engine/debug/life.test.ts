@@ -209,8 +209,10 @@ describe('a file of the notebook', () => {
     lab.write('half.ts', text);
     const path = `${lab.folder}/half.ts`;
     await debug.start();
-    await debug.body('setBreakpoints', { source: { path }, breakpoints: [{ line: 7 }, { line: 5 }] });
+    const set = await debug.body('setBreakpoints', { source: { path }, breakpoints: [{ line: 7 }, { line: 5 }] });
+    expect(set.breakpoints).toMatchObject([{ verified: false }, { verified: false }]);
     const cell = lab.start("import { half } from './half.js';\nhalf(10)");
+    expect((await debug.event('breakpoint')).breakpoint).toMatchObject({ verified: true, line: expect.any(Number) });
     expect((await debug.stopped()).at[0]).toBe('half.ts:7');
     const { stackFrames } = await debug.body('stackTrace', { threadId: 1 });
     expect(stackFrames[0].source).toEqual({ name: 'half.ts', path, sourceReference: 0 });

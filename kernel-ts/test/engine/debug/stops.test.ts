@@ -120,6 +120,17 @@ f(1) + new C().m()`;
     expect((await cell.ended).result).toBe('4');
   });
 
+  test('on an import stops before it, on a magic where its statement is', async () => {
+    const code = "let n = 1;\nimport { join } from 'node:path';\n%time join('a', 'b')\nn";
+    expect(await debug.breakAt(code, 2, 3)).toMatchObject([{ line: 2 }, { line: 3 }]);
+    const cell = lab.start(code);
+    expect((await debug.stopped()).at).toEqual(['cell 1:2']);
+    await go();
+    expect((await debug.stopped()).at).toEqual(['cell 1:3']);
+    await go();
+    expect((await cell.ended).result).toBe('1');
+  });
+
   test('below all code is refused with the reason', async () => {
     const [breakpoint] = await debug.breakAt('1 + 1\n// end', 2);
     expect(breakpoint).toMatchObject({
