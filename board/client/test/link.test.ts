@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeCbor, encodeCbor, Float, type Wire } from '../src/frame/cbor.js';
+import { decodeCbor, encodeAround, encodeCbor, Float, type Wire } from '../src/frame/cbor.js';
 import { type Frame, frameBytes, framePieces, parseFrame } from '../src/frame/frame.js';
 import { type FrameType, frameType, maxFrameBytes } from '../src/frame/header.js';
 import { Deframer } from '../src/link/deframer.js';
@@ -155,8 +155,47 @@ describe('CBOR', () => {
     'f7',
     '0000',
     'ff',
+    'fa3f800000',
+    'fb3ff0000000000000',
+    'f97e01',
+    'fb7ff8000000000000',
+    '61ff',
+    '62c328',
+    'a201010002',
+    'a2616200616100',
+    'a261610000f6',
+    'a12000',
+    'a1810000',
+    'a1f500',
+    'c100',
+    'f818',
+    'e0',
   ])("'%s' is refused with a BoardError", (text) => {
     expect(() => decodeCbor(new Uint8Array(Buffer.from(text, 'hex')))).toThrow('not deterministic CBOR');
+  });
+
+  test.each(['f93e00', 'fb3fb999999999999a', '63efbfbd', 'a3000161620062616100', '1bffffffffffffffff', '3863', '8180'])(
+    "'%s' is taken and leaves as it came",
+    (text) => {
+      const value = decodeCbor(new Uint8Array(Buffer.from(text, 'hex')));
+      expect(hex(encodeCbor(value))).toBe(text);
+    },
+  );
+
+  test('arguments that are ready stand in a CALL as they are', () => {
+    const ready = encodeCbor(new Map<number, Wire>([[0, new Uint8Array(300)]]));
+    const rest = new Map<number, Wire>([
+      [2, 70_000],
+      [1, 5],
+    ]);
+    expect(decodeCbor(encodeAround(ready, rest))).toEqual(
+      new Map<number, Wire>([
+        [0, decodeCbor(ready)],
+        [1, 5],
+        [2, 70_000],
+      ]),
+    );
+    expect(hex(encodeAround(encodeCbor(new Map()), new Map()))).toBe('a100a0');
   });
 
   test('deep nesting is refused without harm', () => {

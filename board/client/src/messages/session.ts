@@ -1,6 +1,6 @@
 /** Metas of the frames that carry the session: link.cddl, "metas by frame type". Refuses to know methods and their arguments. */
 import { BoardError, isWireCode } from '../errors.js';
-import { decodeCbor, Encoded, encodeCbor, type Wire, type WireMap } from '../frame/cbor.js';
+import { decodeCbor, encodeAround, encodeCbor, type Wire, type WireMap } from '../frame/cbor.js';
 import { damaged, protocolVersion } from '../frame/header.js';
 import { Reader } from './reader.js';
 
@@ -103,10 +103,10 @@ export function readHello(meta: Uint8Array): Hello {
 
 /** CALL. `args`: the method's arguments, encoded. `inflatedBytes`: size of the body before it was deflated. */
 export function callMeta(args: Uint8Array, deadlineMs: number | null, inflatedBytes: number | null = null): Uint8Array {
-  const meta: WireMap = new Map([[0, new Encoded(args)]]);
-  if (deadlineMs !== null) meta.set(1, Math.max(1, Math.ceil(deadlineMs)));
-  if (inflatedBytes !== null) meta.set(2, inflatedBytes);
-  return encodeCbor(meta);
+  const rest: WireMap = new Map();
+  if (deadlineMs !== null) rest.set(1, Math.max(1, Math.ceil(deadlineMs)));
+  if (inflatedBytes !== null) rest.set(2, inflatedBytes);
+  return encodeAround(args, rest);
 }
 
 /** Result of a REPLY. */
