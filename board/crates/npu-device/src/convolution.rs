@@ -161,7 +161,7 @@ pub struct Convolution {
     pub weights: BufferRange,
     /// Window: kernel at most 31 x 31, stride at most 7, padding at most 15, dilation at most 31 (sheet §4.5).
     pub window: Window,
-    /// What padding holds: input zero point minus 128 in the uint8 view (0 for signed and for fp16).
+    /// What padding holds: input zero point minus 128 in the uint8 view (0 for signed), or the bits of an fp16 value.
     pub pad_value: i16,
     /// What becomes of the sums.
     pub result: ConvolutionResult,

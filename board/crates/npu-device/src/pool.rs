@@ -18,7 +18,7 @@ pub enum PoolMethod {
 /// most 7, no dilation. Channels are rounded up to whole surfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
-    /// Format: int8. fp16 is refused, since no program of it is known (sheet §2.9).
+    /// Format of input and output. fp16 by the meaning of its fields alone: no decoded program pools it.
     pub precision: Precision,
     /// Input.
     pub input: FeatureMap,
@@ -26,7 +26,7 @@ pub struct Pool {
     pub method: PoolMethod,
     /// The window.
     pub window: Window,
-    /// What padding holds, an int8: −128 for a maximum.
+    /// What padding holds: an int8 (−128 for a maximum), or the bits of an fp16 value (0xFC00, −∞, for a maximum).
     pub pad_value: i32,
     /// Output, the same channels.
     pub output: BufferRange,

@@ -391,6 +391,7 @@ impl PointWiseTask {
 /// A pooling task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PoolTask {
+    pub(crate) precision: Precision,
     pub(crate) method: PoolMethod,
     pub(crate) width: usize,
     pub(crate) height: usize,

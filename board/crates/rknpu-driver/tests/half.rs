@@ -6,8 +6,8 @@ mod common;
 use common::maps::{buffer, empty, geometry, interleaved, kernel_major, read, window};
 use common::{Random, driver, run};
 use npu_device::{
-    Accelerator, AddFp16, Convolution, ConvolutionKind, ConvolutionResult, Dequantize, FeatureMap, MatmulFp16,
-    Precision, Window, layout,
+    Accelerator, AddFp16, Convolution, ConvolutionKind, ConvolutionResult, Dequantize, FeatureMap, MatmulFp16, Pool,
+    PoolMethod, Precision, Window, layout,
 };
 use npu_reference as reference;
 use npu_reference::{Kernels, Map, half};
@@ -71,6 +71,7 @@ fn fp16_convolutions_of_random_shapes_lie_within_the_rounding_of_their_sums() {
         let kernels = 1 + random.below(30);
         let wide = random.below(2) == 1;
         let relu = !wide && random.below(2) == 1;
+        let pad = small(&mut random);
         let input = Map::from_fn(channels, height, width, |_, _, _| small(&mut random));
         let taps = (window.kernel_height * window.kernel_width) as usize;
         let size = (window.kernel_height as usize, window.kernel_width as usize);
@@ -107,7 +108,7 @@ fn fp16_convolutions_of_random_shapes_lie_within_the_rounding_of_their_sums() {
                 &layout::weights::pack_dense(&kernel_major(&weights), kernels, taps, channels),
             ),
             window,
-            pad_value: 0,
+            pad_value: pad as i16,
             result: if wide {
                 ConvolutionResult::Wide
             } else {
@@ -119,13 +120,12 @@ fn fp16_convolutions_of_random_shapes_lie_within_the_rounding_of_their_sums() {
         let native = read(&mut npu, operation.output);
         let pixels = out_width * out_height;
         let values: Vec<f64> = if wide {
-            let bits = layout::half::unpack_c(&native, pixels, kernels);
-            bits.into_iter().map(|bits| f64::from(f32::from_bits(bits))).collect()
+            floats(&native, pixels, kernels)
         } else {
             let bits: Vec<u16> = layout::features::unpack(&native, out_width, out_height, kernels);
             bits.into_iter().map(|bits| f64::from(half::to_f32(bits))).collect()
         };
-        let bounds = reference::float::convolve_bounded(&input, &weights, geometry(&window, out), 0);
+        let bounds = reference::float::convolve_bounded(&input, &weights, geometry(&window, out), pad);
         for (index, &value) in values.iter().enumerate() {
             let (pixel, kernel) = (index / kernels, index % kernels);
             let (mut sum, bound) = bounds.at(kernel, pixel / out_width, pixel % out_width);
@@ -142,11 +142,26 @@ fn fp16_convolutions_of_random_shapes_lie_within_the_rounding_of_their_sums() {
     }
 }
 
+/// 32-bit words of surfaces of four channels `(C/4, pixels, 4)`, pixel after pixel.
+fn words(native: &[u8], pixels: usize, channels: usize) -> Vec<u32> {
+    let word = |at: usize| u32::from_le_bytes(native[at * 4..at * 4 + 4].try_into().unwrap());
+    (0..pixels * channels)
+        .map(|index| (index / channels, index % channels))
+        .map(|(pixel, channel)| word((channel / 4 * pixels + pixel) * 4 + channel % 4))
+        .collect()
+}
+
+fn floats(native: &[u8], pixels: usize, channels: usize) -> Vec<f64> {
+    let bits = words(native, pixels, channels);
+    bits.into_iter().map(|bits| f64::from(f32::from_bits(bits))).collect()
+}
+
 #[test]
 fn fp16_depthwise_convolutions_lie_within_the_rounding_of_their_sums() {
     let mut npu = driver(64 << 20);
     let mut random = Random(27);
-    for _ in 0..10 {
+    for round in 0..12 {
+        let wide = round % 2 == 1;
         let (channels, height, width) = (1 + random.below(40), 1 + random.below(9), 1 + random.below(9));
         let window = window(&mut random, (height, width), 3);
         let (kernel_height, kernel_width) = (window.kernel_height as usize, window.kernel_width as usize);
@@ -175,17 +190,31 @@ fn fp16_depthwise_convolutions_lie_within_the_rounding_of_their_sums() {
             ),
             window,
             pad_value: 0,
-            result: ConvolutionResult::Fp16 {
-                residual: None,
-                relu: false,
+            result: if wide {
+                ConvolutionResult::Wide
+            } else {
+                ConvolutionResult::Fp16 {
+                    residual: None,
+                    relu: false,
+                }
             },
             output: empty(
                 &mut npu,
-                layout::features::bytes(Precision::Fp16, columns, rows, channels, 16),
+                if wide {
+                    channels.next_multiple_of(16) * columns * rows * 4
+                } else {
+                    layout::features::bytes(Precision::Fp16, columns, rows, channels, 16)
+                },
             ),
         };
         run(&mut npu, &[operation]).unwrap_or_else(|why| panic!("{operation:?}: {why}"));
-        let values: Vec<u16> = layout::features::unpack(&read(&mut npu, operation.output), columns, rows, channels);
+        let native = read(&mut npu, operation.output);
+        let values: Vec<f64> = if wide {
+            floats(&native, rows * columns, channels)
+        } else {
+            let bits: Vec<u16> = layout::features::unpack(&native, columns, rows, channels);
+            bits.into_iter().map(|bits| f64::from(half::to_f32(bits))).collect()
+        };
         let shape = geometry(&window, (out_width, out_height));
         for channel in 0..channels {
             let one = Map::from_fn(1, height, width, |_, y, x| input.at(channel, y, x));
@@ -200,8 +229,8 @@ fn fp16_depthwise_convolutions_lie_within_the_rounding_of_their_sums() {
             let bounds = reference::float::convolve_bounded(&one, &own, shape, 0);
             for pixel in 0..columns * rows {
                 let (sum, bound) = bounds.at(0, pixel / columns, pixel % columns);
-                let value = f64::from(half::to_f32(values[pixel * channels + channel]));
-                let rounding = sum.abs() * 2f64.powi(-10) + 1e-7;
+                let value = values[pixel * channels + channel];
+                let rounding = if wide { 0.0 } else { sum.abs() * 2f64.powi(-10) + 1e-7 };
                 assert!(
                     (value - sum).abs() <= bound + rounding,
                     "{operation:?} [{pixel}, {channel}]: {value} for {sum} within {bound}"
@@ -273,21 +302,83 @@ fn fp16_maps_become_fp32_shifted_and_scaled() {
         };
         run(&mut npu, &[dequantize]).unwrap_or_else(|why| panic!("{dequantize:?}: {why}"));
         let native = read(&mut npu, dequantize.output);
-        let words: Vec<u32> = native
-            .chunks_exact(4)
-            .map(|four| u32::from_le_bytes(four.try_into().unwrap()))
-            .collect();
-        let pixels = shape.1 * shape.2;
-        let found: Vec<u32> = (0..pixels * shape.0)
-            .map(|index| (index / shape.0, index % shape.0))
-            .map(|(pixel, channel)| words[(channel / 4 * pixels + pixel) * 4 + channel % 4])
-            .collect();
+        let found = words(&native, shape.1 * shape.2, shape.0);
         let value = |bits: u16| (half::to_f32(bits) + half::to_f32(offset)) * half::to_f32(multiplier);
         let expected: Vec<u32> = interleaved(&map)
             .into_iter()
             .map(|bits| value(bits).to_bits())
             .collect();
         assert_eq!(found, expected, "{dequantize:?}");
+    }
+}
+
+#[test]
+fn fp16_pooling_is_exact_for_extrema_and_within_its_roundings_for_means() {
+    let mut npu = driver(64 << 20);
+    let mut random = Random(31);
+    let mut done = 0;
+    while done < 24 {
+        let shape = (1 + random.below(20), 1 + random.below(14), 1 + random.below(14));
+        let mut below = |bound: u64| random.below(bound) as u32;
+        let (kernel_width, kernel_height) = (1 + below(7), 1 + below(7));
+        let window = Window {
+            stride_x: 1 + below(u64::from(kernel_width)),
+            stride_y: 1 + below(u64::from(kernel_height)),
+            pad_left: below(u64::from(kernel_width)),
+            pad_right: below(u64::from(kernel_width)),
+            pad_top: below(u64::from(kernel_height)),
+            pad_bottom: below(u64::from(kernel_height)),
+            ..Window::of(kernel_width, kernel_height)
+        };
+        let pair = |a: u32, b: u32| (a as usize, b as usize);
+        let windows = reference::Window {
+            size: pair(window.kernel_height, window.kernel_width),
+            stride: pair(window.stride_y, window.stride_x),
+            before: pair(window.pad_top, window.pad_left),
+            after: pair(window.pad_bottom, window.pad_right),
+        };
+        let Some((rows, columns)) = windows.output(shape.1, shape.2) else {
+            continue;
+        };
+        done += 1;
+        let map = random_map(&mut random, shape);
+        let average = reference::Pool::Average {
+            reciprocal_width: 65536 / i64::from(kernel_width),
+            reciprocal_height: 65536 / i64::from(kernel_height),
+        };
+        let (method, pool, pad) = match done % 3 {
+            0 => (PoolMethod::Maximum, reference::Pool::Max, 0xFC00),
+            1 => (PoolMethod::Minimum, reference::Pool::Min, 0x7C00),
+            _ => (PoolMethod::Average, average, small(&mut random)),
+        };
+        let operation = Pool {
+            precision: Precision::Fp16,
+            input: place(&mut npu, &map),
+            method,
+            window,
+            pad_value: i32::from(pad),
+            output: empty(
+                &mut npu,
+                layout::features::bytes(Precision::Fp16, columns, rows, shape.0, 4),
+            ),
+        };
+        run(&mut npu, &[operation]).unwrap_or_else(|why| panic!("{operation:?}: {why}"));
+        let values: Vec<u16> = layout::features::unpack(&read(&mut npu, operation.output), columns, rows, shape.0);
+        let bounds = reference::pool_halves(&map, windows, pool, pad);
+        for (index, &bits) in values.iter().enumerate() {
+            let (pixel, channel) = (index / shape.0, index % shape.0);
+            let (wanted, bound) = bounds.at(channel, pixel / columns, pixel % columns);
+            let value = f64::from(half::to_f32(bits));
+            let rounding = if method == PoolMethod::Average {
+                wanted.abs() * 2f64.powi(-10) + 1e-7
+            } else {
+                0.0
+            };
+            assert!(
+                (value - wanted).abs() <= bound + rounding,
+                "{operation:?} [{pixel}, {channel}]: {value} for {wanted}"
+            );
+        }
     }
 }
 

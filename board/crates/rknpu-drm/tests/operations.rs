@@ -164,13 +164,17 @@ fn operations(npu: &mut dyn Accelerator) -> Vec<(&'static str, Operation, Buffer
         output: o.empty(),
     };
     all.push(("fp16 add", add.into(), add.output));
-    for method in [PoolMethod::Maximum, PoolMethod::Average] {
+    for (precision, method) in [
+        (Precision::Int8, PoolMethod::Maximum),
+        (Precision::Int8, PoolMethod::Average),
+        (Precision::Fp16, PoolMethod::Average),
+    ] {
         let pool = Pool {
-            precision: Precision::Int8,
+            precision,
             input: o.map(9, 9, 16),
             method,
             window: Window::of(3, 3).stride(2),
-            pad_value: -128,
+            pad_value: 0,
             output: o.empty(),
         };
         all.push(("pool", pool.into(), pool.output));

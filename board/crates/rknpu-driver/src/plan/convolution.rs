@@ -322,11 +322,10 @@ fn check(operation: &Convolution) -> Result<(), DeviceError> {
     within("top padding", window.pad_top, 0, MAX_PADDING.min(extent_y - 1))?;
     within("bottom padding", window.pad_bottom, 0, MAX_PADDING.min(extent_y - 1))?;
     match (precision, i8::try_from(operation.pad_value)) {
-        (Precision::Int8, Ok(_)) => {}
-        (Precision::Fp16, _) if operation.pad_value == 0 => {}
-        _ => {
+        (Precision::Int8, Ok(_)) | (Precision::Fp16, _) => {}
+        (Precision::Int8, Err(_)) => {
             return Err(DeviceError::Invalid(format!(
-                "pad value {}: an int8, and 0 for fp16",
+                "pad value {}: an int8",
                 operation.pad_value
             )));
         }

@@ -21,7 +21,7 @@ impl Planner<'_> {
             .output_size()
             .ok_or_else(|| DeviceError::Invalid("window: larger than the padded input".into()))?;
         let Pool { input, window, .. } = operation;
-        let precision = Precision::Int8;
+        let precision = operation.precision;
         let (width, height) = (input.width as usize, input.height as usize);
         let (out_width, out_height) = (out_width as usize, out_height as usize);
         let surface = precision.surface_channels() as usize;
@@ -29,6 +29,7 @@ impl Planner<'_> {
         let in_bytes = features::bytes(precision, width, height, channels, surface) as u64;
         let out_bytes = features::bytes(precision, out_width, out_height, channels, surface) as u64;
         let task = PoolTask {
+            precision,
             method: operation.method,
             width,
             height,
@@ -49,11 +50,6 @@ impl Planner<'_> {
 
 fn check(operation: &Pool) -> Result<(), DeviceError> {
     let Pool { input, window, .. } = operation;
-    if operation.precision != Precision::Int8 {
-        return Err(DeviceError::Unsupported(
-            "no known program pools fp16 (sheet §2.9)".into(),
-        ));
-    }
     let within = |what: &str, value: u32, least: u32, most: u32| {
         if (least..=most).contains(&value) {
             Ok(())
@@ -94,9 +90,16 @@ fn check(operation: &Pool) -> Result<(), DeviceError> {
                 .into(),
         ));
     }
-    if i8::try_from(operation.pad_value).is_err() {
+    let (fits, wanted) = match operation.precision {
+        Precision::Int8 => (i8::try_from(operation.pad_value).is_ok(), "an int8"),
+        Precision::Fp16 => (
+            u16::try_from(operation.pad_value).is_ok(),
+            "the 16 bits of an fp16 value",
+        ),
+    };
+    if !fits {
         return Err(DeviceError::Invalid(format!(
-            "pad value {}: an int8",
+            "pad value {}: {wanted}",
             operation.pad_value
         )));
     }

@@ -1,15 +1,24 @@
 //! PPU and PPU_RDMA registers of a pooling task (sheet §2.9).
 
-use npu_device::PoolMethod;
+use npu_device::{PoolMethod, Precision};
 use npu_regs::{Bits, ppu, ppu_rdma};
 
 use super::program::TaskValues;
+use super::writer::FP16;
 use crate::task::PoolTask;
 
 /// Write burst of every known task.
 const BURST: u32 = 3;
 /// Bits of a pad value.
 const PAD_BITS: u32 = 0x7FFFF;
+
+/// Format code, the same in both blocks.
+const fn code(precision: Precision) -> u32 {
+    match precision {
+        Precision::Int8 => 0,
+        Precision::Fp16 => FP16,
+    }
+}
 
 /// Sets them.
 pub(super) fn set(values: &mut TaskValues, plan: &PoolTask) {
@@ -57,13 +66,16 @@ pub(super) fn set(values: &mut TaskValues, plan: &PoolTask) {
     // Both count 16 bytes; a pixel of a surface has 8, and surfaces whole groups of four.
     let surface = (plan.out_width * plan.out_height).next_multiple_of(4) as u32 / 2;
     values.set(Bits::new().with(ppu::DST_SURF_STRIDE::DST_SURF_STRIDE, surface));
-    values.set(Bits::new().with(ppu::DATA_FORMAT::INDEX_ADD, surface));
+    let format = Bits::new().with(ppu::DATA_FORMAT::INDEX_ADD, surface);
+    values.set(format.with(ppu::DATA_FORMAT::PROC_PRECISION, code(plan.precision)));
     values.set(Bits::new().with(ppu::MISC_CTRL::BURST_LEN, BURST));
     reader(values, plan);
 }
 
 fn reader(values: &mut TaskValues, plan: &PoolTask) {
     let last = |count: usize| count as u32 - 1;
+    let format = Bits::new().with(ppu_rdma::DATA_FORMAT::IN_PRECISION, code(plan.precision));
+    values.set(format);
     values.set(Bits::new().with(ppu_rdma::CUBE_IN_WIDTH::CUBE_IN_WIDTH, last(plan.width)));
     values.set(Bits::new().with(ppu_rdma::CUBE_IN_HEIGHT::CUBE_IN_HEIGHT, last(plan.height)));
     values.set(Bits::new().with(ppu_rdma::CUBE_IN_CHANNEL::CUBE_IN_CHANNEL, last(plan.channels)));
