@@ -96,6 +96,29 @@ await withLab(
       return second.outputs.some((output) => output.ename === 'Interrupted');
     });
     passed.push('the interrupt button ends a stopped cell');
+
+    await run(1);
+    await at(4);
+    await page.evaluate(() => globalThis.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart());
+    // JupyterLab switches the debugger on again by itself, some time after the kernel is back.
+    await eventually('the debugger of the new kernel', 30_000, () =>
+      page.evaluate(async () => {
+        const { kernel } = globalThis.jupyterapp.shell.currentWidget.sessionContext.session;
+        const asked = kernel.requestDebug({ type: 'request', seq: 0, command: 'debugInfo' });
+        const { body } = (await asked.done).content;
+        return body.isStarted && body.breakpoints.length > 0;
+      }),
+    );
+    await run(0);
+    await eventually('the first cell again', 30_000, async () => (await lab.cells(page))[0].count === 1);
+    await run(1);
+    await at(4);
+    await command('debugger:continue');
+    await eventually('the result again', 20_000, async () => {
+      const [, second] = await lab.cells(page);
+      return second.count === 2 && second.outputs.some((output) => output.data?.['text/plain'] === '6');
+    });
+    passed.push('after a restart of the stopped kernel the breakpoint is where it was');
   },
 );
 process.stdout.write(`${passed.map((line) => `ok ${line}\n`).join('')}${passed.length} passed, 0 failed\n`);

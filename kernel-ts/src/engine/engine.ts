@@ -305,7 +305,10 @@ class FrontEngine implements Engine {
       folder: this.#options.folder,
       sourceFolder: join(tmpdir(), `npulab_${process.pid}`),
       ready: () => this.#ready,
-      send: (message) => this.#child?.sendToWorker(message),
+      send: (message) => {
+        this.#child?.sendToWorker(message);
+        return this.#child !== undefined;
+      },
       event: (event) => this.onDebugEvent(event),
       interrupt: () => this.interrupt(),
       constants: () => this.#checker.files.constants(),

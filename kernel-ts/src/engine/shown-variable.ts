@@ -13,6 +13,7 @@ export interface ShownVariable {
     readonly kind?: string;
     readonly attributes?: readonly string[];
     readonly lazy?: boolean;
+    readonly visibility?: string;
   };
 }
 

@@ -29,6 +29,8 @@ function compiled(code: string, constants: ReadonlySet<string>): string {
       .trim()
       .replace(/;$/, '');
   } catch (error) {
+    // A private field outside its class, which V8 allows a debugger alone.
+    if (/\.#[\p{ID_Start}$_]/u.test(code)) return code.trim();
     const message = (parserMessage(error).split('\n')[0] as string).replace(/^\s*[x×]\s*/, '');
     throw new EngineError('debug.bad-expression', message);
   }

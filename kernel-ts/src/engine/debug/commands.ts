@@ -162,7 +162,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       needs: 'child',
       async run(_args, debug) {
-        if (debug.stop === undefined) await debug.inspector.call('clear');
+        if (debug.stop === undefined) await debug.inspector.release();
         return { variables: await debug.children((await debug.inspector.call('names')) as number) };
       },
     },

@@ -22,7 +22,8 @@ export interface DebuggerHost {
   readonly sourceFolder: string;
   /** Resolves when the process that runs cells can be asked. */
   ready(): Promise<void>;
-  send(message: ToWorker): void;
+  /** False where there is no such process. */
+  send(message: ToWorker): boolean;
   event(event: DapEvent): void;
   interrupt(): Promise<void>;
   /** Names of cells that must not be assigned. */
@@ -154,7 +155,7 @@ export class Debugger {
     this.#wants = undefined;
     this.breakpoints.clear();
     this.scripts.clear();
-    await this.inspector.call('clear').catch(() => {});
+    await this.inspector.release().catch(() => {});
     // Answered when it is done: the next cell must not stop any more.
     await this.inspector.command('Debugger.disable').catch(() => {});
     this.inspector.end();
@@ -179,7 +180,25 @@ export class Debugger {
     if (found === undefined) {
       throw new EngineError('debug.unknown-reference', `there is no variablesReference ${reference}`);
     }
-    return (found as ShownVariable[]).map((one) => this.forClient(one));
+    const all = asked.filter === 'indexed' ? [] : await this.#privateOf(reference);
+    return [...all, ...(found as ShownVariable[])].map((one) => this.forClient(one));
+  }
+
+  /** Fields with a `#`, which only V8 can read. */
+  async #privateOf(reference: number): Promise<ShownVariable[]> {
+    const { objectId } = await this.inspector.reach('ofClass', new Plain(reference));
+    if (objectId === undefined) return [];
+    const { privateProperties = [] } = (await this.inspector.command('Runtime.getProperties', {
+      objectId,
+      ownProperties: true,
+    })) as { privateProperties?: readonly { readonly name: string; readonly value?: RemoteObject }[] };
+    const fields = privateProperties.flatMap(({ name, value }) => (value === undefined ? [] : [{ name, value }]));
+    return Promise.all(
+      fields.map(
+        ({ name, value }) =>
+          this.inspector.call('privateField', new Plain(reference), new Plain(name), value) as Promise<ShownVariable>,
+      ),
+    );
   }
 
   /** A variable as this front end wants it. */
@@ -193,7 +212,7 @@ export class Debugger {
   async go(method: 'resume' | 'stepOver' | 'stepInto' | 'stepOut'): Promise<void> {
     this.stopped();
     this.#wants = method === 'resume' ? undefined : 'step';
-    void this.inspector.call('clear').catch(() => {});
+    void this.inspector.release().catch(() => {});
     this.#ranOn();
     await this.inspector.command(`Debugger.${method}`);
   }
@@ -243,12 +262,11 @@ export class Debugger {
   }
 
   async #onPaused(params: Record<string, unknown>): Promise<void> {
-    const { reason, data, callFrames, hitBreakpoints } = params as {
-      reason: string;
-      data?: Record<string, unknown>;
+    const { callFrames, hitBreakpoints } = params as {
       callFrames: readonly CallFrame[];
       hitBreakpoints?: readonly string[];
     };
+    const { reason, data } = reasonOf(params);
     if (reason === 'instrumentation') return this.#beforeFile(data);
     const stop = new Stop(this.inspector, this.scripts, callFrames, this.#frameIds);
     this.#frameIds += callFrames.length;
@@ -307,4 +325,13 @@ export class Debugger {
       await this.inspector.command(this.#wants === 'step' ? 'Debugger.stepOver' : 'Debugger.resume');
     }
   }
+}
+
+/** Why V8 stopped; an exception comes before whatever else it gives as a reason. */
+function reasonOf(params: Record<string, unknown>): { reason: string; data: Record<string, unknown> | undefined } {
+  const { reason, data } = params as { reason: string; data?: Record<string, unknown> };
+  if (reason !== 'ambiguous') return { reason, data };
+  const reasons = (data?.reasons ?? []) as readonly { reason: string; auxData?: Record<string, unknown> }[];
+  const found = reasons.find((one) => /^(exception|promiseRejection)$/.test(one.reason)) ?? reasons[0];
+  return { reason: found?.reason ?? reason, data: found?.auxData };
 }

@@ -19,20 +19,24 @@ export interface Evaluated {
   readonly exceptionDetails?: { readonly text: string; readonly exception?: RemoteObject };
 }
 
+/** V8's name for the values that were reached. */
+const VALUES = 'debug';
+
 interface Waiting {
   resolve(result: object): void;
   reject(error: EngineError): void;
 }
 
 export class Inspector {
-  readonly #send: (message: ToWorker) => void;
+  readonly #send: (message: ToWorker) => boolean;
   readonly #waiting = new Map<number, Waiting>();
   #sequence = 0;
   #helper: string | undefined;
   /** Called for every event. */
   onEvent: (method: string, params: Record<string, unknown>) => void = () => {};
 
-  constructor(send: (message: ToWorker) => void) {
+  /** `send` gives false where there is no process to send to. */
+  constructor(send: (message: ToWorker) => boolean) {
     this.#send = send;
   }
 
@@ -41,22 +45,41 @@ export class Inspector {
     this.#sequence += 1;
     const id = this.#sequence;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#send({ kind: 'inspect', id, method, params });
+      if (this.#send({ kind: 'inspect', id, method, params })) this.#waiting.set(id, { resolve, reject });
+      else reject(new EngineError('debug.process-ended', 'there is no process that runs cells'));
     });
   }
 
   /** Calls a function of `child/debug/values.ts`; its result must be JSON. */
   async call(name: string, ...values: readonly (RemoteObject | Plain)[]): Promise<unknown> {
+    return (await this.#callHelper(name, values, true)).value;
+  }
+
+  /** The same for a result that stays where it is. */
+  async reach(name: string, ...values: readonly (RemoteObject | Plain)[]): Promise<RemoteObject> {
+    return this.#callHelper(name, values, false);
+  }
+
+  async #callHelper(
+    name: string,
+    values: readonly (RemoteObject | Plain)[],
+    returnByValue: boolean,
+  ): Promise<RemoteObject> {
     const { result, exceptionDetails } = (await this.command('Runtime.callFunctionOn', {
       objectId: await this.#helperId(),
       functionDeclaration: `function (...values) { return this.${name}(...values); }`,
       arguments: values.map(argumentOf),
-      returnByValue: true,
+      objectGroup: VALUES,
+      returnByValue,
       silent: true,
     })) as Evaluated;
     if (exceptionDetails !== undefined) throw new EngineError('debug.refused', thrownText(exceptionDetails));
-    return result.value;
+    return result;
+  }
+
+  /** Lets go of every value that was looked at. */
+  async release(): Promise<void> {
+    await Promise.all([this.call('clear'), this.command('Runtime.releaseObjectGroup', { objectGroup: VALUES })]);
   }
 
   async #helperId(): Promise<string | undefined> {

@@ -13,6 +13,8 @@ const code = `class Tensor {
   get size(): number { return this.shape.reduce((a, b) => a * b, 1); }
   get broken(): number { throw new RangeError('no value'); }
   static kind = 'tensor';
+  #layout = { order: 'C' };
+  get layout() { return this.#layout; }
 }
 function look(depth: number) {
   const nothing: null = null, missing = undefined, flag = true, big = 2n ** 70n, not = NaN;
@@ -37,7 +39,7 @@ beforeAll(async () => {
   lab = startLab(GLOBALS);
   debug = new DebugClient(lab);
   await debug.start();
-  await debug.breakAt(code, 21);
+  await debug.breakAt(code, 23);
   cell = lab.start(code);
   await debug.stopped();
   frameId = (await debug.body('stackTrace', { threadId: 1 })).stackFrames[0].id;
@@ -109,6 +111,17 @@ describe('a variable of each kind', () => {
     expect(tensor.size).toMatchObject({ value: '(…)', evaluateName: 'tensor.size', presentationHint: { lazy: true } });
     expect(values(await debug.inside(tensor.size))).toEqual({ size: '2' });
     expect(values(await debug.inside(tensor.broken))).toEqual({ broken: 'RangeError: no value' });
+  });
+
+  test('with private fields shows them', async () => {
+    const { '#layout': field } = await debug.inside((await locals()).tensor);
+    expect(field).toMatchObject({
+      value: "{ order: 'C' }",
+      evaluateName: 'tensor.#layout',
+      presentationHint: { visibility: 'private' },
+    });
+    expect(values(await debug.inside(field))).toEqual({ order: "'C'" });
+    expect((await evaluate('tensor.#layout.order')).result).toBe("'C'");
   });
 
   test('with a million elements opens by ranges, and by the pages that are asked for', async () => {

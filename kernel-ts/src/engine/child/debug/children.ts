@@ -110,6 +110,13 @@ export function namedOf(value: unknown): Child[] {
   return children;
 }
 
+/** Whether an object is of no class of the user's: it has no private fields. */
+export function isPlain(value: object): boolean {
+  if (types.isProxy(value)) return true;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || types.isProxy(prototype) || isBuiltIn(prototype);
+}
+
 /** Prototypes whose accessors tell nothing about a user's object. */
 function isBuiltIn(prototype: object): boolean {
   const made = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;

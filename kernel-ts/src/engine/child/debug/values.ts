@@ -6,7 +6,7 @@ import type { Bundle } from '../../cell-host.js';
 import type { ChildrenAsked, ShownVariable } from '../../shown-variable.js';
 import { hiddenFolders } from '../frames.js';
 import { declared } from '../magics.js';
-import { type Child, type Elements, elementsOf, keyPath, namedOf } from './children.js';
+import { type Child, type Elements, elementsOf, isPlain, keyPath, namedOf } from './children.js';
 import { describe, typeName } from './describe.js';
 
 /** Elements that are shown at once; more are put into ranges of this many. */
@@ -101,6 +101,20 @@ export class DebugValues {
       for (const child of namedOf(held.value)) shown.push(this.#show(child, path));
     }
     return shown;
+  }
+
+  /** The held value, where it is made by a class: it may have private fields. */
+  ofClass(reference: number): object | undefined {
+    const held = this.#held.get(reference);
+    if (held?.kind !== 'object' || typeof held.value !== 'object' || held.value === null) return undefined;
+    return isPlain(held.value) ? undefined : held.value;
+  }
+
+  /** A private field of a held value. */
+  privateField(reference: number, name: string, value: unknown): ShownVariable {
+    const held = this.#held.get(reference);
+    const path = held?.kind === 'object' && held.path !== undefined ? `${held.path}.${name}` : undefined;
+    return { ...this.#shown(name, value, path), presentationHint: { attributes: [], visibility: 'private' } };
   }
 
   /** A value by name, for example the result of an expression. */
