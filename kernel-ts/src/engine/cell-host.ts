@@ -77,6 +77,8 @@ export interface EngineOptions {
   /** The notebook's folder. */
   readonly folder: string;
   readonly check: CellSettings['check'];
+  /** No process is started before `Engine.start` is called or the first cell comes. */
+  readonly startsLater?: boolean;
   /** The kernel's log: what the engine itself suffers goes there, and errors name the file. */
   readonly log: EngineLog;
 }

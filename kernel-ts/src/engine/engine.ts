@@ -14,14 +14,13 @@ import { Checker } from './front/checker.js';
 import { EngineChild } from './front/child-process.js';
 import { FrontComms } from './front/comms.js';
 import { completenessOf } from './front/completeness.js';
-import { completeAt } from './front/completion.js';
 import { describeEngine } from './front/describe.js';
-import { inspectAt } from './front/inspection.js';
 import { Interrupts } from './front/interrupts.js';
 import { LiveNames } from './front/live-names.js';
 import { Preparation } from './front/preparation.js';
 import { RunningCell } from './front/running-cell.js';
 import { engineError } from './front/shown.js';
+import { swc } from './front/swc.js';
 import { within } from './front/within.js';
 import type {
   CellOutcome,
@@ -43,7 +42,9 @@ const DISPOSE_WITHIN_MS = 2000;
 
 /** Starts an engine: its child process and its checker start at once, both in the background. */
 export function createEngine(options: EngineOptions): Engine {
-  return new FrontEngine(options);
+  const engine = new FrontEngine(options);
+  if (options.startsLater !== true) engine.start();
+  return engine;
 }
 
 class FrontEngine implements Engine {
@@ -63,6 +64,7 @@ class FrontEngine implements Engine {
   readonly #live = new LiveNames((query) => this.#child?.send(query));
   readonly #debugger: Debugger;
   readonly #debugRequests: DebugRequests;
+  #started = false;
   #child: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
@@ -85,8 +87,14 @@ class FrontEngine implements Engine {
     });
     this.#debugger = this.#createDebugger();
     this.#debugRequests = new DebugRequests(this.#debugger);
+  }
+
+  start(): void {
+    if (this.#started || this.#shutdown !== undefined) return;
+    this.#started = true;
     this.#spawn();
-    if (options.check !== 'off') this.#checker.start().catch(() => {});
+    if (this.#check !== 'off') this.#checker.start().catch(() => {});
+    void this.#ready.then(swc, () => {});
   }
 
   /** Process id of the type checker, for tests. */
@@ -111,6 +119,7 @@ class FrontEngine implements Engine {
   }
 
   async comm(requestId: string, message: CommMessage): Promise<boolean> {
+    this.start();
     await this.#ready.catch(() => {});
     if (this.#child === undefined) return false;
     const handled = this.#comms.begin(requestId, message);
@@ -118,7 +127,8 @@ class FrontEngine implements Engine {
     return handled;
   }
 
-  complete(code: string, cursor: number): Promise<CompletionList> {
+  async complete(code: string, cursor: number): Promise<CompletionList> {
+    const { completeAt } = await import('./front/completion.js');
     return completeAt(this.#checker, code, cursor, { folder: this.#options.folder, live: this.#live }).catch(() => ({
       matches: [],
       start: cursor,
@@ -126,7 +136,8 @@ class FrontEngine implements Engine {
     }));
   }
 
-  inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<InspectionResult> {
+  async inspect(code: string, cursor: number, detailLevel: 0 | 1): Promise<InspectionResult> {
+    const { inspectAt } = await import('./front/inspection.js');
     return inspectAt(this.#checker, code, cursor, detailLevel).catch(() => ({ found: false, data: {} }));
   }
 
@@ -145,10 +156,12 @@ class FrontEngine implements Engine {
   }
 
   debug(request: Record<string, unknown>): Promise<DapResponse> {
+    this.start();
     return this.#debugRequests.answer(request);
   }
 
   async restart(): Promise<void> {
+    this.start();
     for (const cell of this.#running.values()) cell.killed = 'cell.restarted';
     const child = this.#child;
     child?.kill();
@@ -280,6 +293,7 @@ class FrontEngine implements Engine {
   }
 
   async #run(request: CellRequest, cell: RunningCell): Promise<void> {
+    this.start();
     const prepared = await this.#preparation.cell(request);
     if (!('staged' in prepared)) return cell.end({ status: 'error', ...prepared });
     const { text, names, staged } = prepared;

@@ -177,6 +177,8 @@ export interface Engine {
   onOutput: (requestId: string, output: EngineOutput) => void;
   /** Set like `onOutput`. Asks the user for a running cell; an abort takes the question back. */
   onInput: (requestId: string, question: InputQuestion, signal: AbortSignal) => Promise<InputAnswer>;
+  /** Starts what runs and checks cells, in the background, where `startsLater` has put it off. Harmless twice. */
+  start(): void;
   /** Runs cells in the order of the calls. Resolves after the cell's outputs were given to `onOutput`; does not reject. */
   execute(request: CellRequest): Promise<CellOutcome>;
   /** Hands over a comm message of a client; outputs of its handler carry `requestId`. Resolves when the handler has ended; false: nobody knows the target or the comm. */

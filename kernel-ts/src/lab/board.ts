@@ -19,7 +19,7 @@ import type {
   Sampling,
   Tasks,
 } from '@npulab/board';
-import { type LlamaModel, type QuantizedModel, save } from '@npulab/quant';
+import type { LlamaModel, QuantizedModel } from '@npulab/quant';
 import { bytesText, card, type Displayable, jupyterDisplay } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
 import { LabError } from './errors.js';
@@ -193,6 +193,7 @@ export class LabBoard implements AsyncDisposable, Displayable {
       throw new LabError('lab.bits-not-on-board', `${source.name} has ${bits} bits`);
     const folder = await mkdtemp(join(tmpdir(), 'npulab-model-'));
     try {
+      const { save } = await import('@npulab/quant');
       await save(source, folder, { signal });
       return await this.#send(folder, source.name, options, signal);
     } finally {

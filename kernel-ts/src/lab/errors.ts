@@ -10,6 +10,7 @@ export const LAB_ERRORS = {
   'lab.attachment-too-large':
     'record less (one operator or one task), or keep it beside the report with capture.save(folder); attachLimitBytes raises the limit where no Jupyter server stands in between, as in npulab run',
   'lab.board-closed': 'connect again with lab.connect()',
+  'lab.no-trace': 'connect to a board first: await lab.connect()',
 } as const;
 
 export type LabErrorCode = keyof typeof LAB_ERRORS;

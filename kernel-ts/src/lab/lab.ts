@@ -1,8 +1,11 @@
-/** `lab`: what a cell starts from. Composes client, quantizer and displays; owns no algorithm. */
+/**
+ * `lab`: what a cell starts from. Composes client, quantizer and displays; owns no algorithm. Surprise: the packages it
+ * stands on are loaded by the first call that needs them, because a kernel's first cell would wait for them otherwise.
+ */
 
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
-import { type ConnectOptions, connect, type TraceRecord } from '@npulab/board';
+import type { ConnectOptions, TraceRecord } from '@npulab/board';
 import {
   card,
   type Displayable,
@@ -20,7 +23,7 @@ import { LabModels } from './models.js';
 import { LabPlot } from './plot.js';
 import { environmentBundle, provenanceBundle, type ReportFacts } from './provenance.js';
 import { LabQuant } from './quant.js';
-import { traceTable } from './trace.js';
+import { loadTables, traceTable } from './trace.js';
 
 export class Lab implements Displayable {
   readonly #context: LabContext;
@@ -51,6 +54,7 @@ export class Lab implements Displayable {
    * @example const board = await lab.connect();
    */
   async connect(url = 'sim:rk3568', options: ConnectOptions = {}): Promise<LabBoard> {
+    const [{ connect }] = await Promise.all([import('@npulab/board'), loadTables()]);
     const client = await connect(url, {
       logFolder: this.#context.logFolder,
       signal: this.#context.signal,
@@ -88,7 +92,7 @@ export class Lab implements Displayable {
     return table(rows, options);
   }
 
-  /** Trace records as an Apache Arrow table. */
+  /** Trace records of a board of this session as an Apache Arrow table. */
   traceTable(records: readonly TraceRecord[]): ReturnType<typeof traceTable> {
     return traceTable(records);
   }

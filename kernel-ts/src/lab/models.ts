@@ -1,7 +1,7 @@
 /** Opens models: the default one by name, any other by path. Knows where the default model lies, not what is in a file. */
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type LlamaModel, openModel } from '@npulab/quant';
+import type { LlamaModel } from '@npulab/quant';
 import type { LabContext, WaitOptions } from './context.js';
 import { LabError } from './errors.js';
 import type { Ledger } from './ledger.js';
@@ -33,6 +33,7 @@ export class LabModels {
     }
     const path = nameOrPath === 'tiny' ? defaultModelFolder() : resolve(this.#context.folder, nameOrPath);
     const signal = options.signal ?? this.#context.signal;
+    const { openModel } = await import('@npulab/quant');
     const model = await openModel(path, { signal });
     this.#ledger.add('models', { name: model.name, digest: await model.digest({ signal }) });
     return model;

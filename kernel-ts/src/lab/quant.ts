@@ -1,20 +1,15 @@
 /** Quantization from a cell: progress in place, cancelled by the cell's interrupt, results as tables. */
 
 import { resolve } from 'node:path';
-import {
-  type Evaluation,
-  evaluate,
-  type GenerateOptions,
-  generate,
-  type LayerError,
-  type LlamaModel,
-  layerErrors,
-  type QuantizedModel,
-  type QuantizeSettings,
-  quantize,
-  type SavedModel,
-  save,
-  type TextInput,
+import type {
+  Evaluation,
+  GenerateOptions,
+  LayerError,
+  LlamaModel,
+  QuantizedModel,
+  QuantizeSettings,
+  SavedModel,
+  TextInput,
 } from '@npulab/quant';
 import type { LabContext, WaitOptions } from './context.js';
 import type { Ledger } from './ledger.js';
@@ -58,6 +53,7 @@ export class LabQuant {
     } = {},
   ): Promise<Evaluation> {
     const bar = this.#context.progress(`evaluate ${model.name}`, 0, 'windows');
+    const { evaluate } = await import('@npulab/quant');
     return this.#watched(bar, (onProgress) =>
       evaluate(model, text, { signal: this.#context.signal, ...options, onProgress }),
     );
@@ -71,13 +67,15 @@ export class LabQuant {
     options: { windowTokens?: number; activations?: 'float' | 'int8'; signal?: AbortSignal } = {},
   ): Promise<LayerError[]> {
     const bar = this.#context.progress(`layer errors of ${quantized.name}`, 0, 'operators');
+    const { layerErrors } = await import('@npulab/quant');
     return this.#watched(bar, (onProgress) =>
       layerErrors(float, quantized, text, { signal: this.#context.signal, ...options, onProgress }),
     );
   }
 
   /** Writes an 8-bit model as a compressed-tensors folder that `lab.models.open` and the board read. */
-  save(model: LlamaModel, folder: string, options: WaitOptions = {}): Promise<SavedModel> {
+  async save(model: LlamaModel, folder: string, options: WaitOptions = {}): Promise<SavedModel> {
+    const { save } = await import('@npulab/quant');
     return save(model, resolve(this.#context.folder, folder), { signal: options.signal ?? this.#context.signal });
   }
 
@@ -89,6 +87,7 @@ export class LabQuant {
   ): Promise<string> {
     const { temperature = 0, topP = 1, seed = 0 } = options;
     this.#ledger.add('sampling', { temperature, topP, seed: Number(seed) });
+    const { generate } = await import('@npulab/quant');
     let text = prompt;
     for await (const piece of generate(model, prompt, { signal: this.#context.signal, ...options })) text += piece.text;
     return text;
@@ -99,6 +98,7 @@ export class LabQuant {
     { signal, ...settings }: Pick<QuantizeSettings, 'method'> & QuantSettings,
   ): Promise<QuantizedModel> {
     const bar = this.#context.progress(`${settings.method} ${settings.bits ?? 8}-bit`, 0, 'linears');
+    const { quantize } = await import('@npulab/quant');
     const quantized = await this.#watched(bar, (onProgress) =>
       quantize(model, settings, {
         signal: signal ?? this.#context.signal,

@@ -31,6 +31,7 @@ Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_H
     const engine = createEngine({
       ...globals(),
       folder: process.cwd(),
+      startsLater: true,
       check: checkMode(values.check),
       log,
     });
@@ -43,6 +44,7 @@ Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_H
         throw error;
       },
     );
+    engine.start(); // the sockets are bound: what is asked of the kernel itself is answered meanwhile
     const end = (why: string): void => {
       log.write(`ending: ${why}`);
       void server.close();

@@ -63,6 +63,11 @@ export class CheckerProcess {
     this.#early.set(method, answer);
   }
 
+  /** The API's next question of that method gets an answer that is known already. */
+  answerEarly(method: string, answer: unknown): void {
+    this.#early.set(method, Promise.resolve(answer));
+  }
+
   /** Drops an answer that was asked for ahead. */
   forgetEarly(method: string): void {
     this.#early.delete(method);

@@ -7,11 +7,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { API, Diagnostic, Project, Snapshot } from 'typescript/unstable/async';
+import type { Diagnostic, Project } from 'typescript/unstable/async';
 import type { CellAnalysis } from './analyze.js';
 import { CellFiles, type StagedCell } from './cell-files.js';
 import { CheckerFolder, sweep } from './checker-folder.js';
 import { CheckerProcess, compilerProgram } from './checker-process.js';
+import { CheckerApi, CheckerProgram, type SnapshotData } from './checker-program.js';
 import type { Complaint } from './shown.js';
 
 /** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */
@@ -37,10 +38,10 @@ export class Checker {
   readonly files: CellFiles;
   readonly #place: CheckerFolder;
   #process: CheckerProcess | undefined;
-  #api: API | undefined;
-  #snapshot: Snapshot | undefined;
+  #api: CheckerApi | undefined;
+  #program: CheckerProgram | undefined;
   /** Replaced by the current one, and not yet given back. */
-  #oldSnapshot: Snapshot | undefined;
+  #oldProgram: CheckerProgram | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #starting: Promise<void> | undefined;
@@ -98,14 +99,14 @@ export class Checker {
   check(staged: StagedCell): Promise<Complaint[]> {
     const early = { method: 'getSemanticDiagnostics', parameters: { file: staged.file } };
     return this.#ask(
-      async (project) => {
+      async (program) => {
         const { text, importsModules } = staged.analysis;
-        const found = await project.program.getSemanticDiagnostics(staged.file);
+        const found = await program.semanticDiagnostics(staged.file);
         const complaints = found
           .filter((one) => one.category === 1 && !HARMLESS.has(one.code) && one.pos < text.length)
           .map(complaintOf)
           .sort((a, b) => a.start - b.start);
-        if (importsModules) await this.#watchLocalFiles(project);
+        if (importsModules) await this.#watchLocalFiles(program);
         this.#missing = complaints.some(({ code }) => code === NOT_FOUND);
         return complaints;
       },
@@ -126,7 +127,7 @@ export class Checker {
     question: (project: Project, file: string) => Promise<T>,
     early?: EarlyQuestion,
   ): Promise<T> {
-    return this.#ask((project) => question(project, this.files.scratchFile), {
+    return this.#ask(async (program) => question(await program.project(), this.files.scratchFile), {
       prepare: () => this.files.setScratch(text),
       ...(early === undefined ? {} : { early }),
     });
@@ -139,7 +140,7 @@ export class Checker {
 
   /** Hands pending changes to the checker ahead of the next question. */
   settle(): void {
-    if (this.#snapshot !== undefined) this.#ask(async () => {}).catch(() => {});
+    if (this.#program !== undefined) this.#ask(async () => {}).catch(() => {});
   }
 
   /** Ends the checker's process. */
@@ -155,7 +156,7 @@ export class Checker {
   }
 
   #ask<T>(
-    question: (project: Project) => Promise<T>,
+    question: (program: CheckerProgram) => Promise<T>,
     { prepare = () => {}, early }: { prepare?: () => void; early?: EarlyQuestion } = {},
   ): Promise<T> {
     const work = (): Promise<T> => this.#answer(question, prepare, early);
@@ -171,25 +172,22 @@ export class Checker {
   }
 
   async #answer<T>(
-    question: (project: Project) => Promise<T>,
+    question: (program: CheckerProgram) => Promise<T>,
     prepare: () => void,
     early: EarlyQuestion | undefined,
   ): Promise<T> {
-    if (this.#snapshot === undefined) await this.start();
+    if (this.#program === undefined) await this.start();
     const stuck = setTimeout(() => void this.#drop(), ANSWER_WITHIN_MS);
     try {
       prepare();
-      await this.#update(early);
-      const project = this.#snapshot?.getProject(this.files.configFile);
-      if (project === undefined) throw new Error('the checker knows no project');
-      return await question(project);
+      return await question(await this.#update(early));
     } finally {
       clearTimeout(stuck);
       setImmediate(() => this.#release()); // behind whoever waits for the answer
     }
   }
 
-  async #update(early?: EarlyQuestion): Promise<void> {
+  async #update(early: EarlyQuestion | undefined): Promise<CheckerProgram> {
     const { changed: own, config } = this.files.takeChanges();
     this.#place.write(own);
     const changed = [...own.keys()];
@@ -198,38 +196,37 @@ export class Checker {
       if (now !== time) changed.push(file);
       this.#watched.set(file, now);
     }
-    const local = changed.length > own.size;
     const missing = this.#missing;
     this.#missing = false;
     if (missing) await this.#replace({ invalidateAll: true }, early);
     else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed }, early);
     else
       for (const file of changed) await this.#replace({ changed: [file] }, file === changed.at(-1) ? early : undefined);
-    const project = this.#snapshot?.getProject(this.files.configFile);
-    if (local && project !== undefined) await this.#watchLocalFiles(project);
+    const program = this.#program;
+    if (program === undefined) throw new Error('the type checker has ended');
+    if (changed.length > own.size) await this.#watchLocalFiles(program);
+    return program;
   }
 
-  /** `early` is sent with the update. It must name the snapshot that the update will make: they are counted. */
+  /** `early` is sent with the update. It must name the state that the update will make: they are counted. */
   async #replace(
     fileChanges: { changed: string[] } | { invalidateAll: true },
     early: EarlyQuestion | undefined,
   ): Promise<void> {
-    const [before, api, checking] = [this.#snapshot, this.#api as API, this.#process as CheckerProcess];
-    const project = before?.getProject(this.files.configFile);
-    const guess = (before?.id ?? 0) + 1;
-    checking.askEarly('updateSnapshot', { fileChanges });
-    if (early !== undefined && project !== undefined) {
-      checking.askEarly(early.method, { snapshot: guess, project: project.id, ...early.parameters });
-    }
-    this.#snapshot = await api.updateSnapshot({ fileChanges });
-    if (early !== undefined && this.#snapshot.id !== guess) checking.forgetEarly(early.method);
+    const [before, api, checking] = [this.#program, this.#api, this.#process];
+    if (before === undefined || api === undefined || checking === undefined) return;
+    const made = checking.apiRequest('updateSnapshot', { fileChanges });
+    if (early !== undefined) checking.askEarly(early.method, { ...before.at(before.id + 1), ...early.parameters });
+    const program = new CheckerProgram(checking, api, (await made) as SnapshotData);
+    if (early !== undefined && program.id !== before.id + 1) checking.forgetEarly(early.method);
+    this.#program = program;
     this.#release();
-    this.#oldSnapshot = before;
+    this.#oldProgram = before;
   }
 
   #release(): void {
-    this.#oldSnapshot?.dispose().catch(() => {});
-    this.#oldSnapshot = undefined;
+    this.#oldProgram?.release();
+    this.#oldProgram = undefined;
   }
 
   async #open(): Promise<void> {
@@ -241,22 +238,19 @@ export class Checker {
     });
     this.files.takeChanges();
     this.#place.write(this.files.all());
-    checking.askEarly('initialize', null);
-    checking.askEarly('updateSnapshot', { openProjects: [this.files.configFile] });
-    // Loaded while the process loads the project: it takes longer than this module.
-    const { API } = await import('typescript/unstable/async');
-    const api = new API({ cwd: this.#place.cells });
-    (api as unknown as { client: CheckerProcess }).client = checking;
-    this.#api = api;
-    this.#snapshot = await api.updateSnapshot({ openProjects: [this.files.configFile] });
+    const made = checking.apiRequest('updateSnapshot', { openProjects: [this.files.configFile] });
+    const api = new CheckerApi(checking, this.#place.cells);
+    const program = new CheckerProgram(checking, api, (await made) as SnapshotData);
     // The first question about a file binds the libraries; ask it before a cell waits for it.
-    await this.#snapshot.getProject(this.files.configFile)?.program.getSemanticDiagnostics(this.files.scratchFile);
+    await program.semanticDiagnostics(this.files.scratchFile);
+    this.#api = api;
+    this.#program = program;
     sweep();
   }
 
   /** Remembers which of the notebook's files are in the program; their times tell when to hand them over again. */
-  async #watchLocalFiles({ program }: Project): Promise<void> {
-    for (const file of await program.getSourceFileNames()) {
+  async #watchLocalFiles(program: CheckerProgram): Promise<void> {
+    for (const file of await program.fileNames()) {
       const isLocal = file.startsWith(this.folder) && !file.startsWith(this.#place.root);
       if (!isLocal || this.#watched.has(file) || file.includes('/node_modules/')) continue;
       this.#watched.set(file, changeTime(file));
@@ -267,8 +261,8 @@ export class Checker {
     const lost = this.#process;
     this.#process = undefined;
     this.#api = undefined;
-    this.#snapshot = undefined;
-    this.#oldSnapshot = undefined;
+    this.#program = undefined;
+    this.#oldProgram = undefined;
     this.#starting = undefined;
     this.#watched.clear();
     await lost?.close();

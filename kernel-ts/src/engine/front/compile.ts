@@ -5,10 +5,11 @@
  * again only by the same kind of declaration. Writing to a `const` therefore goes through `__npulab.constant`, which
  * throws as V8 would. Imports become calls of `__npulab.import`.
  */
-import { type Options, transformSync } from '@swc/core';
+import type { Options } from '@swc/core';
 import type { CompiledText, PositionTrail } from '../channel.js';
 import type { CellAnalysis } from './analyze.js';
 import { constWrites } from './const-writes.js';
+import { swc } from './swc.js';
 import { asNode, asNodes, parseText, patternNames, type SyntaxNode, type SyntaxTree } from './syntax.js';
 
 const OPTIONS: Options = {
@@ -37,7 +38,7 @@ export function compileCell(
   label: string,
   constants: ReadonlySet<string>,
 ): CompiledText {
-  const output = transformSync(analysis.runnable, { ...OPTIONS, filename: 'cell.ts' });
+  const output = swc().transformSync(analysis.runnable, { ...OPTIONS, filename: 'cell.ts' });
   const lowered = output.code;
   const tree = parseText(lowered, 'lowered');
   const enums = new Set([...analysis.names].filter(([, kind]) => kind === 'enum').map(([name]) => name));

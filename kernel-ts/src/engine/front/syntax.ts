@@ -2,7 +2,8 @@
  * What we read of swc's syntax tree. Knows node names, no meaning. Surprise: swc counts positions in UTF-8 bytes from
  * 1; `unitOffsets` turns them into UTF-16 units from 0.
  */
-import { type ParseOptions, parseSync } from '@swc/core';
+import type { ParseOptions } from '@swc/core';
+import { swc } from './swc.js';
 
 /** A node of the tree: `type`, a span where it has one, and whatever else the type brings. */
 export interface SyntaxNode {
@@ -24,7 +25,7 @@ const LOWERED_PARSER: ParseOptions = { syntax: 'ecmascript', target: 'esnext' };
 
 /** Parses TypeScript (`cell`) or the JavaScript made of it (`lowered`). Throws swc's error. */
 export function parseText(text: string, dialect: 'cell' | 'lowered'): SyntaxTree {
-  const module = parseSync(text, dialect === 'cell' ? CELL_PARSER : LOWERED_PARSER);
+  const module = swc().parseSync(text, dialect === 'cell' ? CELL_PARSER : LOWERED_PARSER);
   return { body: module.body as unknown as readonly SyntaxNode[], at: unitOffsets(text) };
 }
 
