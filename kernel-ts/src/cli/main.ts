@@ -23,6 +23,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'run a notebook from top to bottom, with parameters and a report',
     load: async () => (await import('./commands/run.js')).run,
   },
+  console: {
+    summary: 'type cells in the terminal',
+    load: async () => (await import('./commands/console.js')).consoleCommand,
+  },
   verify: {
     summary: 'run the notebook of a report again and compare',
     load: async () => (await import('./commands/verify.js')).verify,

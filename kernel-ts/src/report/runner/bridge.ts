@@ -3,6 +3,7 @@
  * socket that it names, signed; what they receive comes back. It is open once iopub has welcomed us, so that no output
  * of the first cell is missed. Knows frames and channels, refuses to know what messages mean.
  */
+import { randomUUID } from 'node:crypto';
 import { Dealer, Subscriber } from 'zeromq';
 import { type Connection, decode, Signer, toFrames } from '../../protocol/index.js';
 
@@ -52,7 +53,8 @@ export function bridgeTo(connection: Connection): new (...ignored: unknown[]) =>
     #open = false;
 
     constructor() {
-      const options = { linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 };
+      // One identity for all sockets: a question goes to the stdin socket of the client that runs the cell.
+      const options = { routingId: randomUUID(), linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 };
       this.#requests = { shell: new Dealer(options), control: new Dealer(options), stdin: new Dealer(options) };
       for (const name of ['shell', 'control', 'stdin'] as const) {
         this.#requests[name].connect(connection.endpoints[name]);

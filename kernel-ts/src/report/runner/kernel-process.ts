@@ -38,7 +38,7 @@ export interface KernelProcess {
 export async function startKernel(
   folder: string,
   command: readonly string[],
-  logFile?: (pid: number) => string,
+  { logFile, keepsHistory = false }: { logFile?: (pid: number) => string; keepsHistory?: boolean } = {},
 ): Promise<KernelProcess> {
   const home = await mkdtemp(join(tmpdir(), 'npulab-run-'));
   const file = {
@@ -56,7 +56,7 @@ export async function startKernel(
   await writeFile(path, JSON.stringify(file), { mode: 0o600 });
   const [program, ...args] = command.map((word) => (word === '{connection_file}' ? path : word)) as [string];
   // What a notebook's cells are is in the notebook; the history is for what somebody typed.
-  const env = { ...process.env, NPULAB_HISTORY: 'off' };
+  const env = { ...process.env, ...(keepsHistory ? {} : { NPULAB_HISTORY: 'off' }) };
   const child = spawn(program, args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', 'pipe'], env });
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {

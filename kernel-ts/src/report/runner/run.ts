@@ -83,7 +83,7 @@ export async function runNotebook(notebook: Notebook, options: RunOptions): Prom
   const started = performance.now();
   const graceMs = options.graceMs ?? 10_000;
   const prepared = inject(withoutMarks(normalized(notebook, 'the notebook')), options.parameters ?? {});
-  const kernel = await startKernel(options.folder, options.command ?? kernelCommand, options.logFile);
+  const kernel = await startKernel(options.folder, options.command ?? kernelCommand, options);
   const client = connectClient(kernel.connection);
   let closing = false;
   try {
