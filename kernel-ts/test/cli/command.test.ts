@@ -90,7 +90,20 @@ describe('help', () => {
     const names = [...out.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name as string);
     expect([status, names]).toEqual([
       0,
-      ['install', 'uninstall', 'list', 'run', 'verify', 'doctor', 'bench', 'board', 'link', 'kernel'],
+      [
+        'install',
+        'uninstall',
+        'list',
+        'run',
+        'console',
+        'verify',
+        'extract',
+        'doctor',
+        'bench',
+        'board',
+        'link',
+        'kernel',
+      ],
     ]);
     for (const name of names) {
       const help = await npulab(name, '--help');
