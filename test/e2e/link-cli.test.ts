@@ -57,6 +57,10 @@ describe('npulab doctor --board', () => {
     expect(stdout).toMatch(
       /ok {8}pattern: 64 KiB each way arrived unchanged, .* PDUs repeated by the board, 0 damaged/,
     );
+    // Its bridge stays a moment: the next one shares the port with it, and says so.
+    const again = await place.npulab(['doctor', '--board', `serial://${ours}?baud=1500000`]);
+    expect(again.stdout).toMatch(/ok {8}port: shared through bridge process \d+ since .*, used by nobody now/);
+    expect(again.status).toBe(0);
   });
 });
 

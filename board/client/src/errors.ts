@@ -20,8 +20,8 @@ export const hostCodes = {
   'board.connect-timeout': 'No answer: check that the board is on, its address, and that no firewall is between.',
   'board.connect-failed': 'Check the host name and the network.',
   'board.serial-busy':
-    'Close the program that has the port open (a terminal, another kernel), or share it: npulab board share.',
-  'board.serial-held': 'Use the session that has the port, or end its process.',
+    'Close the program that has the port open, for example a terminal. (Kernels share a port by themselves.)',
+  'board.serial-held': 'Ask for the baud rate the port is open at, or end what uses it: npulab board list.',
   'board.serial-denied': 'Give your user the right to the port: sudo usermod -aG dialout $USER, then log in again.',
   'board.serial-missing':
     'Check cable and adapter: ls /dev/ttyUSB* /dev/ttyACM* /dev/serial/by-id names the ports there are.',

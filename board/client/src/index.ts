@@ -46,7 +46,7 @@ export type {
 export type { CallOptions, Progress, ProgressOptions } from './options.js';
 export type { NextTask, RegisterBlock, RegisterField, RegisterInfo, RegisterValue, TaskMix } from './register-map.js';
 export { RegisterMap } from './register-map.js';
-export { holderOf, type PortHolder } from './serial/lock.js';
+export { describeHolder, holderOf, type PortHolder } from './serial/lock.js';
 export type { ClockEstimate } from './session/clock-sync.js';
 export type { JobReport, MatmulInt8, Operand, Task, TaskReport, Tasks } from './task.js';
 export type { TraceRecord } from './trace.js';

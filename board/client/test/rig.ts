@@ -7,16 +7,17 @@ import { openBoard } from '../src/handles/board.js';
 import type { DialLink } from '../src/link/frame-link.js';
 import { overStream } from '../src/link/link.js';
 import { overSerial, SerialLink } from '../src/link/serial-link.js';
+import { dialSerial } from '../src/serial/dial.js';
 import { systemClock } from '../src/session/clock.js';
 import { memoryPipe, type Pipe } from '../src/transport/memory.js';
-import { dialSerial } from '../src/transport/serial.js';
 import { dialTcp, socketTransport } from '../src/transport/tcp.js';
-import type { Transport, TransportEvents } from '../src/transport/transport.js';
+import type { FrameLine, LineEvents } from '../src/uart/frame-line.js';
 import { Line } from '../src/uart/line.js';
 import { endpointOf } from '../src/worker/channel.js';
 import { serve } from '../src/worker/serve.js';
+import { boardLanes } from './board-lanes.js';
 import { FakeBoard } from './fake-board.js';
-import { FakeClock } from './fake-clock.js';
+import { FakeClock, until } from './fake-clock.js';
 import { faulty } from './fault-transport.js';
 import { hasPty, openPty } from './pty.js';
 import type { Faults } from './uart/fault-line.js';
@@ -111,62 +112,60 @@ async function tcp(board: FakeBoard): Promise<Wires> {
   return { dial: overStream(dialTcp('127.0.0.1', (server.address() as AddressInfo).port)), cut };
 }
 
-/** A port whose adapter can be pulled out: some say so at once, others only at the next write. */
-function pullable(port: Transport): Transport & { pull(): void } {
-  let events: TransportEvents | null = null;
+/** A line whose adapter can be pulled out: some say so at once, others only at the next write. */
+function pullable(line: FrameLine): FrameLine & { pull(): void } {
+  let events: LineEvents | null = null;
   return {
-    start: (listener) => {
+    send: (channel, pieces) => line.send(channel, pieces),
+    listen: (listener) => {
       events = listener;
-      port.start(listener);
+      line.listen(listener);
     },
-    write: (pieces) => port.write(pieces),
-    end: () => port.end(),
-    destroy: () => port.destroy(),
+    nextFrame: (signal) => line.nextFrame(signal),
+    end: () => line.end(),
+    destroy: () => line.destroy(),
     pull: () => {
-      port.destroy();
-      events?.onClose('the adapter was pulled out');
+      line.destroy();
+      events?.onDown('the adapter was pulled out');
     },
   };
 }
 
 /** The line runs on real time: the session above it does not know, and its own time stays in the test's hand. */
 function serial(kind: WireKind, board: FakeBoard): Wires {
-  const common = { clock: systemClock, bytesPerMs: Number.POSITIVE_INFINITY, name: kind };
+  const common = { clock: systemClock, bytesPerMs: Number.POSITIVE_INFINITY };
   let cut: () => void = () => undefined;
-  const serve = (far: Transport) => {
-    const line = new Line(far, { ...common, role: 'board' });
-    // A line needs no length before a frame.
+  const serve = (line: FrameLine) =>
     board.serve(
       (events) => new SerialLink(line, null, events),
+      // A line needs no length before a frame.
       (bytes) => line.send(0, [bytes.subarray(4)]),
     );
+  const inMemory = async () => {
+    const pipe = memoryPipe();
+    cut = () => pipe.cut('the cable was pulled');
+    serve(new Line(pipe.ends[1], { ...common, role: 'board' }));
+    const line = new Line(pipe.ends[0], { ...common, role: 'host' });
+    await until(() => line.open);
+    return line;
   };
-  const dial = overSerial(
-    async (signal) => {
-      if (kind === 'serial line in memory') {
-        const pipe = memoryPipe();
-        cut = () => pipe.cut('the cable was pulled');
-        serve(pipe.ends[1]);
-        return pipe.ends[0];
-      }
-      const pty = await openPty();
-      if (kind === 'pty') serve(pty.far);
-      else {
-        const seed = seeds++;
-        console.info(`faulty pty: seed ${seed}`);
-        serve(faulty(pty.far, new Random(seed), terminalFaults));
-      }
-      const port = pullable(await dialSerial(pty.path, 115_200)(signal));
-      cut = () => {
-        pty.remove();
-        port.pull();
-      };
-      return port;
-    },
-    common,
-    null,
-  );
-  return { dial, cut: () => cut() };
+  const onPty = async (signal: AbortSignal) => {
+    const pty = await openPty();
+    let far = pty.far;
+    if (kind === 'faulty pty') {
+      const seed = seeds++;
+      console.info(`faulty pty: seed ${seed}`);
+      far = faulty(pty.far, new Random(seed), terminalFaults);
+    }
+    boardLanes(new Line(far, { ...common, role: 'board' }), serve);
+    const line = pullable(await dialSerial(pty.path, 115_200, 0)(signal));
+    cut = () => {
+      pty.remove();
+      line.pull();
+    };
+    return line;
+  };
+  return { dial: overSerial(kind === 'serial line in memory' ? inMemory : onPty, null), cut: () => cut() };
 }
 
 export interface Rig {

@@ -1,9 +1,9 @@
 /**
- * What `npulab doctor --board ADDRESS` looks at: is the port free, does an agent answer, what is it, does every byte get through, how fast, how
+ * What `npulab doctor --board ADDRESS` looks at: who has the port, does an agent answer, what is it, does every byte get through, how fast, how
  * far off is the clock. Each check says what it found, or what is wrong and the remedy. Knows the client's public surface only.
  */
 import { createHash } from 'node:crypto';
-import { type Board, type BoardError, connect, holderOf } from '@npulab/board';
+import { type Board, type BoardError, connect, describeHolder, holderOf } from '@npulab/board';
 import type { Finding } from './doctor-checks.js';
 
 /** One line about a board. */
@@ -30,11 +30,7 @@ export async function checkBoard(address: string): Promise<BoardFinding[]> {
   };
   const port = /^serial:\/\/([^?]+)/.exec(address)?.[1];
   const holder = port === undefined ? null : holderOf(port);
-  if (holder) {
-    const { pid, what, since, remedy } = holder;
-    findings.push({ name: 'port', ok: false, found: `held by process ${pid} (${what}) since ${since}`, remedy });
-    return findings;
-  }
+  if (holder) found('port', `shared through ${describeHolder(holder)}`);
   let board: Board;
   const console: string[] = [];
   try {

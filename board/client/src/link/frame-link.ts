@@ -14,8 +14,6 @@ export interface LinkEvents {
 export interface FrameLink {
   /** Queues a frame. Bulk frames (absent: those with a body) let all others go first; else frames keep their order. */
   send(frame: Frame, bulk?: boolean): void;
-  /** Bytes that wait for the wire. */
-  readonly queuedBytes: number;
   /** Writes what is queued, back-pressure or not, then ends. */
   end(): void;
   /** Ends at once. */

@@ -52,6 +52,7 @@ export class Link implements FrameLink {
     this.#pump();
   }
 
+  /** Bytes that wait for the wire. */
   get queuedBytes(): number {
     return [...this.#control, ...this.#bulk].reduce((sum, frame) => sum + frameBytes(frame), 0);
   }

@@ -3,8 +3,7 @@
  * messages. Frames without a body overtake those with one, even while one of these is under way.
  */
 import { type Frame, framePieces, parseFrame } from '../frame/frame.js';
-import type { Dial } from '../transport/transport.js';
-import { Line, type LineOptions } from '../uart/line.js';
+import type { FrameLine } from '../uart/frame-line.js';
 import type { DialLink, FrameLink, LinkEvents } from './frame-link.js';
 
 /** Makes bytes of one frame unreadable to others, and checks those that come. Each channel counts by itself. */
@@ -15,13 +14,15 @@ export interface FrameCipher {
 }
 
 /** Agrees on a cipher over a line that is open. */
-export type LineHandshake = (line: Line, signal: AbortSignal) => Promise<FrameCipher>;
+export type LineHandshake = (line: FrameLine, signal: AbortSignal) => Promise<FrameCipher>;
 
-/** Links over a serial line. */
-export function overSerial(dial: Dial, options: Omit<LineOptions, 'role'>, handshake: LineHandshake | null): DialLink {
+/** Links over a serial line that `dial` opens. */
+export function overSerial(
+  dial: (signal: AbortSignal) => Promise<FrameLine>,
+  handshake: LineHandshake | null,
+): DialLink {
   return async (signal) => {
-    const line = new Line(await dial(signal), { ...options, role: 'host' });
-    await line.opened(signal);
+    const line = await dial(signal);
     let cipher: FrameCipher | null = null;
     try {
       cipher = handshake && (await handshake(line, signal));
@@ -35,12 +36,12 @@ export function overSerial(dial: Dial, options: Omit<LineOptions, 'role'>, hands
 
 /** An open link. */
 export class SerialLink implements FrameLink {
-  readonly #line: Line;
+  readonly #line: FrameLine;
   readonly #cipher: FrameCipher | null;
   readonly #events: LinkEvents;
   #over = false;
 
-  constructor(line: Line, cipher: FrameCipher | null, events: LinkEvents) {
+  constructor(line: FrameLine, cipher: FrameCipher | null, events: LinkEvents) {
     this.#line = line;
     this.#cipher = cipher;
     this.#events = events;
@@ -55,10 +56,6 @@ export class SerialLink implements FrameLink {
     const channel = bulk ? 1 : 0;
     const pieces = framePieces(frame, 0);
     this.#line.send(channel, this.#cipher ? [this.#cipher.seal(channel, pieces)] : pieces);
-  }
-
-  get queuedBytes(): number {
-    return this.#line.queuedBytes;
   }
 
   end(): void {

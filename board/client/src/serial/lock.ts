@@ -1,74 +1,81 @@
 /**
- * Who has a serial port: a file per port that names its holder, so that the next one is told whom to ask. Knows files and process ids;
- * refuses to know ports. The port itself is opened exclusively too; the file is what makes the refusal readable.
+ * Who has a serial port: a file per port that names its bridge and who uses it. Knows files and process ids; refuses to know ports.
+ * Surprising: the lock itself is on the open port, where the system keeps it; only who has that writes the file, so a file that a dead
+ * bridge left is no obstacle.
  */
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BoardError } from '../errors.js';
 
 /** What a lock file says. */
 export interface PortHolder {
+  /** The bridge. */
   pid: number;
   /** ISO time. */
   since: string;
-  /** Command line of the holder. */
-  what: string;
-  /** What to do about it. */
+  /** Where programs that want to share the port connect to. */
+  socket: string;
+  /** Bits per second the port is open at. */
+  baud: number;
+  /** Programs that use the port now. */
+  users: { pid: number; what: string }[];
+  /** What to do to get the port free. */
   remedy: string;
 }
 
-/** The lock file of a port: one folder per user, one file per device. */
+/** The folder of this user's lock files and sockets. Fails with `board.serial-unavailable` where others may write there. */
+export function portFolder(): string {
+  const uid = process.getuid?.() ?? 0;
+  const folder = join(process.env.XDG_RUNTIME_DIR || tmpdir(), `npulab-ports-${uid}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid: owner, mode } = lstatSync(folder);
+  if (owner !== uid || (mode & 0o077) !== 0)
+    throw new BoardError('board.serial-unavailable', `${folder} belongs to somebody else, or others may write there`, {
+      remedy: `Remove it, or: chmod 700 ${folder}`,
+      fields: { folder },
+    });
+  return folder;
+}
+
+/** The lock file of a port. */
 export function lockPath(port: string): string {
-  const folder = join(process.env.XDG_RUNTIME_DIR || tmpdir(), `npulab-ports-${process.getuid?.() ?? 0}`);
   let real = port;
   try {
     real = realpathSync(port);
   } catch {
     // A port that is not there is told when it is opened.
   }
-  return join(folder, `${real.replaceAll('/', '_')}.json`);
+  return join(portFolder(), `${real.replaceAll('/', '_')}.json`);
 }
 
-/** Takes a port. Fails with `board.serial-held`, which names the holder. Returns what gives it back. */
-export function lockPort(port: string, what: string, now: Date): () => void {
+/** Says who has a port, in place of what was said before. For the one who has it open. */
+export function writeHolder(port: string, holder: PortHolder): void {
   const path = lockPath(port);
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-  const { pid } = process;
-  const remedy = `close what runs there (process ${pid}), or end it: kill ${pid}`;
-  const own: PortHolder = { pid, since: now.toISOString(), what, remedy };
-  for (;;) {
-    try {
-      writeFileSync(path, `${JSON.stringify(own)}\n`, { flag: 'wx', mode: 0o600 });
-      return () => {
-        if (holderOf(port)?.pid === process.pid) rmSync(path, { force: true });
-      };
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    }
-    const holder = holderOf(port);
-    if (holder) throw held(port, holder);
-    // Its holder died without giving it back.
-    rmSync(path, { force: true });
-  }
+  const next = `${path}.${process.pid}`;
+  writeFileSync(next, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  renameSync(next, path);
 }
 
-/** Who has a port now; null where nobody does, or the one named has died. */
+/** Takes back what this process said. */
+export function removeHolder(port: string): void {
+  if (holderOf(port)?.pid === process.pid) rmSync(lockPath(port), { force: true });
+}
+
+/** Who has a port now; null where nobody does, or the bridge named has died. */
 export function holderOf(port: string): PortHolder | null {
   try {
     const holder = JSON.parse(readFileSync(lockPath(port), 'utf8')) as PortHolder;
     process.kill(holder.pid, 0);
     return holder;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return null;
-    return JSON.parse(readFileSync(lockPath(port), 'utf8')) as PortHolder;
+  } catch {
+    // No file, or no process: the folder is this user's own, so another user's process is none of ours.
+    return null;
   }
 }
 
-function held(port: string, holder: PortHolder): BoardError {
-  const { pid, since, what, remedy } = holder;
-  return new BoardError('board.serial-held', `${port} is held by process ${pid} (${what}) since ${since}`, {
-    remedy: `Use that one, or ${remedy}.`,
-    fields: { port, pid, since },
-  });
+/** The holder in words. */
+export function describeHolder({ pid, since, users }: PortHolder): string {
+  const who = users.map((user) => `${user.what} (process ${user.pid})`).join(', ');
+  return `bridge process ${pid} since ${since}, ${who === '' ? 'used by nobody now' : `used by ${who}`}`;
 }

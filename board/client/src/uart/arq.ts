@@ -118,9 +118,9 @@ export class Arq {
     return this.#sender.idle && !this.#ackDue;
   }
 
-  /** Bytes of frames that have not gone out yet. */
-  get queuedBytes(): number {
-    return this.#sender.queuedBytes;
+  /** Bytes of a channel's frames that have not gone out yet. */
+  queuedBytes(channel: 0 | 1): number {
+    return this.#sender.queuedBytes(channel);
   }
 
   /** Payload and window now, bytes; smoothed round trip in ms, null before the first. */

@@ -3,18 +3,11 @@
  * frames as bytes; refuses to know what a frame holds. The only part of the serial line that has side effects.
  */
 import { randomBytes } from 'node:crypto';
-import { BoardError } from '../errors.js';
 import type { Clock } from '../session/clock.js';
 import type { Transport } from '../transport/transport.js';
 import { Arq, type ArqCounts } from './arq.js';
-
-/** What a line tells. */
-export interface LineEvents {
-  onFrame(channel: 0 | 1, bytes: Uint8Array): void;
-  onConsole(text: string): void;
-  /** The wire ended, the peer began anew or broke the rules. */
-  onDown(reason: string): void;
-}
+import type { FrameLine, LineEvents } from './frame-line.js';
+import { Inbox } from './inbox.js';
 
 /** Options of {@link Line}. */
 export interface LineOptions {
@@ -22,37 +15,39 @@ export interface LineOptions {
   clock: Clock;
   /** Bytes the wire carries in a millisecond; infinite where nobody knows. */
   bytesPerMs: number;
-  /** For messages. */
-  name: string;
   /** Random and not 0; absent: drawn here. */
   epoch?: number;
+  /** Called once the peer has answered. */
+  onOpen?(): void;
+  /** Called when something queued has gone out. */
+  onRoom?(): void;
 }
 
-/** How much that was said before anybody listened is kept. */
-const keptText = 4096;
 /** How long the last frames of a line that ends may take. */
 const lastWordsMs = 500;
 
 /** One end of a serial line. */
-export class Line {
+export class Line implements FrameLine {
   readonly #transport: Transport;
   readonly #arq: Arq;
   readonly #clock: Clock;
-  readonly #name: string;
-  #events: LineEvents | null = null;
-  #early: { channel: 0 | 1; bytes: Uint8Array }[] = [];
-  #text = '';
+  readonly #inbox = new Inbox();
+  readonly #onRoom: () => void;
+  #onOpen: () => void;
   #free = true;
   #over = false;
   #ending = false;
-  #downReason: string | null = null;
   #stopTimer: () => void = () => undefined;
-  #onOpen: (() => void) | null = null;
+  #stopEnding: () => void = () => undefined;
 
-  constructor(transport: Transport, { role, clock, bytesPerMs, name, epoch }: LineOptions) {
+  constructor(
+    transport: Transport,
+    { role, clock, bytesPerMs, epoch, onOpen = () => undefined, onRoom = () => undefined }: LineOptions,
+  ) {
     this.#transport = transport;
     this.#clock = clock;
-    this.#name = name;
+    this.#onOpen = onOpen;
+    this.#onRoom = onRoom;
     this.#arq = new Arq({ role, bytesPerMs, epoch: epoch ?? drawEpoch() });
     transport.start({
       onData: (chunk) => this.#receive(chunk),
@@ -66,67 +61,24 @@ export class Line {
     this.#pump();
   }
 
-  /** Waits until the peer has answered. Rejects with `board.serial-silent` where the signal says that it took too long. */
-  opened(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: unknown) => {
-        signal.removeEventListener('abort', onAbort);
-        this.destroy();
-        reject(error);
-      };
-      const onAbort = () => fail(this.#silent(signal.reason));
-      if (this.#arq.open) return resolve();
-      if (signal.aborted) return fail(signal.reason);
-      signal.addEventListener('abort', onAbort);
-      this.#onOpen = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      this.#events = {
-        onFrame: (channel, bytes) => this.#early.push({ channel, bytes }),
-        onConsole: (text) => this.#keep(text),
-        onDown: (reason) => fail(new BoardError('board.connect-failed', `${this.#name}: ${reason}`)),
-      };
-    });
+  /** True once the peer has answered. */
+  get open(): boolean {
+    return this.#arq.open;
   }
 
-  /** The next frame, before delivery has begun. Rejects where the line ends first, or with the signal's reason. */
+  /** Console text that nobody has heard yet. */
+  get text(): string {
+    return this.#inbox.text;
+  }
+
   nextFrame(signal: AbortSignal): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const settle = (finish: () => void) => {
-        signal.removeEventListener('abort', onAbort);
-        finish();
-      };
-      const onAbort = () => settle(() => reject(signal.reason));
-      if (signal.aborted) return onAbort();
-      signal.addEventListener('abort', onAbort);
-      const take = () => {
-        const first = this.#early.shift();
-        if (first) settle(() => resolve(first.bytes));
-      };
-      this.#events = {
-        onFrame: (channel, bytes) => {
-          this.#early.push({ channel, bytes });
-          take();
-        },
-        onConsole: (text) => this.#keep(text),
-        onDown: (reason) => settle(() => reject(new BoardError('board.connect-failed', reason))),
-      };
-      take();
-    });
+    return this.#inbox.next(signal);
   }
 
-  /** Begins delivery; what came before is told first. */
   listen(events: LineEvents): void {
-    queueMicrotask(() => {
-      this.#events = events;
-      if (this.#text !== '') events.onConsole(this.#text);
-      for (const { channel, bytes } of this.#early.splice(0)) events.onFrame(channel, bytes);
-      if (this.#downReason !== null) events.onDown(this.#downReason);
-    });
+    this.#inbox.listen(events);
   }
 
-  /** Queues a frame; its pieces are read until they have gone out. Channel 0 goes before channel 1. */
   send(channel: 0 | 1, pieces: readonly Uint8Array[]): void {
     if (this.#over || this.#ending) return;
     this.#arq.send(channel, pieces);
@@ -139,9 +91,9 @@ export class Line {
     this.#pump();
   }
 
-  /** Bytes of frames that have not gone out yet. */
-  get queuedBytes(): number {
-    return this.#arq.queuedBytes;
+  /** Bytes of a channel's frames that have not gone out yet. */
+  queuedBytes(channel: 0 | 1): number {
+    return this.#arq.queuedBytes(channel);
   }
 
   /** Counts, payload, window and round trip so far. */
@@ -153,14 +105,10 @@ export class Line {
   end(): void {
     if (this.#over || this.#ending) return;
     this.#ending = true;
-    const stop = this.#clock.at(this.#clock.now() + lastWordsMs, () => this.#finish());
-    this.#stopEnding = stop;
+    this.#stopEnding = this.#clock.at(this.#clock.now() + lastWordsMs, () => this.#finish());
     this.#pump();
   }
 
-  #stopEnding: () => void = () => undefined;
-
-  /** Ends at once. */
   destroy(): void {
     if (this.#over) return;
     this.#over = true;
@@ -183,16 +131,14 @@ export class Line {
       if (this.#over) return;
       switch (action.type) {
         case 'frame':
-          if (this.#events) this.#events.onFrame(action.channel, action.bytes);
-          else this.#early.push({ channel: action.channel, bytes: action.bytes });
+          this.#inbox.onFrame(action.channel, action.bytes);
           break;
         case 'console':
-          if (this.#events) this.#events.onConsole(action.text);
-          else this.#keep(action.text);
+          this.#inbox.onConsole(action.text);
           break;
         case 'open':
-          this.#onOpen?.();
-          this.#onOpen = null;
+          this.#onOpen();
+          this.#onOpen = () => undefined;
           break;
         case 'restarted':
           this.#down('the other side of the serial line began anew');
@@ -208,11 +154,15 @@ export class Line {
   #pump(): void {
     if (this.#over) return;
     const now = this.#clock.now();
+    let wrote = false;
     while (this.#free) {
       const bytes = this.#arq.poll(now);
       if (!bytes) break;
       this.#free = this.#transport.write([bytes]);
+      wrote = true;
     }
+    if (wrote) this.#onRoom();
+    if (this.#over) return;
     this.#stopTimer();
     this.#stopTimer = () => undefined;
     if (this.#ending && this.#arq.idle) {
@@ -227,27 +177,7 @@ export class Line {
   #down(reason: string): void {
     if (this.#over) return;
     this.destroy();
-    this.#downReason = reason;
-    this.#events?.onDown(reason);
-  }
-
-  #keep(text: string): void {
-    this.#text = (this.#text + text).slice(-keptText);
-  }
-
-  #silent(reason: unknown): unknown {
-    if (!(reason instanceof BoardError) || reason.code !== 'board.connect-timeout') return reason;
-    const { damaged } = this.#arq.counts;
-    const heard =
-      this.#text !== ''
-        ? 'only text of a console came'
-        : damaged > 0
-          ? `${damaged} pieces that make no sense came: a wrong baud rate looks like this`
-          : 'nothing came at all';
-    return new BoardError('board.serial-silent', `No agent answered on ${this.#name}; ${heard}`, {
-      cause: reason,
-      fields: { name: this.#name, damaged, console: this.#text.slice(-400) },
-    });
+    this.#inbox.onDown(reason);
   }
 }
 

@@ -55,9 +55,9 @@ export class Sender {
     this.rate = rate;
   }
 
-  /** Bytes not handed to the line for the first time yet. */
-  get queuedBytes(): number {
-    return this.#queues.flat().reduce((sum, { sizeBytes, at }) => sum + sizeBytes - at, 0);
+  /** Bytes of a channel not handed to the line for the first time yet. */
+  queuedBytes(channel: 0 | 1): number {
+    return this.#queues[channel].reduce((sum, { sizeBytes, at }) => sum + sizeBytes - at, 0);
   }
 
   /** True where everything has arrived. */

@@ -75,7 +75,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
 
   const dialOf = async (timeoutMs: number, signal: AbortSignal): Promise<DialLink> => {
     if (target.kind === 'dial') return target.dial;
-    if (target.kind !== 'agent') return dialTarget(target, clock, spares);
+    if (target.kind !== 'agent') return dialTarget(target, spares);
     const late = new AbortController();
     const stopTimer = clock.at(clock.now() + timeoutMs, () =>
       late.abort(new BoardError('board.agent-not-ready', `The agent did not introduce itself within ${timeoutMs} ms`)),

@@ -1,6 +1,7 @@
 /** The bytes of the serial line, shared with the other codec. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { laneOffer, laneTag, readLane, readLaneOffer } from '../../src/uart/lanes.js';
 import { decodePdu, type Epochs, encodePdu, type Pdu } from '../../src/uart/pdu.js';
 import { Splitter } from '../../src/uart/splitter.js';
 
@@ -63,4 +64,33 @@ test.each(segments)('a line with $name is told apart, byte by byte too', ({ epoc
     for (let at = 0; at < all.byteLength; at += step) splitter.push(all.subarray(at, at + step));
     expect(seen).toEqual(told);
   }
+});
+
+describe('lanes', () => {
+  const { offerHex, answerHex, lanes, frames, noOffers } = JSON.parse(
+    readFileSync(new URL('../../../link/vectors/lanes.json', import.meta.url), 'utf8'),
+  ) as {
+    offerHex: string;
+    answerHex: string;
+    lanes: number;
+    frames: { name: string; lane: number; frameHex: string; wireHex: string }[];
+    noOffers: string[];
+  };
+  const hex = (...pieces: Uint8Array[]) => Buffer.concat(pieces).toString('hex');
+
+  test('are offered in these bytes and no others', () => {
+    expect(hex(laneOffer(0))).toBe(offerHex);
+    expect([readLaneOffer(bytes(offerHex)), readLaneOffer(bytes(answerHex))]).toEqual([0, lanes]);
+    expect(noOffers.map((other) => readLaneOffer(bytes(other)))).toEqual(noOffers.map(() => null));
+  });
+
+  test.each(frames)('$name: the number stands behind the frame', ({ lane, frameHex, wireHex }) => {
+    expect(hex(bytes(frameHex), laneTag(lane))).toBe(wireHex);
+    const found = readLane(bytes(wireHex))!;
+    expect([found.lane, hex(found.frame)]).toEqual([lane, frameHex]);
+  });
+
+  test('are missing where a frame is shorter than a number', () => {
+    expect(readLane(Uint8Array.of(1, 2, 3))).toBeNull();
+  });
 });

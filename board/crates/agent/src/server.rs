@@ -84,7 +84,7 @@ impl Server {
                 while !shared.stopping.load(Ordering::SeqCst) {
                     agent.tick();
                     let now_ms = agent.clock.now_ns() / 1_000_000;
-                    let serial = ports.iter().filter_map(|port| port.connection());
+                    let serial = ports.iter().flat_map(|port| port.connections());
                     let live = shared.live().into_iter().chain(serial);
                     live.for_each(|connection| connection.tick(now_ms));
                     thread::sleep(TICK);

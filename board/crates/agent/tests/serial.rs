@@ -13,6 +13,7 @@ use link::message::mem::{Alloc, RangeArgs, WriteArgs};
 use link::message::stream::{ConsoleEvent, Event, TOPIC_CONSOLE};
 use link::message::sys::LinkCounts;
 use link::secure::{self, Initiator, Key, Secured};
+use link::uart::lanes::{self, MAX_LANES};
 use link::uart::line::{Line, LineAction, Role};
 use link::uart::mask::CUT_SEQUENCE;
 use link::uart::pdu::Channel;
@@ -31,6 +32,8 @@ struct Host {
     line: Line,
     start: Instant,
     secured: Option<Secured>,
+    /// The lane that `send` and `receive` speak on, where the line is shared.
+    lane: Option<u32>,
     frames: Vec<(Channel, Vec<u8>)>,
     text: String,
     opened: u32,
@@ -53,6 +56,7 @@ fn serve(folder: &Folder, more: &[&str]) -> (Process, Host) {
         line: Line::new(Role::Host, std::process::id() | 1, None),
         start: Instant::now(),
         secured: None,
+        lane: None,
         frames: Vec::new(),
         text: String::new(),
         opened: 0,
@@ -133,12 +137,27 @@ impl Host {
         self.until(|host| (host.opened > before).then_some(()));
     }
 
+    /// Offers lanes in the first frame.
+    fn share(&mut self) {
+        self.line.send(Channel::Control, lanes::offer(0).to_vec());
+        let answer = self.next_bytes().1;
+        assert_eq!(lanes::read_offer(&answer), Some(MAX_LANES));
+    }
+
+    /// Ends a lane.
+    fn end_lane(&mut self, lane: u32) {
+        self.line.send(Channel::Control, lanes::tag(Vec::new(), lane));
+    }
+
     fn handshake(&mut self, key: &Key) {
         let (initiator, first) = Initiator::begin(key).unwrap();
         let mut hello = secure::preface(secure::key_id(key)).to_vec();
         hello.extend_from_slice(&first);
+        if let Some(lane) = self.lane {
+            hello = lanes::tag(hello, lane);
+        }
         self.line.send(Channel::Control, hello);
-        let second = self.until(|host| host.frames.pop()).1;
+        let second = self.next_bytes().1;
         self.secured = Some(initiator.finish(&second).unwrap());
     }
 
@@ -153,11 +172,30 @@ impl Host {
             Some(secured) => secured.sealer.seal(channel, frame.bytes(), &mut record).unwrap(),
             None => record.extend_from_slice(frame.bytes()),
         }
+        if let Some(lane) = self.lane {
+            record = lanes::tag(record, lane);
+        }
         self.line.send(channel, record);
     }
 
+    /// The next frame, on the lane of the moment where the line is shared.
+    fn next_bytes(&mut self) -> (Channel, Vec<u8>) {
+        self.until(|host| {
+            let lane = host.lane;
+            let mine = |(_, bytes): &(Channel, Vec<u8>)| {
+                lane.is_none() || lanes::untag(bytes.clone()).map(|(number, _)| number) == lane
+            };
+            let at = host.frames.iter().position(mine)?;
+            let (channel, bytes) = host.frames.remove(at);
+            match lane {
+                Some(_) => Some((channel, lanes::untag(bytes)?.1)),
+                None => Some((channel, bytes)),
+            }
+        })
+    }
+
     fn receive(&mut self) -> Frame {
-        let (channel, bytes) = self.until(|host| (!host.frames.is_empty()).then(|| host.frames.remove(0)));
+        let (channel, bytes) = self.next_bytes();
         let mut plain = Vec::new();
         match &mut self.secured {
             Some(secured) => secured.opener.open(channel, &bytes, &mut plain).unwrap(),
@@ -339,4 +377,94 @@ fn an_agent_that_was_killed_is_noticed_by_its_new_epoch() {
     let second = host.hello(Some(*first.token));
     assert!(!second.resumed);
     assert_ne!(second.boot_id, first.boot_id);
+}
+
+#[test]
+fn lanes_have_sessions_of_their_own_and_one_that_ends_leaves_the_others() {
+    let folder = Folder::new();
+    let (_process, mut host) = serve(&folder, &[]);
+    host.open();
+    host.share();
+    host.lane = Some(1);
+    let first = host.hello(None);
+    let buffer = host.exercise(&noise(20_000, 5));
+    host.lane = Some(2);
+    let second = host.hello(None);
+    assert_ne!(first.token, second.token);
+    // The first lane's handle means nothing here: the sessions share the line, not what they hold.
+    let theirs = RangeArgs {
+        handle: buffer.handle,
+        offset_bytes: 0,
+        length_bytes: 16,
+    };
+    assert_eq!(
+        code(host.call::<Nothing>(Method::MemRead, &theirs, &[])),
+        ErrorCode::StaleHandle
+    );
+    // The first program dies and comes back on a lane of its own, with its token; the second notices nothing.
+    host.end_lane(1);
+    let mine = host.exercise(&[9; 4_096]);
+    host.lane = Some(3);
+    assert!(host.hello(Some(*first.token)).resumed);
+    assert_eq!(host.read(buffer, 0, 16), noise(20_000, 5)[..16]);
+    host.lane = Some(2);
+    assert_eq!(host.read(mine, 0, 4_096), [9; 4_096]);
+    // What comes late for a lane that has ended is dropped, and opens nothing.
+    host.lane = Some(1);
+    host.send(&frame(FrameType::Hello, 0, 0, &[0xa0], &[]));
+    host.lane = Some(2);
+    assert_eq!(host.read(mine, 0, 16), [9; 16]);
+    assert!(host.frames.is_empty(), "{:?}", host.frames);
+}
+
+#[test]
+fn a_lane_that_breaks_the_rules_is_ended_alone_and_one_too_many_at_once() {
+    let folder = Folder::new();
+    let (_process, mut host) = serve(&folder, &[]);
+    host.open();
+    host.share();
+    host.lane = Some(1);
+    host.hello(None);
+    let mine = host.exercise(&[9; 4_096]);
+    host.lane = Some(2);
+    host.send(&frame(FrameType::Ping, 0, 0, &[0xa0], &[]));
+    let bye: Bye = from_slice(host.receive().view().meta).unwrap();
+    assert!(bye.reason.starts_with("badArgument"), "{}", bye.reason);
+    assert!(host.next_bytes().1.is_empty(), "its end follows");
+    for lane in 3..=MAX_LANES + 1 {
+        host.lane = Some(lane);
+        host.hello(None);
+    }
+    host.lane = Some(MAX_LANES + 2);
+    host.send(&frame(FrameType::Hello, 0, 0, &[0xa0], &[]));
+    assert!(host.next_bytes().1.is_empty());
+    host.lane = Some(1);
+    assert_eq!(host.read(mine, 0, 16), [9; 16]);
+}
+
+#[test]
+fn each_lane_shows_a_key_of_its_own() {
+    let folder = Folder::new();
+    let path = folder.0.join("key");
+    agent::access::create(&path).unwrap();
+    let key = agent::access::read(&path).unwrap();
+    let (_process, mut host) = serve(&folder, &["--key", path.to_str().unwrap()]);
+    host.open();
+    host.share();
+    host.lane = Some(1);
+    host.send(&frame(FrameType::Hello, 0, 0, &[0xa0], &[]));
+    let bye: Bye = from_slice(host.receive().view().meta).unwrap();
+    assert!(bye.reason.starts_with("denied"), "{}", bye.reason);
+    host.lane = Some(2);
+    host.handshake(&key);
+    host.hello(None);
+    host.exercise(&noise(40_000, 6));
+    let sealed = host.secured.take();
+    host.lane = Some(3);
+    host.handshake(&key);
+    host.hello(None);
+    host.exercise(&noise(10_000, 7));
+    (host.lane, host.secured) = (Some(2), sealed);
+    let (counts, _) = host.call::<LinkCounts>(Method::SysLink, &Nothing {}, &[]).unwrap();
+    assert!(counts.secured);
 }

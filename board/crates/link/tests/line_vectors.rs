@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use link::secure::{self, Initiator};
+use link::uart::lanes::{self, MAX_LANES};
 use link::uart::mask::{CUT_SEQUENCE, holds_cut_sequence};
 use link::uart::pdu::{Channel, Epochs, Kind, MAX_PAYLOAD_BYTES, Pdu, Unmasked};
 use link::uart::split::{Segment, Splitter};
@@ -396,4 +397,25 @@ fn write_vectors_that_are_missing() {
         )
         .unwrap();
     }
+}
+
+#[test]
+fn lanes_are_offered_and_told_apart_in_these_bytes() {
+    let vectors = read("lanes.json");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    assert_eq!(vectors["lanes"], MAX_LANES);
+    assert_eq!(hex(&lanes::offer(0)), text(&vectors["offerHex"]));
+    assert_eq!(hex(&lanes::offer(MAX_LANES)), text(&vectors["answerHex"]));
+    assert_eq!(lanes::read_offer(&unhex(&text(&vectors["offerHex"]))), Some(0));
+    for other in vectors["noOffers"].as_array().unwrap() {
+        assert_eq!(lanes::read_offer(&unhex(&text(other))), None, "{other}");
+    }
+    for case in vectors["frames"].as_array().unwrap() {
+        let lane = case["lane"].as_u64().unwrap() as u32;
+        let frame = unhex(&text(&case["frameHex"]));
+        let wire = lanes::tag(frame.clone(), lane);
+        assert_eq!(hex(&wire), text(&case["wireHex"]), "{}", case["name"]);
+        assert_eq!(lanes::untag(wire), Some((lane, frame)));
+    }
+    assert_eq!(lanes::untag(vec![1, 2, 3]), None);
 }

@@ -1,5 +1,5 @@
 /** npulab board: the boards of the boards file, and who has their serial ports. */
-import { boardsPath, holderOf, readBoards } from '@npulab/board';
+import { boardsPath, describeHolder, holderOf, readBoards } from '@npulab/board';
 import { type Command, exit, parse } from '../command.js';
 import { CliError } from '../errors.js';
 
@@ -23,7 +23,7 @@ npulab doctor --board NAME looks whether a board answers.
     if (values.json) streams.out(`${JSON.stringify(rows, undefined, 1)}\n`);
     else if (rows.length === 0) streams.out(`no boards in ${boardsPath()}\n`);
     for (const { name, address, key, holder } of values.json ? [] : rows) {
-      const who = holder ? `, held by process ${holder.pid} (${holder.what}) since ${holder.since}` : '';
+      const who = holder ? `, held by ${describeHolder(holder)}; ${holder.remedy}` : '';
       streams.out(`${name}: ${address}${key === null ? '' : `, key ${key}`}${who}\n`);
     }
     return exit.ok;

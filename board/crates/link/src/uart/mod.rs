@@ -8,6 +8,7 @@
 
 pub mod cobs;
 pub mod crc;
+pub mod lanes;
 pub mod line;
 pub mod mask;
 pub mod pdu;

@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::lanes::TAG_BYTES;
 use super::pdu::{Channel, Pdu, units};
 use super::rate::MAX_WINDOW_PDUS;
 
@@ -112,7 +113,7 @@ impl Receiver {
             return Err(LineError::Parts);
         }
         let frame = parts.get_or_insert_default();
-        if frame.len() + pdu.payload.len() > MAX_LINE_FRAME_BYTES {
+        if frame.len() + pdu.payload.len() > MAX_LINE_FRAME_BYTES + TAG_BYTES {
             return Err(LineError::TooLarge);
         }
         frame.extend_from_slice(&pdu.payload);
