@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commands } from '../../../dist/engine/debug/commands.js';
 import { murmur2 } from '../../../dist/engine/debug/murmur2.js';
 import { HASH_SEED } from '../../../dist/engine/debug/sources.js';
 import { type Lab, startLab } from '../harness.js';
@@ -116,6 +117,58 @@ describe('a malformed request', () => {
         'the code is not stopped. Set a breakpoint or pause, and ask again when the code has stopped.',
       );
     }
+  });
+
+  test('whatever the arguments of a command are, it is answered, and the debugger lives', async () => {
+    const odd: unknown[] = [
+      undefined,
+      null,
+      0,
+      -1,
+      1e300,
+      '',
+      'x\u0000',
+      [],
+      [[]],
+      {},
+      { path: 1 },
+      { path: '' },
+      true,
+    ];
+    const names = [
+      'threadId',
+      'frameId',
+      'variablesReference',
+      'expression',
+      'name',
+      'value',
+      'code',
+      'source',
+      'filters',
+    ];
+    const more = ['variableName', 'srcVariableName', 'dstVariableName', 'srcFrameId', 'breakpoints', 'start', 'count'];
+    for (const command of commands.keys()) {
+      if (/^(disconnect|terminate|pause)$/.test(command)) continue;
+      for (const value of odd) {
+        await debug.raw({ type: 'request', seq: 1, command, arguments: value });
+        const args = Object.fromEntries([...names, ...more].map((name) => [name, value]));
+        await debug.raw({ type: 'request', seq: 1, command, arguments: args });
+      }
+    }
+    const cell = lab.start('let w = 1;\ndebugger;\nw');
+    await debug.event('stopped');
+    for (const command of commands.keys()) {
+      if (/^(disconnect|terminate|pause|continue|next|step)/.test(command)) continue;
+      for (const value of odd)
+        await debug.raw({
+          type: 'request',
+          seq: 1,
+          command,
+          arguments: { frameId: value, variablesReference: value, expression: value, variableName: value },
+        });
+    }
+    await debug.body('continue', { threadId: 1 });
+    expect((await cell.ended).result).toBe('1');
   });
 
   test('a file that was not loaded is not shown', async () => {
