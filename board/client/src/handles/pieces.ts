@@ -11,6 +11,9 @@ export async function inPieces(
   { signal, timeoutMs }: CallOptions,
   transfer: (at: number, length: number, options: CallOptions) => Promise<void>,
 ): Promise<void> {
+  // One piece is one call: a small read needs no signal of its own, which costs more than the call does.
+  if (totalBytes > 0 && totalBytes <= pieceBytes)
+    return transfer(0, totalBytes, { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) });
   const startedAt = performance.now();
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;

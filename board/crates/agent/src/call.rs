@@ -115,29 +115,43 @@ impl Call {
 
     /// Answers well. False where the call was over already: what was made for it must be undone.
     pub fn reply(&self, result: &impl Encode<()>, body: &[u8]) -> bool {
+        let copy = |into: &mut [u8]| {
+            into.copy_from_slice(body);
+            Ok(())
+        };
+        self.reply_with(result, body.len(), copy).unwrap_or_else(|failure| {
+            self.fail(failure);
+            false
+        })
+    }
+
+    /// Answers well with a body that `fill` writes where it will be sent from.
+    pub fn reply_with(
+        &self,
+        result: &impl Encode<()>,
+        body_bytes: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
         let facts = self.session.facts();
         // Header, padding and the largest meta an answer with a body has.
         let most = facts
             .max_frame_bytes
             .saturating_sub(ANSWER_META_BYTES)
             .min(MAX_BODY_BYTES);
-        if body.len() > most {
-            let cause = format!("the answer's body has {} bytes, one frame takes {most}", body.len());
-            self.fail(Failure::new(ErrorCode::TooLarge, cause));
-            return false;
+        if body_bytes > most {
+            let cause = format!("the answer's body has {body_bytes} bytes, one frame takes {most}");
+            return Err(Failure::new(ErrorCode::TooLarge, cause));
         }
         let meta = to_vec(&Reply {
             result: Encoded(to_vec(result)),
             inflated_bytes: None,
         });
-        match Frame::build(self.head(FrameType::Reply), &meta, body) {
-            Some(frame) => self.answer(frame),
-            None => {
-                let cause = format!("the answer's meta has {} bytes, one frame takes 65535", meta.len());
-                self.fail(Failure::new(ErrorCode::TooLarge, cause));
-                false
-            }
-        }
+        let frame = Frame::build_with(self.head(FrameType::Reply), &meta, body_bytes, fill)?;
+        let frame = frame.ok_or_else(|| {
+            let cause = format!("the answer's meta has {} bytes, one frame takes 65535", meta.len());
+            Failure::new(ErrorCode::TooLarge, cause)
+        })?;
+        Ok(self.answer(frame))
     }
 
     /// Answers with an error; false where the call was over already.
@@ -158,7 +172,9 @@ impl Call {
             frames.extend(Frame::build(self.head(FrameType::End), &to_vec(&End { items }), &[]));
         }
         frames.push(frame);
-        self.stream().last.clone_from(&frames);
+        if self.method.streams() {
+            self.stream().last.clone_from(&frames);
+        }
         self.session.end_call(self, frames);
         true
     }

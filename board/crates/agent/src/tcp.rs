@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use link::limits::MAX_FRAME_BYTES;
-use link::secure::{self, HANDSHAKE_BYTES, MAX_RECORD_BYTES, Opener, PREFACE_BYTES, Sealer, TAG_BYTES};
+use link::secure::{
+    self, HANDSHAKE_BYTES, MAX_PLAIN_BYTES, MAX_RECORD_BYTES, Opener, PREFACE_BYTES, Sealer, TAG_BYTES,
+};
 use link::uart::pdu::Channel;
 use link::{Deframer, ErrorCode};
 
@@ -18,8 +20,8 @@ use crate::failure::Failure;
 use crate::outbox::Outbox;
 use crate::peer::{Connection, End, Peer, now_ms};
 
-/// Most bytes of one write: half of StarryOS's socket buffer.
-const WRITE_PIECE_BYTES: usize = 32 * 1024;
+/// Most bytes of one write: half of the socket's buffer, in these limits. StarryOS's buffer holds 64 KiB.
+const WRITE_PIECE_BYTES: std::ops::RangeInclusive<usize> = 32 * 1024..=256 * 1024;
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of one read.
@@ -36,7 +38,9 @@ pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>
     let outbox = Arc::new(Outbox::new(Box::new(hang_up)));
     let connection = Connection::new(Arc::clone(&outbox), now_ms(&agent), "tcp");
     let sealer = Arc::<Mutex<Option<Sealer>>>::default();
+    let half = rustix::net::sockopt::socket_send_buffer_size(&to_write).map_or(0, |bytes| bytes / 2);
     let writer = Writer {
+        piece_bytes: half.clamp(*WRITE_PIECE_BYTES.start(), *WRITE_PIECE_BYTES.end()),
         stream: to_write,
         sealer: Arc::clone(&sealer),
         record: Vec::new(),
@@ -60,6 +64,7 @@ pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>
 
 struct Writer {
     stream: TcpStream,
+    piece_bytes: usize,
     /// Set by the reader before anything is sent, where the connection is secured.
     sealer: Arc<Mutex<Option<Sealer>>>,
     record: Vec<u8>,
@@ -69,13 +74,17 @@ impl Writer {
     fn run(mut self, outbox: &Outbox) -> io::Result<()> {
         while let Some(frame) = outbox.next() {
             let bytes = frame.bytes();
-            let most = WRITE_PIECE_BYTES - 4 - TAG_BYTES;
-            let mut wire = Vec::with_capacity(4 + bytes.len().min(most));
+            let least = WRITE_PIECE_BYTES.start() - 4 - TAG_BYTES;
+            let mut wire = Vec::with_capacity(4 + bytes.len().min(least));
             wire.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            let (first, rest) = bytes.split_at(bytes.len().min(most - 4));
+            // The length and what fits beside it are copied, so that a small frame is one write.
+            let (first, rest) = bytes.split_at(bytes.len().min(least - 4));
             wire.extend_from_slice(first);
             self.write(&wire)?;
-            rest.chunks(most).try_for_each(|piece| self.write(piece))?;
+            let secured = self.sealer.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            let most = if secured { MAX_PLAIN_BYTES } else { usize::MAX };
+            let piece_bytes = self.piece_bytes.min(most);
+            rest.chunks(piece_bytes).try_for_each(|piece| self.write(piece))?;
         }
         self.stream.flush()
     }
@@ -173,6 +182,19 @@ impl Reader {
         }
         let mut buffer = vec![0u8; READ_BYTES];
         loop {
+            // The rest of a long frame goes straight to where it stays.
+            if let Some(frame) = deframer.underway(READ_BYTES) {
+                match rustix::io::read(&self.stream, rustix::buffer::spare_capacity(frame)) {
+                    Ok(0) => return End::Lost("closed by the peer within a frame".into()),
+                    Ok(_) => {}
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(error) => return lost(&error.into()),
+                }
+                if let Err(end) = take(peer, &mut deframer, &[]) {
+                    return end;
+                }
+                continue;
+            }
             let got = match self.stream.read(&mut buffer) {
                 Ok(0) if deframer.at_border() => return End::Lost("closed by the peer".into()),
                 Ok(0) => return End::Lost("closed by the peer within a frame".into()),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use agent::access::{Keys, Rights};
 use link::cbor::{Nothing, from_slice, to_vec};
-use link::message::call::OneHandle;
+use link::message::call::{Fail, OneHandle};
 use link::message::hello::{Bye, Ping};
 use link::message::lease::{LeaseArgs, LeaseChange, LeaseEvent, LeaseState};
 use link::message::mem::{Alloc, OneDigest};
@@ -84,6 +84,79 @@ fn a_key_that_reads_reads_and_changes_nothing() {
     ] {
         assert_eq!(denied, ErrorCode::Denied);
     }
+}
+
+/// Methods that change nothing. A method that is in neither list makes the two tests below fail until it is put in one.
+const READS: [&str; 22] = [
+    "sys.info",
+    "sys.devices",
+    "sys.echo",
+    "sys.link",
+    "lease.state",
+    "mem.read",
+    "mem.summary",
+    "mem.digest",
+    "task.wait",
+    "blob.has",
+    "blob.list",
+    "blob.importable",
+    "model.operators",
+    "infer.tensor",
+    "infer.summary",
+    "npu.registers",
+    "npu.mixes",
+    "npu.address",
+    "npu.counters",
+    "npu.disassemble",
+    "npu.listing",
+    "npu.captureFile",
+];
+/// Methods that ask for the lease or give back what the session has.
+const GIVES_BACK_OR_ASKS: [&str; 6] = [
+    "lease.acquire",
+    "lease.release",
+    "lease.take",
+    "mem.free",
+    "model.unload",
+    "infer.close",
+];
+
+/// Names of the methods whose call, without arguments, is not refused with `code`; in the order of their numbers.
+fn not_refused(peer: &mut Peer, code: ErrorCode) -> Vec<&'static str> {
+    let mut admitted = Vec::new();
+    for &method in Method::ALL {
+        let id = peer.begin(method, &Nothing {}, None, &[]);
+        let frame = peer.end_of(id, |_, _| {});
+        let view = frame.view();
+        let refused = view.head.kind == FrameType::Fail && from_slice::<Fail>(view.meta).unwrap().code == code;
+        if !refused {
+            admitted.push(method.name());
+        }
+    }
+    admitted
+}
+
+fn by_number(names: &[&'static str]) -> Vec<&'static str> {
+    let known = Method::ALL.iter().map(|method| method.name());
+    known.filter(|name| names.contains(name)).collect()
+}
+
+#[test]
+fn a_key_that_reads_is_refused_every_method_but_the_ones_that_change_nothing() {
+    let rig = keyed();
+    let mut reader = Peer::with_key(rig.address, &READ_KEY).unwrap();
+    assert_eq!(not_refused(&mut reader, ErrorCode::Denied), by_number(&READS));
+    assert_eq!(by_number(&READS).len(), READS.len());
+}
+
+#[test]
+fn without_the_lease_every_method_is_refused_but_reading_giving_back_and_asking() {
+    let rig = Rig::new();
+    let (mut ann, mut bob) = (rig.peer(), rig.peer());
+    ann.call::<LeaseState>(Method::LeaseAcquire, &lease("ann", 0)).unwrap();
+    let admitted = by_number(&[&READS[..], &GIVES_BACK_OR_ASKS[..]].concat());
+    assert_eq!(not_refused(&mut bob, ErrorCode::LeaseHeld), admitted);
+    assert_eq!(admitted.len(), READS.len() + GIVES_BACK_OR_ASKS.len());
 }
 
 #[test]

@@ -86,12 +86,9 @@ impl Deframer {
                 self.wanted = announced as usize;
             }
         }
-        let missing = self.wanted - self.buffer.len();
+        let missing = self.wanted.saturating_sub(self.buffer.len());
         let (take, rest) = input.split_at(missing.min(input.len()));
-        if self.buffer.capacity() - self.buffer.len() < take.len() {
-            let doubled = self.buffer.len().max(RESERVE_STEP_BYTES).max(take.len());
-            self.buffer.reserve_exact(missing.min(doubled));
-        }
+        self.reserve(take.len());
         self.buffer.extend_from_slice(take);
         *input = rest;
         if self.buffer.len() < self.wanted {
@@ -101,6 +98,26 @@ impl Deframer {
         Frame::from_bytes(core::mem::take(&mut self.buffer))
             .map(Some)
             .map_err(DeframeError::Frame)
+    }
+
+    fn reserve(&mut self, least: usize) {
+        if self.buffer.capacity() - self.buffer.len() < least {
+            let doubled = self.buffer.len().max(RESERVE_STEP_BYTES).max(least);
+            let missing = self.wanted.saturating_sub(self.buffer.len());
+            self.buffer.reserve_exact(missing.min(doubled));
+        }
+    }
+
+    /// The frame under way, with room for some of what it lacks: a reader may append to it straight from the wire, as far
+    /// as its capacity goes, and then calls `feed` with nothing. `None` where fewer than `least` bytes are missing.
+    pub fn underway(&mut self, least: usize) -> Option<&mut Vec<u8>> {
+        let missing = self.wanted.saturating_sub(self.buffer.len());
+        if self.prefix_filled < 4 || missing < least.max(1) {
+            return None;
+        }
+        self.reserve(1);
+        // An allocator that gives more than asked for would let the reader run into the next frame.
+        (self.buffer.capacity() - self.buffer.len() <= missing).then_some(&mut self.buffer)
     }
 
     /// Bytes reserved for the frame under way.

@@ -201,12 +201,35 @@ pub struct Frame {
 impl Frame {
     /// Builds a frame; `None` where the meta passes 65 535 bytes or the body 4 GiB.
     pub fn build(head: Head, meta: &[u8], body: &[u8]) -> Option<Self> {
+        let mut bytes = Self::up_to_body(head, meta, body.len())?;
+        bytes.extend_from_slice(body);
+        Some(Self { bytes })
+    }
+
+    /// Builds a frame whose body is written in place by `fill`, so that it is copied no second time.
+    pub fn build_with<E>(
+        head: Head,
+        meta: &[u8],
+        body_bytes: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Option<Self>, E> {
+        let Some(mut bytes) = Self::up_to_body(head, meta, body_bytes) else {
+            return Ok(None);
+        };
+        let body_at = bytes.len();
+        bytes.resize(body_at + body_bytes, 0);
+        fill(&mut bytes[body_at..])?;
+        Ok(Some(Self { bytes }))
+    }
+
+    /// Everything before the body, with room for it.
+    fn up_to_body(head: Head, meta: &[u8], body_bytes: usize) -> Option<Vec<u8>> {
         let meta_bytes = u16::try_from(meta.len())
             .ok()
             .filter(|_| meta.len() <= MAX_META_BYTES)?;
-        let body_bytes = u32::try_from(body.len()).ok()?;
-        let padding = padding_bytes(meta.len(), body.len());
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + meta.len() + padding + body.len());
+        let body_length = u32::try_from(body_bytes).ok()?;
+        let padding = padding_bytes(meta.len(), body_bytes);
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + meta.len() + padding + body_bytes);
         bytes.push((PROTOCOL_CURRENT as u8) << 4 | head.flags.0 & 0x0f);
         bytes.push(head.kind as u8);
         bytes.extend_from_slice(&head.method.to_le_bytes());
@@ -214,11 +237,10 @@ impl Frame {
         bytes.extend_from_slice(&meta_bytes.to_le_bytes());
         bytes.push(padding as u8);
         bytes.push(0);
-        bytes.extend_from_slice(&body_bytes.to_le_bytes());
+        bytes.extend_from_slice(&body_length.to_le_bytes());
         bytes.extend_from_slice(meta);
         bytes.resize(bytes.len() + padding, 0);
-        bytes.extend_from_slice(body);
-        Some(Self { bytes })
+        Some(bytes)
     }
 
     /// Takes over bytes that are one whole frame.

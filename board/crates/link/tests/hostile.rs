@@ -75,6 +75,51 @@ fn a_length_above_the_cap_or_below_a_header_is_refused_before_anything_is_reserv
 }
 
 #[test]
+fn a_long_frame_may_be_read_straight_into_its_place_and_reserves_no_more_than_twice_what_came() {
+    let head = Head {
+        kind: FrameType::Call,
+        flags: Flags(0),
+        method: 0x12,
+        call_id: 2,
+    };
+    let body: Vec<u8> = (0..500_000u32).map(|n| n as u8).collect();
+    let frame = Frame::build(head, &[0xa0], &body).unwrap();
+    let wire = stream(&[frame.bytes().to_vec(), frame.bytes().to_vec()]);
+    let (mut deframer, mut rest, mut out) = (Deframer::new(1 << 20), wire.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        if let Some(room) = deframer.underway(1000) {
+            let count = (room.capacity() - room.len()).min(rest.len());
+            room.extend_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            out.extend(deframer.feed(&mut &[][..]).unwrap());
+        } else {
+            let (mut some, left) = rest.split_at(rest.len().min(1500));
+            while let Some(whole) = deframer.feed(&mut some).unwrap() {
+                out.push(whole);
+            }
+            rest = left;
+        }
+        let came = wire.len() - rest.len() - out.len() * (frame.bytes().len() + 4);
+        assert!(deframer.reserved_bytes() <= 2 * came.max(64 * 1024), "{came}");
+    }
+    assert_eq!(out, [frame.clone(), frame]);
+    assert!(deframer.at_border());
+}
+
+#[test]
+fn a_reader_never_gets_room_beyond_the_frame_under_way_nor_at_a_border() {
+    let mut deframer = Deframer::new(1 << 20);
+    assert!(deframer.underway(1).is_none());
+    deframer.feed(&mut &100_000u32.to_le_bytes()[..]).unwrap();
+    assert!(deframer.underway(100_001).is_none());
+    assert!(
+        deframer
+            .underway(100_000)
+            .is_some_and(|room| room.capacity() <= 100_000)
+    );
+}
+
+#[test]
 fn mutated_streams_never_panic_and_never_reserve_more_than_the_cap() {
     let frames = vectors();
     let (mut random, mut parsed, mut refused) = (Random(7), 0, 0);

@@ -117,15 +117,12 @@ pub fn read(request: Request) -> Result<(), Failure> {
         return Err(Failure::new(ErrorCode::TooLarge, cause).number("maxBody", most));
     }
     request.on_device(move |room, call, _| {
-        let mut bytes = vec![0; length_bytes as usize];
-        room.accelerator.read_memory(
-            BufferRange {
-                buffer: id,
-                offset: offset_bytes,
-            },
-            &mut bytes,
-        )?;
-        call.reply(&Nothing {}, &bytes);
+        let range = BufferRange {
+            buffer: id,
+            offset: offset_bytes,
+        };
+        let read = |into: &mut [u8]| room.accelerator.read_memory(range, into).map_err(Failure::from);
+        call.reply_with(&Nothing {}, length_bytes as usize, read)?;
         Ok(())
     })
 }
