@@ -39,7 +39,7 @@ export interface Lease {
 export interface Leases {
   /**
    * Gets it, after those who asked before. `waitMs`: how long to stand in the queue (default 0); `onWaiting` is told who holds it
-   * when that begins. Fails with `leaseHeld` (fields: holder, why, heldMs, expiresMs, waiting).
+   * when that begins, and again whenever it changes hands while it waits. Fails with `leaseHeld` (fields: holder, why, heldMs, expiresMs, waiting).
    */
   acquire(options?: LeaseOptions & { waitMs?: number; onWaiting?: (state: LeaseState) => void }): Promise<Lease>;
   /** Takes it from whoever holds it; the loser is told, and its calls fail with `leaseLost`. */

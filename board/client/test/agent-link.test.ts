@@ -104,6 +104,41 @@ describe('two clients', () => {
     expect((await second.memory.allocate(64)).sizeBytes).toBe(64);
   });
 
+  test('who waits is told of every new holder, whether it came before in the queue or by force, and of the times', async () => {
+    const address = await agent();
+    const [ann, bob, cid, dora] = await Promise.all([1, 2, 3, 4].map(() => connected(address)));
+    const held = await ann!.lease.acquire({ who: 'ann', ttlMs: 60_000 });
+    const [seenByBob, seenByCid]: LeaseState[][] = [[], []];
+    const wait = (who: string, seen: LeaseState[]) => ({
+      who,
+      waitMs: 60_000,
+      onWaiting: (s: LeaseState) => seen.push(s),
+    });
+    const bobs = bob!.lease.acquire(wait('bob', seenByBob!));
+    await until(async () => (await ann!.lease.state()).waiting === 1);
+    const cids = cid!.lease.acquire(wait('cid', seenByCid!));
+    await until(async () => (await ann!.lease.state()).waiting === 2);
+    expect(seenByCid!.map(({ holder, waiting }) => [holder, waiting])).toEqual([['ann', 1]]);
+    expect(seenByBob!.map(({ holder, waiting }) => [holder, waiting])).toEqual([['ann', 0]]);
+    await held.release();
+    const bobsLease = await bobs;
+    await until(() => seenByCid!.at(-1)?.holder === 'bob');
+    expect(seenByCid!.at(-1)).toMatchObject({ mine: false, waiting: 1 });
+    expect(seenByCid!.at(-1)!.expiresMs).toBeGreaterThan(0);
+    expect(seenByCid!.at(-1)!.expiresMs).toBeLessThanOrEqual(30_000);
+    const taken = await dora!.lease.take({ who: 'dora', why: 'urgent' });
+    await until(() => seenByCid!.at(-1)?.holder === 'dora');
+    expect(seenByCid!.at(-1)).toMatchObject({ why: 'urgent', waiting: 1 });
+    await bobsLease.release();
+    expect(await dora!.lease.state()).toMatchObject({ mine: true });
+    await taken.release();
+    expect((await cids).who).toBe('cid');
+    expect(seenByBob).toHaveLength(1);
+    const told = seenByCid!.length;
+    await dora!.lease.take({ who: 'dora' });
+    expect(seenByCid).toHaveLength(told);
+  });
+
   test('one takes it by force: the other is told, and its calls say so', async () => {
     const address = await agent();
     const events: BoardEvent[] = [];

@@ -34,8 +34,8 @@ export class FakeClock implements Clock {
 }
 
 /** Lets everything that is under way happen (messages, sockets) until the condition holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Lets a few rounds of messages happen, for what must *not* follow from them. */

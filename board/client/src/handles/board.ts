@@ -68,6 +68,8 @@ class LinkedBoard extends Shown implements Board {
   readonly #url: string;
   readonly #onEvent: ((event: BoardEvent) => void) | undefined;
   readonly #afterClose: () => Promise<void>;
+  /** Who is to be told that the lease changed hands. */
+  readonly #leaseWaiters = new Set<() => void>();
   #opened: Opened | null = null;
   #info: BoardInfo | null = null;
   #state: BoardState = 'connected';
@@ -100,7 +102,10 @@ class LinkedBoard extends Shown implements Board {
     this.tasks = tasksOf(context);
     this.blobs = blobsOf(context);
     this.models = modelsOf(context);
-    this.lease = leasesOf(context);
+    this.lease = leasesOf(context, (changed) => {
+      this.#leaseWaiters.add(changed);
+      return () => this.#leaseWaiters.delete(changed);
+    });
     this.npu = npuOf(context);
   }
 
@@ -208,6 +213,7 @@ class LinkedBoard extends Shown implements Board {
     } else if (topic === topics.lease) {
       const change = reader.oneOf(0, leaseChanges);
       this.#tell({ type: 'lease', change, who: reader.text(1), why: reader.text(2), lostIt: reader.bool(3) });
+      for (const changed of this.#leaseWaiters) changed();
     } else if (topic === topics.deviceState) {
       this.#tell({ type: 'device', state: reader.oneOf(0, deviceStates), lost });
     }

@@ -12,13 +12,20 @@ import { type BoardContext, whole } from './context.js';
 const defaultTtlMs = 30_000;
 const dayMs = 86_400_000;
 
+/** Calls back whenever the lease changes hands; returns what ends that. */
+export type OnLeaseChange = (changed: () => void) => () => void;
+
 /** {@link Leases} of a board. */
-export function leasesOf({ client }: BoardContext): Leases {
+export function leasesOf({ client }: BoardContext, onChange: OnLeaseChange): Leases {
   const lease = (who: string, why: string): Lease => {
     const release = async (options: CallOptions = {}) => {
       await invoke(client, 'lease.release', {}, pick(options));
     };
     return { who, why, release, [Symbol.asyncDispose]: () => release() };
+  };
+  const state = async (options: CallOptions = {}): Promise<LeaseState> => {
+    const { result } = await invoke(client, 'lease.state', {}, pick(options));
+    return readLeaseState(result);
   };
   const ask = async (
     method: 'lease.acquire' | 'lease.take',
@@ -38,13 +45,21 @@ export function leasesOf({ client }: BoardContext): Leases {
         if (!(error instanceof BoardError) || error.code !== 'leaseHeld' || waitMs === 0) throw error;
         tell(onWaiting, heldBy(error.fields));
       }
-      return ask('lease.acquire', options, waitMs);
+      let waiting = true;
+      const stop = onChange(async () => {
+        const now = await state().catch(() => null);
+        // A link that is down tells nothing; what it missed comes with the next change, and the lease itself by its call.
+        if (now && waiting && !now.mine) tell(onWaiting, now);
+      });
+      try {
+        return await ask('lease.acquire', options, waitMs);
+      } finally {
+        waiting = false;
+        stop();
+      }
     },
     take: (options = {}) => ask('lease.take', options, 0),
-    async state(options = {}) {
-      const { result } = await invoke(client, 'lease.state', {}, pick(options));
-      return readLeaseState(result);
-    },
+    state,
   };
 }
 
