@@ -2,93 +2,11 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Random, bytes, folder, matmul, npulab, product};
-
-const COMMANDS: u32 = 0x0010_0000;
-const A: u32 = 0x0020_0000;
-const B: u32 = 0x0030_0000;
-const C: u32 = 0x0040_0000;
-const M: u32 = 8;
-const K: u32 = 64;
-const N: u32 = 32;
-
-/// A job of one product in a folder of its own, with the bytes a plain loop gives as expectation.
-struct Bench {
-    folder: PathBuf,
-    job: Value,
-    expected: Vec<i32>,
-}
-
-impl Bench {
-    fn new(name: &str, tasks: u32) -> Self {
-        let folder = folder(name);
-        let mut random = Random(7);
-        let a = random.bytes((M * K) as usize);
-        let b = random.bytes((N * K) as usize);
-        let expected = product(&a, &b, M as usize, K as usize, N as usize);
-        let stream = |index: u32| {
-            let next = (index + 1 < tasks).then_some((COMMANDS + 960 * (index + 1), 116));
-            let mut words = matmul(M, K, N, [A, B, C], next);
-            words.resize(120, 0);
-            bytes(&words)
-        };
-        let commands: Vec<u8> = (0..tasks).flat_map(stream).collect();
-        let c: Vec<u8> = expected.iter().flat_map(|value| value.to_le_bytes()).collect();
-        for (file, bytes) in [("regcmd.bin", &commands), ("a.bin", &a), ("b.bin", &b), ("c.bin", &c)] {
-            std::fs::write(folder.join(file), bytes).unwrap();
-        }
-        let job = json!({
-            "soc": "rk3568",
-            "generator": "a key nobody knows",
-            "memory": [
-                {"address": C, "sizeBytes": M * N * 4, "file": null},
-                {"address": COMMANDS, "sizeBytes": commands.len(), "file": "regcmd.bin"},
-                {"address": A, "sizeBytes": a.len(), "file": "a.bin"},
-                {"address": B, "sizeBytes": b.len(), "file": "./b.bin"},
-            ],
-            "submits": [{"regcmdAddress": COMMANDS, "regcmdWords": 117, "taskCount": tasks, "interruptMask": 0x300}],
-            "expect": [{"address": C, "sizeBytes": M * N * 4, "file": "c.bin", "elementType": "int32", "maxAbsDifference": 0}],
-        });
-        Self { folder, job, expected }
-    }
-
-    fn run(&self) -> Ran {
-        self.run_with(&[])
-    }
-
-    fn run_with(&self, more: &[&str]) -> Ran {
-        let path = self.folder.join("JOB.json");
-        std::fs::write(&path, self.job.to_string()).unwrap();
-        let mut args = vec!["run".as_ref(), path.as_os_str()];
-        args.extend(more.iter().map(|arg| AsRef::<std::ffi::OsStr>::as_ref(*arg)));
-        let output = npulab(&args);
-        Ran {
-            exit: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            error: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.run_with(&["--json"]).out).unwrap()
-    }
-}
-
-struct Ran {
-    exit: i32,
-    out: String,
-    error: String,
-}
-
-impl Ran {
-    /// Exit status and the line of the error.
-    fn refused(&self) -> (i32, &str) {
-        (self.exit, self.error.lines().next().unwrap_or_default())
-    }
-}
+use support::job::{A, B, Bench, C, COMMANDS, K, M, N};
+use support::{folder, npulab};
 
 #[test]
 fn a_captured_product_gives_the_bytes_of_a_plain_loop_and_exits_with_0() {
@@ -249,16 +167,7 @@ fn a_deadline_counts_modelled_time_and_exits_with_4() {
 #[test]
 fn a_bad_job_file_names_its_key_and_exits_with_2() {
     let change = |path: &[&str], value: Value| {
-        let mut bench = Bench::new("bad", 2);
-        let mut at = &mut bench.job;
-        for key in path {
-            at = match key.parse::<usize>() {
-                Ok(index) => &mut at[index],
-                Err(_) => &mut at[*key],
-            };
-        }
-        *at = value;
-        let ran = bench.run();
+        let ran = Bench::new("bad", 2).with(path, value).run();
         (ran.exit, ran.error)
     };
     let overlap = json!({"address": A + 1, "sizeBytes": 1, "file": null});

@@ -259,7 +259,8 @@ fn pad_value(view: &View<'_>, precision: Precision) -> Result<i32, FaultKind> {
     view.whole::<ppu::PADDING_VALUE_4_CFG>(value, same)?;
     match precision {
         Precision::Int8 => Ok((value << 13) as i32 >> 13),
-        Precision::Fp16 if value <= 0xFFFF => Ok(value as i32),
+        // As they stand, or extended by their sign like an int8 value.
+        Precision::Fp16 if value >> 16 == 0 || value >> 15 == 0xF => Ok((value & 0xFFFF) as i32),
         Precision::Fp16 => Err(not_modelled(
             P::INFO,
             P::PAD_VALUE_0.name,

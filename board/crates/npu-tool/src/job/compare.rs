@@ -1,11 +1,10 @@
 //! What memory holds against what it should hold, element by element. Knows types and tolerances, no layouts.
 
-use std::path::Path;
-
 use npu_device::DmaMem;
 
 use crate::failure::Failure;
-use crate::job::memory::{JobMemory, read_exactly};
+use crate::job::file::Folder;
+use crate::job::memory::JobMemory;
 use crate::job::{ElementType, Expectation};
 
 /// The element that differs most.
@@ -60,36 +59,27 @@ pub(crate) struct Expected {
 }
 
 /// Reads the files of all expectations.
-pub(crate) fn load(expectations: &[Expectation], folder: &Path) -> Result<Vec<Expected>, Failure> {
+pub(crate) fn load(expectations: &[Expectation], folder: &Folder) -> Result<Vec<Expected>, Failure> {
     let one = |check: &Expectation| {
-        let size = usize::try_from(check.size_bytes)
-            .map_err(|_| Failure::job("expect: more bytes than this machine addresses"))?;
-        let bytes = read_exactly(&folder.join(&check.file), &check.file, size)?;
-        let mask = check
-            .mask
-            .as_ref()
-            .map(|name| mask(folder, name, size, check.element_type))
-            .transpose()?;
+        let bytes = folder.read(&check.file, check.size_bytes)?;
+        let mask = check.mask.as_ref().map(|name| mask(folder, name, check)).transpose()?;
         Ok(Expected { bytes, mask })
     };
     expectations.iter().map(one).collect()
 }
 
 /// One mask byte for each byte of the range; a file with one for each element is spread.
-fn mask(folder: &Path, name: &str, size: usize, element_type: ElementType) -> Result<Vec<u8>, Failure> {
-    let path = folder.join(name);
-    let each = element_type.size_bytes();
-    let length = std::fs::metadata(&path)
-        .map_err(|error| Failure::job(format!("{name}: {error}")))?
-        .len();
-    if length == (size / each) as u64 {
-        let per_element = read_exactly(&path, name, size / each)?;
+fn mask(folder: &Folder, name: &str, check: &Expectation) -> Result<Vec<u8>, Failure> {
+    let each = check.element_type.size_bytes();
+    let elements = check.size_bytes / each as u64;
+    if folder.length(name)? == elements {
+        let per_element = folder.read(name, elements)?;
         return Ok(per_element
             .into_iter()
             .flat_map(|byte| std::iter::repeat_n(byte, each))
             .collect());
     }
-    read_exactly(&path, name, size)
+    folder.read(name, check.size_bytes)
 }
 
 /// Judges every expectation against memory.

@@ -1,7 +1,6 @@
 //! Memory of a captured job: the entries of its file at their device addresses, holes between them that fault, and a note
 //! of which entries were written. The bytes and their borders are [`MappedMemory`]'s.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use npu_device::{DmaFault, DmaMem, DmaRange, DmaView};
@@ -9,6 +8,7 @@ use npu_sim::MappedMemory;
 
 use crate::failure::Failure;
 use crate::job::Region;
+use crate::job::file::Folder;
 
 /// The entries of a job, by rising address.
 pub struct JobMemory {
@@ -16,45 +16,18 @@ pub struct JobMemory {
     entries: Vec<(DmaRange, AtomicBool)>,
 }
 
-/// Reads the bytes of a region, which its file must hold.
-pub(crate) fn load(folder: &Path, region: &Region) -> Result<Vec<u8>, Failure> {
-    let size =
-        usize::try_from(region.size_bytes).map_err(|_| Failure::job("sizeBytes: more than this machine addresses"))?;
-    match &region.file {
-        None => Ok(vec![0; size]),
-        Some(name) => read_exactly(&folder.join(name), name, size),
-    }
-}
-
-/// Reads the first `size` bytes of a file; one that is shorter is an error.
-pub(crate) fn read_exactly(path: &Path, name: &str, size: usize) -> Result<Vec<u8>, Failure> {
-    use std::io::Read;
-    let wrong = |error: std::io::Error| Failure::job(format!("{name}: {error}"));
-    let file = std::fs::File::open(path).map_err(wrong)?;
-    let length = file.metadata().map_err(wrong)?.len();
-    if length < size as u64 {
-        return Err(Failure::job(format!(
-            "{name}: {length} bytes, but the entry has {size}"
-        )));
-    }
-    let mut bytes = Vec::with_capacity(size);
-    file.take(size as u64).read_to_end(&mut bytes).map_err(wrong)?;
-    if bytes.len() < size {
-        return Err(Failure::job(format!("{name}: became shorter while it was read")));
-    }
-    Ok(bytes)
-}
-
 impl JobMemory {
-    /// Loads the regions, which are sorted and do not overlap. `folder` is the job file's.
-    pub fn load(regions: &[Region], folder: &Path) -> Result<Self, Failure> {
+    /// Loads the regions, which are sorted and do not overlap, from the folder of the job file.
+    pub(crate) fn load(regions: &[Region], folder: &Folder) -> Result<Self, Failure> {
         let mut mapped = MappedMemory::new();
         for region in regions {
             let refused = |error| Failure::job(format!("{error}"));
             mapped.map(region.address, region.size_bytes).map_err(refused)?;
-            if region.file.is_some() {
+            // A fresh region is zeroed.
+            if let Some(name) = &region.file {
                 let hole = |fault: DmaFault| Failure::job(format!("memory: address {}", fault.address));
-                mapped.write(region.address, &load(folder, region)?).map_err(hole)?;
+                let bytes = folder.read(name, region.size_bytes)?;
+                mapped.write(region.address, &bytes).map_err(hole)?;
             }
         }
         let entries = mapped.regions().map(|range| (range, AtomicBool::new(false))).collect();
@@ -98,6 +71,8 @@ impl DmaMem for JobMemory {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -108,7 +83,7 @@ mod tests {
             file: None,
         };
         let regions = [region(0, 16), region(16, 16), region(64, 8)];
-        let memory = JobMemory::load(&regions, Path::new(".")).unwrap();
+        let memory = JobMemory::load(&regions, &Folder::new(Path::new(".")).unwrap()).unwrap();
         memory.write(15, &[1, 2]).unwrap();
         assert_eq!(
             memory.write(30, &[9; 8]),

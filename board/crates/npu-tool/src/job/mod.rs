@@ -2,6 +2,7 @@
 //! whoever generated it; nothing here knows a driver.
 
 mod compare;
+mod file;
 mod format;
 mod memory;
 mod report;

@@ -7,13 +7,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use npu_device::{Clock, DmaMem, IrqLine, Mmio, TaskCost};
+use npu_device::{Clock, IrqLine, Mmio, TaskCost};
 use npu_regs::{Register, ddma, pc, task};
 use npu_sim::{Fault, Kick, Npu, Progress, TimingParameters, VirtualClock};
 
 use crate::failure::Failure;
-use crate::job::memory::{self, JobMemory};
-use crate::job::{Comparison, Job, Submit, compare};
+use crate::job::file::Folder;
+use crate::job::memory::JobMemory;
+use crate::job::{Comparison, Job, Region, Submit, compare};
 
 /// The three traffic counters, in units of 8 bytes (§3.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,14 +146,15 @@ impl Kick for Stepped {
 
 /// Runs a job whose files lie in `folder`.
 pub fn run(job: &Job, folder: &Path) -> Result<Outcome, Failure> {
-    let memory = Arc::new(JobMemory::load(&job.memory, folder)?);
+    let folder = Folder::new(folder)?;
+    let memory = Arc::new(JobMemory::load(&job.memory, &folder)?);
     let patches = job.submits.iter().map(|submit| {
-        let load = |region| memory::load(folder, region);
+        let load = |region: &Region| folder.contents(region.file.as_deref(), region.size_bytes);
         submit.memory.iter().map(load).collect::<Result<Vec<_>, _>>()
     });
     // Files are read before anything runs, so that a job either starts or is refused whole.
     let patches = patches.collect::<Result<Vec<_>, _>>()?;
-    let expected = compare::load(&job.expect, folder)?;
+    let expected = compare::load(&job.expect, &folder)?;
     let clock = Arc::new(VirtualClock::default());
     let npu = Npu::new(
         memory.clone(),
@@ -170,11 +172,11 @@ pub fn run(job: &Job, folder: &Path) -> Result<Outcome, Failure> {
         memory: memory.clone(),
     };
     for (index, (submit, patches)) in job.submits.iter().zip(patches).enumerate() {
-        for (region, bytes) in submit.memory.iter().zip(patches) {
+        for (region, contents) in submit.memory.iter().zip(patches) {
             let refused = |fault: npu_device::DmaFault| {
                 Failure::job(format!("submits[{index}].memory: address {}", fault.address))
             };
-            memory.write(region.address, &bytes).map_err(refused)?;
+            contents.write(&*memory, region.address).map_err(refused)?;
         }
         let (report, ending) = runner.start(index, submit);
         outcome.submits.push(report);

@@ -2,6 +2,8 @@
 //! `npu-regs`, which has its own tests against the sheet, and no value with the driver.
 #![allow(dead_code)]
 
+pub mod job;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,5 +1,5 @@
 //! `JOB.json`, read and written. Numbers are decimal, unknown keys are ignored, file names are relative to the job file and
-//! hold no `..`. Everything is checked here, so that a run only meets what the hardware itself would refuse.
+//! hold no `..`; an optional key may be `null`. Everything is checked here, so that a run only meets what the hardware itself would refuse.
 //!
 //! ```json
 //! {"soc": "rk3568",
@@ -9,9 +9,14 @@
 //!  "expect": [{"address": 1052672, "sizeBytes": 64, "file": "c.bin", "elementType": "int32", "maxAbsDifference": 0}]}
 //! ```
 
-use std::path::{Component, Path};
+mod element;
+mod node;
+mod write;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+pub use element::ElementType;
+use node::Node;
 
 use crate::failure::Failure;
 
@@ -63,56 +68,6 @@ pub struct Submit {
     pub timeout_ms: Option<u64>,
     /// Whether the core is reset first; memory stays.
     pub reset_before: bool,
-}
-
-/// How the bytes of an expectation are read; little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ElementType {
-    /// Signed byte.
-    Int8,
-    /// Unsigned byte.
-    Uint8,
-    /// Signed 16 bits.
-    Int16,
-    /// Signed 32 bits.
-    Int32,
-    /// IEEE half.
-    Fp16,
-    /// IEEE single.
-    Fp32,
-}
-
-impl ElementType {
-    /// Every type.
-    pub const ALL: [Self; 6] = [
-        Self::Int8,
-        Self::Uint8,
-        Self::Int16,
-        Self::Int32,
-        Self::Fp16,
-        Self::Fp32,
-    ];
-
-    /// Name in the file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::Uint8 => "uint8",
-            Self::Int16 => "int16",
-            Self::Int32 => "int32",
-            Self::Fp16 => "fp16",
-            Self::Fp32 => "fp32",
-        }
-    }
-
-    /// Bytes of an element.
-    pub const fn size_bytes(self) -> usize {
-        match self {
-            Self::Int8 | Self::Uint8 => 1,
-            Self::Int16 | Self::Fp16 => 2,
-            Self::Int32 | Self::Fp32 => 4,
-        }
-    }
 }
 
 /// What a range must hold after the last submit.
@@ -203,20 +158,6 @@ impl Job {
             expect,
         })
     }
-
-    /// The text of a job file, defaults left out.
-    pub fn to_json(&self) -> Value {
-        let mut root = json!({
-            "soc": "rk3568",
-            "memory": self.memory.iter().map(region_json).collect::<Vec<_>>(),
-            "submits": self.submits.iter().map(submit_json).collect::<Vec<_>>(),
-            "expect": self.expect.iter().map(expectation_json).collect::<Vec<_>>(),
-        });
-        if !self.setup.is_empty() {
-            root["setup"] = writes_json(&self.setup);
-        }
-        root
-    }
 }
 
 /// Neighbours that overlap, in a list sorted by address.
@@ -246,141 +187,6 @@ fn inside(memory: &[Region], address: u32, size_bytes: u64, key: &str) -> Result
     Err(Failure::job(format!(
         "{key}: {size_bytes} bytes at {address}: no memory entry holds address {at}"
     )))
-}
-
-/// A JSON object and where it stands.
-struct Node<'a> {
-    map: &'a Map<String, Value>,
-    path: String,
-}
-
-impl<'a> Node<'a> {
-    fn object(value: &'a Value, path: String) -> Result<Self, Failure> {
-        let map = value.as_object();
-        let map = map.ok_or_else(|| {
-            Failure::job(format!(
-                "{}: an object is wanted",
-                if path.is_empty() { "the file" } else { &path }
-            ))
-        })?;
-        Ok(Self { map, path })
-    }
-
-    fn key(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.into()
-        } else {
-            format!("{}.{name}", self.path)
-        }
-    }
-
-    fn missing(&self, name: &str) -> Failure {
-        Failure::job(format!("{}: missing", self.key(name)))
-    }
-
-    fn wrong(&self, name: &str, wanted: &str) -> Failure {
-        Failure::job(format!("{}: {wanted} is wanted", self.key(name)))
-    }
-
-    fn text(&self, name: &str) -> Result<&'a str, Failure> {
-        let value = self.map.get(name).ok_or_else(|| self.missing(name))?;
-        value.as_str().ok_or_else(|| self.wrong(name, "a text"))
-    }
-
-    fn number(&self, name: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, Failure> {
-        self.optional_number(name, range)?.ok_or_else(|| self.missing(name))
-    }
-
-    fn optional_number(&self, name: &str, range: std::ops::RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
-        let Some(value) = self.map.get(name) else {
-            return Ok(None);
-        };
-        let number = value.as_u64().filter(|number| range.contains(number));
-        let wanted = || {
-            self.wrong(
-                name,
-                &format!("a whole decimal number from {} to {}", range.start(), range.end()),
-            )
-        };
-        number.map(Some).ok_or_else(wanted)
-    }
-
-    fn word(&self, name: &str, default: Option<u32>) -> Result<u32, Failure> {
-        let number = self
-            .optional_number(name, 0..=u64::from(u32::MAX))?
-            .map(|number| number as u32);
-        number.or(default).ok_or_else(|| self.missing(name))
-    }
-
-    fn flag(&self, name: &str, default: bool) -> Result<bool, Failure> {
-        let Some(value) = self.map.get(name) else {
-            return Ok(default);
-        };
-        value.as_bool().ok_or_else(|| self.wrong(name, "true or false"))
-    }
-
-    fn real(&self, name: &str, most: f64, default: Option<f64>) -> Result<f64, Failure> {
-        let Some(value) = self.map.get(name) else {
-            return default.ok_or_else(|| self.missing(name));
-        };
-        let number = value.as_f64().filter(|number| (0.0..=most).contains(number));
-        number.ok_or_else(|| self.wrong(name, &format!("a number from 0 to {most}")))
-    }
-
-    fn list(&self, name: &str, needed: bool) -> Result<Vec<Node<'a>>, Failure> {
-        let Some(value) = self.map.get(name) else {
-            return if needed {
-                Err(self.missing(name))
-            } else {
-                Ok(Vec::new())
-            };
-        };
-        let items = value.as_array().ok_or_else(|| self.wrong(name, "a list"))?;
-        let item = |(index, value)| Node::object(value, format!("{}[{index}]", self.key(name)));
-        items.iter().enumerate().map(item).collect()
-    }
-
-    fn writes(&self, name: &str) -> Result<Vec<(u32, u32)>, Failure> {
-        let Some(value) = self.map.get(name) else {
-            return Ok(Vec::new());
-        };
-        let wrong = || self.wrong(name, "a list of [register, value]");
-        let pair = |value: &Value| {
-            let [register, value] = value.as_array()?.as_slice() else {
-                return None;
-            };
-            let register = register.as_u64().filter(|&at| at < 0x1_0000 && at % 4 == 0)?;
-            Some((register as u32, u32::try_from(value.as_u64()?).ok()?))
-        };
-        value
-            .as_array()
-            .ok_or_else(wrong)?
-            .iter()
-            .map(|value| pair(value).ok_or_else(wrong))
-            .collect()
-    }
-
-    fn range(&self) -> Result<(u32, u64), Failure> {
-        let address = self.number("address", 0..=u64::from(u32::MAX))?;
-        let size_bytes = self.number("sizeBytes", 1..=ADDRESS_SPACE)?;
-        if address + size_bytes > ADDRESS_SPACE {
-            return Err(self.wrong("sizeBytes", "a range inside 32-bit addresses"));
-        }
-        Ok((address as u32, size_bytes))
-    }
-
-    fn file(&self, name: &str) -> Result<String, Failure> {
-        let file = self.text(name)?;
-        let parts = Path::new(file).components();
-        let relative = parts.clone().next().is_some()
-            && parts
-                .clone()
-                .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !relative || file.contains('\0') {
-            return Err(self.wrong(name, "a relative file name without .."));
-        }
-        Ok(file.to_owned())
-    }
 }
 
 fn region(node: &Node<'_>) -> Result<Region, Failure> {
@@ -443,55 +249,4 @@ fn expectation(node: &Node<'_>) -> Result<Expectation, Failure> {
         max_abs_difference: node.real("maxAbsDifference", f64::MAX, None)?,
         max_fraction_different: node.real("maxFractionDifferent", 1.0, Some(1.0))?,
     })
-}
-
-fn writes_json(writes: &[(u32, u32)]) -> Value {
-    writes
-        .iter()
-        .map(|&(register, value)| json!([register, value]))
-        .collect()
-}
-
-fn region_json(region: &Region) -> Value {
-    json!({"address": region.address, "sizeBytes": region.size_bytes, "file": region.file})
-}
-
-fn submit_json(submit: &Submit) -> Value {
-    let mut value = json!({
-        "regcmdAddress": submit.regcmd_address,
-        "regcmdWords": submit.regcmd_words,
-        "taskCount": submit.task_count,
-        "interruptMask": submit.interrupt_mask,
-        "taskDmaBase": submit.task_dma_base,
-        "pingPong": submit.ping_pong,
-        "interruptClear": submit.interrupt_clear,
-        "resetBefore": submit.reset_before,
-    });
-    if !submit.setup.is_empty() {
-        value["setup"] = writes_json(&submit.setup);
-    }
-    if !submit.memory.is_empty() {
-        value["memory"] = submit.memory.iter().map(region_json).collect();
-    }
-    if let Some(timeout_ms) = submit.timeout_ms {
-        value["timeoutMs"] = timeout_ms.into();
-    }
-    value
-}
-
-fn expectation_json(check: &Expectation) -> Value {
-    let mut value = json!({
-        "address": check.address,
-        "sizeBytes": check.size_bytes,
-        "file": check.file,
-        "elementType": check.element_type.name(),
-        "maxAbsDifference": check.max_abs_difference,
-    });
-    if let Some(mask) = &check.mask {
-        value["mask"] = mask.as_str().into();
-    }
-    if check.max_fraction_different < 1.0 {
-        value["maxFractionDifferent"] = check.max_fraction_different.into();
-    }
-    value
 }
