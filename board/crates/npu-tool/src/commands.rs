@@ -55,25 +55,8 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
             listed.row(vec![hex(offset), word, reject.kind.to_string()]);
         }
     }
-    let deltas = tasks.iter().filter(|task| task.delta).count();
-    let mut summary = format!(
-        "{} tasks in {} bytes ({deltas} inherit registers, marked Δ), {rejects} rejects\n",
-        tasks.len(),
-        file.bytes().len()
-    );
-    let unsimulated = tasks.iter().filter(|task| task.checked.unsimulated.is_some());
-    if let (count, Some(why)) = (unsimulated.clone().count(), unsimulated.clone().next()) {
-        let why = why.checked.unsimulated.unwrap_or_default();
-        summary += &format!("{count} of them lie within the sheet and are not simulated: {why}\n");
-    }
     let misaligned = find::misaligned_ends(file.bytes());
-    if let Some(&first) = misaligned.first() {
-        summary += &format!(
-            "{} ends of tasks lie at no multiple of 8 bytes and were not looked at, the first at {}\n",
-            misaligned.len(),
-            hex(first)
-        );
-    }
+    let summary = summary(&tasks, file.bytes().len(), rejects, &misaligned);
     let text = match (table.text(), listed.text()) {
         (tasks, rejects) if rejects.is_empty() => tasks + &summary,
         (tasks, rejects) => format!("{tasks}\n{rejects}\n{summary}"),
@@ -88,6 +71,41 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
     let failure =
         (rejects > 0).then(|| Failure::negative("npu.rejects", format!("{rejects} rejects in {} tasks", tasks.len())));
     Ok(Printed { text, json, failure })
+}
+
+/// Start masks of the chips after the RK3568, which have no CMAC to start (§2.1).
+const LATER_MASKS: [u32; 2] = [0x0D, 0x1D];
+
+/// What the tables do not say of a file as a whole.
+fn summary(tasks: &[Task], size_bytes: usize, rejects: usize, misaligned: &[usize]) -> String {
+    let deltas = tasks.iter().filter(|task| task.delta).count();
+    let mut text = format!(
+        "{} tasks in {size_bytes} bytes ({deltas} inherit registers, marked Δ), {rejects} rejects\n",
+        tasks.len()
+    );
+    let unsimulated: Vec<&str> = tasks.iter().filter_map(|task| task.checked.unsimulated).collect();
+    if let Some(why) = unsimulated.first() {
+        let count = unsimulated.len();
+        text += &format!("{count} of them lie within the sheet and are not simulated: {why}\n");
+    }
+    let later = tasks.iter().filter(|task| LATER_MASKS.contains(&task.checked.mask));
+    match later.count() {
+        0 => {}
+        count => {
+            text += &format!(
+                "{count} of them start without CMAC (masks 0x0D, 0x1D): programs of a later chip, such as the RK3588, whose registers this \
+                 map does not have\n"
+            );
+        }
+    }
+    if let Some(&first) = misaligned.first() {
+        text += &format!(
+            "{} ends of tasks lie at no multiple of 8 bytes and were not looked at, the first at {}\n",
+            misaligned.len(),
+            hex(first)
+        );
+    }
+    text
 }
 
 fn hex(offset: usize) -> String {

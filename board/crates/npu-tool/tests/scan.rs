@@ -330,6 +330,39 @@ fn ranges_outside_the_file_are_refused_with_a_remedy() {
 }
 
 #[test]
+fn the_summary_tells_programs_of_later_chips_and_ends_at_odd_places() {
+    let mut later: Vec<u64> = b1(None).into_iter().filter(|word| word >> 48 != 0x0401).collect();
+    let last = later.len() - 1;
+    later[last] = word(0x0081, 8, 0x1D);
+    let mut file = bytes(&later);
+    file.extend([0; 3]);
+    file.extend(bytes(&b6(None)));
+    let path = write("later", &file);
+    let output = npulab(&["scan".as_ref(), path.as_os_str()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let summary: Vec<&str> = text.lines().rev().take(3).collect();
+    assert_eq!(
+        summary[1..],
+        [
+            "1 of them start without CMAC (masks 0x0D, 0x1D): programs of a later chip, such as the RK3588, whose registers this map does \
+             not have",
+            &format!(
+                "1 tasks in {} bytes (0 inherit registers, marked Δ), 1 rejects",
+                file.len()
+            ),
+        ]
+    );
+    let end = later.len() * 8 + 3 + 31 * 8;
+    assert_eq!(
+        summary[0],
+        format!("1 ends of tasks lie at no multiple of 8 bytes and were not looked at, the first at 0x{end:X}")
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let (report, _) = json("scan", &path);
+    assert_eq!(report["misalignedEnds"], serde_json::json!([end]));
+}
+
+#[test]
 fn an_empty_file_is_a_file_without_tasks() {
     let (report, exit) = json("scan", &write("empty", &[]));
     assert_eq!((report["tasks"].as_array().unwrap().len(), exit), (0, 0));

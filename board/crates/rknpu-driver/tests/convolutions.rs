@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::maps::{Case, Results, Sizes, case, window};
+use common::case::{Case, Results, Sizes, case};
+use common::maps::window;
 use common::{Random, driver, run};
 use npu_device::{ConvolutionKind, DeviceError, NpuDevice, Window};
 use rknpu_driver::Rknpu;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::maps::{Results, case, window};
+use common::case::{Results, case};
+use common::maps::window;
 use common::{LONG_NS, Random, board, naive, place, ready, run};
 use npu_device::{
     BufferRange, CachePolicy, ConvolutionKind, DeviceError, DmaFault, DmaMem, DmaView, Hardware, NpuDevice, Operation,

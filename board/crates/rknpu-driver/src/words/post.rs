@@ -4,7 +4,7 @@ use npu_device::{OutputConversion, Precision, Rectifier};
 use npu_regs::{Bits, dpu};
 
 use super::program::TaskValues;
-use crate::task::{ConvolutionTask, Into, Operand, Stage, Stream};
+use crate::task::{ConvolutionTask, Operand, Stage, Stream, Written};
 
 /// Bypass of BS and BN as the vendor writes it.
 pub(super) const BYPASS_SCALE: u32 = 0x53;
@@ -66,7 +66,7 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
     }
     let exponent = match plan.stage {
         Stage::Integer {
-            into: Into::Fp16 { exponent },
+            into: Written::Fp16 { exponent },
             ..
         } => exponent,
         _ => 0,
@@ -112,7 +112,9 @@ fn scale(values: &mut TaskValues, parameters: Option<Stream>) {
 /// Shift of negative values in the first stage: the multiplier's (§2.6), which int8 results have even where none runs.
 pub(super) const fn negative_shift(stage: &Stage) -> u32 {
     match stage {
-        Stage::Integer { into: Into::Int8, .. }
+        Stage::Integer {
+            into: Written::Int8, ..
+        }
         | Stage::Integer {
             parameters: Some(Stream { full: true, .. }),
             ..

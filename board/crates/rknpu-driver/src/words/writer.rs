@@ -8,7 +8,7 @@ use npu_regs::{Bits, dpu};
 use super::loader::DEPTHWISE;
 use super::post::negative_shift;
 use super::program::TaskValues;
-use crate::task::{ConvolutionTask, Into, Source, Stage};
+use crate::task::{ConvolutionTask, Source, Stage, Written};
 
 /// Format codes of `DATA_FORMAT`.
 pub(super) const FP16: u32 = 2;
@@ -27,11 +27,16 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
     let depthwise = plan.source == Source::Depthwise;
     values.set(mode.with(FEATURE_MODE_CFG::CONV_MODE, if depthwise { DEPTHWISE } else { 0 }));
     let out = match (&plan.stage, plan.precision) {
-        (Stage::Integer { into: Into::Int8, .. }, _) => 0,
+        (
+            Stage::Integer {
+                into: Written::Int8, ..
+            },
+            _,
+        ) => 0,
         (
             Stage::Fp16 { .. }
             | Stage::Integer {
-                into: Into::Fp16 { .. },
+                into: Written::Fp16 { .. },
                 ..
             },
             _,
@@ -67,7 +72,7 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
         (
             Stage::Wide
             | Stage::Integer {
-                into: Into::Fp16 { .. },
+                into: Written::Fp16 { .. },
                 ..
             },
             Precision::Int8,

@@ -1,6 +1,8 @@
 //! A driver on a simulated board, row-major products through it, and a naive reference that shares no code.
 #![allow(dead_code)]
 
+pub mod case;
+pub mod half;
 pub mod maps;
 
 use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, NpuDevice, Operation, layout};
