@@ -111,7 +111,12 @@ export function comparable(notebook: StoredNotebook): unknown {
       return {
         ...cell,
         metadata: rest,
-        outputs: cell.outputs?.filter((output) => output.metadata?.npulab?.volatile !== true),
+        outputs: cell.outputs
+          ?.filter((output) => output.metadata?.npulab?.volatile !== true)
+          .map(({ data: { 'application/vnd.jupyter.widget-view+json': _view, ...data } = {}, ...output }) => ({
+            ...output,
+            data, // a widget's view names a model of one kernel
+          })),
       };
     }),
   };

@@ -23,11 +23,14 @@ function part(mime: string, content: unknown): unknown {
   throw new TypeError(`${content === null ? 'null' : typeof content} is neither text nor bytes`);
 }
 
+const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', '#39': "'" };
+
 /** Text of markup, its scripts and styles left out. */
 export function withoutMarkup(text: string): string {
   return text
     .replace(/<(script|style)[^>]*>[\s\S]*?<\/\1>/gi, '')
     .replace(/<[^>]+>/g, ' ')
+    .replace(/&(lt|gt|amp|quot|#39);/g, (whole, name: string) => entities[name] ?? whole)
     .replace(/\s+/g, ' ')
     .trim();
 }

@@ -121,6 +121,8 @@ class FrontEngine implements Engine {
   async comm(requestId: string, message: CommMessage): Promise<boolean> {
     this.start();
     await this.#ready.catch(() => {});
+    // An interrupt that is under way must not hit a message that came after it.
+    await this.#interrupts.over;
     if (this.#child === undefined) return false;
     const handled = this.#comms.begin(requestId, message);
     this.#child.send({ kind: 'comm', requestId, message });

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 import { archiveMime, attachmentMime } from './attachment.js';
 import { isVolatile, joined, type Notebook, type Output } from './notebook.js';
 
+/** A widget's view names a model of one kernel; its text says what it shows. */
+const widgetMime = 'application/vnd.jupyter.widget-view+json';
+
 /** One output: MIME type (or `stream/stdout`, `error`) → SHA-256 of its canonical bytes. */
 export type OutputDigest = Readonly<Record<string, string>>;
 
@@ -45,7 +48,9 @@ export function partsOf(output: Output): Record<string, string> {
   if (output.output_type === 'error') return { error: `${output.ename}: ${output.evalue}` };
   const data = output.data ?? {};
   // The list of an attachment holds the digests of its files; how they are packed may differ.
-  const parts = Object.entries(data).filter(([mime]) => mime !== archiveMime || !(attachmentMime in data));
+  const parts = Object.entries(data).filter(
+    ([mime]) => mime !== widgetMime && (mime !== archiveMime || !(attachmentMime in data)),
+  );
   return Object.fromEntries(parts.map(([mime, content]) => [mime, contentOf(mime, content)]));
 }
 

@@ -64,7 +64,7 @@ describe('tagged templates', () => {
   it('carry their own MIME type and a plain text', async () => {
     expect(await present(html`<p>${1} &amp; <b>two</b></p><script>x</script>`)).toEqual({
       'text/html': '<p>1 &amp; <b>two</b></p><script>x</script>',
-      'text/plain': '1 &amp; two',
+      'text/plain': '1 & two',
     });
     expect(await present(md`**${'bold'}**`)).toEqual({ 'text/markdown': '**bold**', 'text/plain': '**bold**' });
     expect((await present(svg`<svg/>`))?.['image/svg+xml']).toBe('<svg/>');
