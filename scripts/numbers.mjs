@@ -22,13 +22,17 @@ const shown = [
 ];
 
 const figure = (value) =>
-  Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
+  value === null
+    ? ''
+    : Math.abs(value) >= 100
+      ? Math.round(value).toLocaleString('en')
+      : String(Number(value.toPrecision(3)));
 const table = (rows) =>
   [
     '| what | value | limit or peer of the same run | ratio | goal |',
     '|---|---|---|---|---|',
     ...rows.map((row) => {
-      const against = row.against ? `${figure(row.against.value)} ${row.against.what}` : '';
+      const against = row.against ? `${figure(row.against.value)} ${row.against.what}` : (row.note ?? '');
       const ratio = row.ratio === null ? '' : row.ratio.toFixed(2);
       return `| ${row.name} | ${figure(row.value)} ${row.unit} | ${against} | ${ratio} | ${row.goal ?? ''} |`;
     }),

@@ -1,13 +1,15 @@
 /** Rows of a benchmark and the machine they were taken on, as a table or as JSON. */
 import { cpus, version as osVersion, totalmem } from 'node:os';
 
-/** One measured number. */
+/** One measured number, or (`value` null) a note why it was not measured. */
 export interface BenchRow {
   readonly name: string;
-  readonly value: number;
+  readonly value: number | null;
   readonly unit: string;
   /** What the value is compared with: a limit of the machine, or another program. */
   readonly against?: { readonly what: string; readonly value: number };
+  /** Stands where `against` would: why there is nothing to compare with. */
+  readonly note?: string;
   /** What was set out to be reached, as it is written in the design (`≤ 2.5`, `≥ 350`). */
   readonly goal?: string;
 }
@@ -27,7 +29,7 @@ export function machine(): Record<string, string | number> {
 
 /** Value ÷ what it is compared with, two digits after the point. */
 export function ratio({ value, against }: BenchRow): string {
-  return against === undefined || against.value === 0 ? '' : (value / against.value).toFixed(2);
+  return value === null || against === undefined || against.value === 0 ? '' : (value / against.value).toFixed(2);
 }
 
 /** The rows under each other, one line of machine facts above. */
@@ -37,7 +39,7 @@ export function benchText(name: string, rows: readonly BenchRow[], facts = machi
     row.name,
     figure(row.value),
     row.unit,
-    row.against ? `${figure(row.against.value)} ${row.against.what}` : '',
+    row.against ? `${figure(row.against.value)} ${row.against.what}` : (row.note ?? ''),
     ratio(row),
     row.goal ?? '',
   ]);
@@ -52,6 +54,7 @@ export function benchText(name: string, rows: readonly BenchRow[], facts = machi
   return [`${name}: ${about.join(', ')}`, ...lines, ''].join('\n');
 }
 
-function figure(value: number): string {
+function figure(value: number | null): string {
+  if (value === null) return '';
   return Number.isInteger(value) ? String(value) : value.toPrecision(4);
 }
