@@ -2,13 +2,21 @@
 //!
 //! A thread started for one call costs as much as the decode row of a small matrix. The surprising point: a call never waits for
 //! a helper that has not come. It works itself, takes its offer back when nothing is left, and waits only for helpers that are
-//! inside. So a busy machine, a forked process without helpers and a thread that cannot be had cost time, never progress.
+//! inside. A helper that leaves a call looks out for the next one for a moment before it sleeps, since the rows of one token follow each
+//! other within microseconds, and waking a sleeper takes tens of them. So a busy machine, a forked process without helpers and a thread that cannot be had cost time, never progress.
 
+use core::hint::spin_loop;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Most helpers a process keeps.
 const MOST: usize = 64;
+/// How long an idle helper looks out before it sleeps: about what waking it would cost.
+const LOOK_OUT: Duration = Duration::from_micros(50);
+/// Looks between two looks at the clock.
+const LOOKS: usize = 64;
 
 /// A call that is under way, as the helpers see it.
 struct Call {
@@ -29,13 +37,19 @@ struct Crew {
     next_id: u64,
     helpers: usize,
     idle: usize,
+    /// Idle ones that must be woken.
+    asleep: usize,
 }
+
+/// Free seats of all calls, to be seen without the lock.
+static SEATS: AtomicUsize = AtomicUsize::new(0);
 
 static CREW: Mutex<Crew> = Mutex::new(Crew {
     calls: Vec::new(),
     next_id: 0,
     helpers: 0,
     idle: 0,
+    asleep: 0,
 });
 /// There is a seat.
 static WANTED: Condvar = Condvar::new();
@@ -81,7 +95,7 @@ fn offer(seats: usize, work: &(dyn Fn() + Sync)) -> u64 {
         inside: 0,
         panicked: false,
     });
-    let wanted: usize = crew.calls.iter().map(|call| call.seats).sum();
+    let wanted = SEATS.fetch_add(seats, Ordering::Release) + seats;
     while crew.idle < wanted && crew.helpers < MOST {
         let named = std::thread::Builder::new().name("npu-kernels".into());
         if named.spawn(serve).is_err() {
@@ -91,8 +105,9 @@ fn offer(seats: usize, work: &(dyn Fn() + Sync)) -> u64 {
         crew.helpers += 1;
         crew.idle += 1;
     }
+    let looking = crew.idle - crew.asleep;
     drop(crew);
-    for _ in 0..seats {
+    for _ in looking..wanted {
         WANTED.notify_one();
     }
     id
@@ -105,7 +120,7 @@ fn end(id: u64) -> bool {
         let Some(at) = crew.calls.iter().position(|call| call.id == id) else {
             return false;
         };
-        crew.calls[at].seats = 0;
+        SEATS.fetch_sub(core::mem::take(&mut crew.calls[at].seats), Ordering::Relaxed);
         if crew.calls[at].inside == 0 {
             return crew.calls.swap_remove(at).panicked;
         }
@@ -118,9 +133,10 @@ fn serve() {
     let mut crew = crew();
     loop {
         let Some(call) = crew.calls.iter_mut().find(|call| call.seats > 0) else {
-            crew = WANTED.wait(crew).unwrap_or_else(PoisonError::into_inner);
+            crew = await_seat(crew);
             continue;
         };
+        SEATS.fetch_sub(1, Ordering::Relaxed);
         call.seats -= 1;
         call.inside += 1;
         let (id, work) = (call.id, call.work);
@@ -138,6 +154,28 @@ fn serve() {
             }
         }
     }
+}
+
+/// Returns when there may be a seat.
+fn await_seat(crew: MutexGuard<'static, Crew>) -> MutexGuard<'static, Crew> {
+    drop(crew);
+    let since = Instant::now();
+    while since.elapsed() < LOOK_OUT {
+        for _ in 0..LOOKS {
+            if SEATS.load(Ordering::Acquire) > 0 {
+                return self::crew();
+            }
+            spin_loop();
+        }
+    }
+    let mut crew = self::crew();
+    // A seat offered since the last look was offered without a call to wake up.
+    if SEATS.load(Ordering::Relaxed) == 0 {
+        crew.asleep += 1;
+        crew = WANTED.wait(crew).unwrap_or_else(PoisonError::into_inner);
+        crew.asleep -= 1;
+    }
+    crew
 }
 
 #[cfg(test)]

@@ -6,10 +6,17 @@ use core::arch::x86_64::*;
 use super::tiles::{Kernel, Sums};
 use super::{GROUP, SLICE};
 
-pub(super) const KERNEL: Kernel = Kernel { rows: 3, run };
+pub(super) const KERNEL: Kernel = Kernel {
+    rows: 3,
+    run,
+    dots: Some(dots),
+};
 
 /// Slices a single row handles before it moves to the other columns: 4 KiB of B, so that memory is read in order.
 const CHUNK: usize = 8;
+
+/// Bytes of B asked for ahead: the processor's own prefetching stops at the end of every page.
+const AHEAD: usize = 4096;
 
 /// # Safety
 /// As [`Kernel::run`].
@@ -53,6 +60,9 @@ unsafe fn one_row(a: *const i8, slices: usize, b: *const i8, sums: &mut Sums) {
                 unsafe {
                     let (low, high) = (widen(a.add(slice * SLICE)), widen(a.add(slice * SLICE + 16)));
                     let tile = b.add((slice * GROUP + half * 8) * SLICE);
+                    for line in (0..8 * SLICE).step_by(64) {
+                        _mm_prefetch::<_MM_HINT_T0>(tile.wrapping_add(AHEAD + line));
+                    }
                     for (column, acc) in acc.iter_mut().enumerate() {
                         let b = tile.add(column * SLICE);
                         let low = _mm256_madd_epi16(widen(b), low);
@@ -94,5 +104,54 @@ unsafe fn few_rows<const ROWS: usize>(a: *const i8, slices: usize, b: *const i8,
             // SAFETY: quads 0 to 3 of 16 sums.
             unsafe { _mm_storeu_si128(sums.as_mut_ptr().add(quad * 4).cast(), sum_each(*acc)) };
         }
+    }
+}
+
+/// Columns whose products with a row are summed side by side: each widened piece of the row serves them all.
+const DOTS: usize = 4;
+
+/// # Safety
+/// As [`Dots`](super::tiles::Dots).
+#[target_feature(enable = "avx2")]
+unsafe fn dots(a: *const i8, k: usize, b: *const i8, columns: usize, sums: *mut i32) {
+    // SAFETY: rows first..first + 1 or 4 of B exist, and as many sums.
+    unsafe {
+        let whole = columns / DOTS * DOTS;
+        for first in (0..whole).step_by(DOTS) {
+            some_dots::<DOTS>(a, k, b.add(first * k), sums.add(first));
+        }
+        for column in whole..columns {
+            some_dots::<1>(a, k, b.add(column * k), sums.add(column));
+        }
+    }
+}
+
+/// # Safety
+/// As [`Dots`](super::tiles::Dots), for `COLUMNS` columns.
+#[target_feature(enable = "avx2")]
+unsafe fn some_dots<const COLUMNS: usize>(a: *const i8, k: usize, b: *const i8, sums: *mut i32) {
+    let mut acc = [_mm256_setzero_si256(); COLUMNS];
+    let whole = k / SLICE * SLICE;
+    for at in (0..whole).step_by(SLICE) {
+        // SAFETY: 32 values at `at` of the row and of each column.
+        unsafe {
+            let (low, high) = (widen(a.add(at)), widen(a.add(at + 16)));
+            for (column, acc) in acc.iter_mut().enumerate() {
+                let b = b.add(column * k + at);
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD));
+                let low = _mm256_madd_epi16(widen(b), low);
+                let high = _mm256_madd_epi16(widen(b.add(16)), high);
+                *acc = _mm256_add_epi32(*acc, _mm256_add_epi32(low, high));
+            }
+        }
+    }
+    for (column, acc) in acc.into_iter().enumerate() {
+        let mut sum = _mm_cvtsi128_si32(sum_each([acc; 4]));
+        for at in whole..k {
+            // SAFETY: below k.
+            sum += unsafe { i32::from(*a.add(at)) * i32::from(*b.add(column * k + at)) };
+        }
+        // SAFETY: one of `COLUMNS` sums.
+        unsafe { *sums.add(column) = sum };
     }
 }

@@ -6,8 +6,16 @@ use core::arch::aarch64::*;
 use super::tiles::{Kernel, Sums};
 use super::{GROUP, SLICE};
 
-pub(super) const KERNEL: Kernel = Kernel { rows: 3, run };
-pub(super) const DOT_KERNEL: Kernel = Kernel { rows: 4, run: run_dot };
+pub(super) const KERNEL: Kernel = Kernel {
+    rows: 3,
+    run,
+    dots: None,
+};
+pub(super) const DOT_KERNEL: Kernel = Kernel {
+    rows: 4,
+    run: run_dot,
+    dots: None,
+};
 
 /// # Safety
 /// As [`Kernel::run`].

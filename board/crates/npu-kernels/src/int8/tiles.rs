@@ -16,6 +16,11 @@ pub(super) const MAX_ROWS: usize = 4;
 /// Sums of up to [`MAX_ROWS`] rows with the 16 columns of a group.
 pub(super) type Sums = [[i32; GROUP]; MAX_ROWS];
 
+/// `(a, k, b, columns, sums)`: one row of `k` values with `columns` rows of B as they lie.
+///
+/// Safety: as the comment says, `sums` holds `columns`, and the processor has the instruction set.
+pub(super) type Dots = unsafe fn(*const i8, usize, *const i8, usize, *mut i32);
+
 /// A vector kernel.
 pub(super) struct Kernel {
     /// Rows it takes at once.
@@ -24,6 +29,8 @@ pub(super) struct Kernel {
     ///
     /// Safety: as the comment says, `rows` is 1 to `Kernel::rows`, and the processor has the instruction set.
     pub(super) run: unsafe fn(*const i8, usize, *const i8, usize, &mut Sums),
+    /// For calls whose rows are too few to pay for tiles.
+    pub(super) dots: Option<Dots>,
 }
 
 fn kernel(isa: Isa) -> Option<Kernel> {
@@ -67,7 +74,7 @@ pub(super) fn native(isa: Isa, a: &[u8], b: &[u8], m: usize, k: usize, c: &mut [
 /// Products below this stay on the calling thread: about the time it takes to start another one.
 const SMALL: usize = 2 << 20;
 /// Bytes of B in one piece of work.
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// C native = A rows · B native; `Ok(false)` where `isa` has no vector kernel. `k` is a multiple of 32.
 pub(super) fn from_rows(
@@ -121,6 +128,9 @@ pub(super) fn from_rows(
     Ok(true)
 }
 
+/// Rows below which bringing B into tiles costs more than it saves.
+const DIRECT_ROWS: usize = 8;
+
 thread_local! {
     /// One group of B as tiles.
     static TILES: RefCell<Vec<i8>> = const { RefCell::new(Vec::new()) };
@@ -141,7 +151,32 @@ pub(super) fn rows(
         c.fill(0);
         return Ok(true);
     }
-    let (n, depth) = (c.len() / m, padded(k, SLICE));
+    let n = c.len() / m;
+    if let (true, Some(dots)) = (m <= DIRECT_ROWS, kernel.dots) {
+        let shared = SharedMut::new(c);
+        let run = if m * n * k < SMALL { run.single() } else { *run };
+        let step = (PIECE_BYTES / k).max(1);
+        run.for_each(n.div_ceil(step), |piece| {
+            let first = piece * step;
+            let columns = step.min(n - first);
+            for row in 0..m {
+                let at = row * n + first;
+                // SAFETY: pieces write disjoint columns of C [m, n]; A is [m, k], B [n, k]; `kernel` checked the processor.
+                unsafe {
+                    let sums = shared.slice(at..at + columns);
+                    dots(
+                        a[row * k..].as_ptr(),
+                        k,
+                        b[first * k..].as_ptr(),
+                        columns,
+                        sums.as_mut_ptr(),
+                    );
+                }
+            }
+        })?;
+        return Ok(true);
+    }
+    let depth = padded(k, SLICE);
     let mut padded_rows = Vec::new();
     let a = if k == depth {
         a
