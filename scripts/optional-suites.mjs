@@ -46,9 +46,9 @@ export const optionalSuites = [
     name: 'jupyter-clients',
     remedy: makeVenv,
     missing: () =>
-      hasModule('jupyter_kernel_test') && hasModule('nbclient')
+      ['jupyter_kernel_test', 'nbclient', 'papermill', 'jupytext', 'pexpect'].every(hasModule)
         ? undefined
-        : `${python} lacks jupyter_kernel_test and nbclient`,
+        : `${python} lacks a package of test/jupyter/requirements.txt`,
     run: () => command(python, ['-m', 'pytest', '-q', 'test/jupyter'], { env: { NPULAB_PYTHON: python } }),
   },
   {
