@@ -151,6 +151,42 @@ describe('two clients', () => {
   });
 });
 
+/** A process that connects, takes memory and the lease, and says so; then it does nothing. */
+async function holder(address: string, sizeBytes: number) {
+  const entry = new URL('../dist/index.js', import.meta.url).href;
+  const text = `import { connect } from ${JSON.stringify(entry)};
+    const board = await connect(${JSON.stringify(address)});
+    await board.memory.allocate(${sizeBytes});
+    await board.lease.acquire({ who: 'notebook' });
+    console.log('holds');
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  return child;
+}
+
+test.each([
+  ['killed', 'SIGKILL'],
+  ['stopped, its connection half open,', 'SIGSTOP'],
+] as const)(
+  'what a process held that was %s is free after the grace time, and its lease goes to who waits',
+  async (_, signal) => {
+    const address = await agent('--grace-ms', '300');
+    const board = await connected(address);
+    const { freeBytes } = await board.refresh();
+    const sizeBytes = 5 * 1024 * 1024;
+    const process = await holder(address, sizeBytes);
+    expect((await board.refresh()).freeBytes).toBe(freeBytes - sizeBytes);
+    const waiting = board.lease.acquire({ who: 'next', waitMs: 60_000 });
+    process.kill(signal);
+    expect((await waiting).who).toBe('next');
+    // What was freed is behind what the device had queued before.
+    await until(async () => (await board.refresh()).freeBytes === freeBytes);
+    expect((await board.lease.state()).waiting).toBe(0);
+  },
+);
+
 test('a file that is on the board already is taken into the store by name, and no path is', async () => {
   const imports = folder();
   mkdirSync(join(imports, 'deeper'));

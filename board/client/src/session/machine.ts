@@ -182,7 +182,8 @@ export class Session {
       if (before) this.#reset(before, hello);
       else this.#push({ type: 'ready', hello, epoch: this.#epoch });
     }
-    if (this.#pings.length > 0) this.#ping(now);
+    // At once: the board holds only those to the rhythm who have begun it, and the clock is known from the start.
+    this.#ping(now);
     this.#calls.pump(now);
   }
 
