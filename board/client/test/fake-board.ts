@@ -309,6 +309,9 @@ export class FakeBoard {
         const elements = Float32Array.from({ length: count }, (_, index) => offset + index);
         return { result: map([0, args.get(1)!], [1, 'f32'], [2, [300, 500]]), body: new Uint8Array(elements.buffer) };
       }
+      case 'blob.remove':
+        if (!this.blobs.delete(hex(args.get(0) as Uint8Array))) throw new Failure('notFound', 'no such blob');
+        return { result: map() };
       case 'blob.list': {
         const blobs = [...this.blobs].map(([id, bytes]) =>
           map([0, new Uint8Array(Buffer.from(id, 'hex'))], [1, bytes.byteLength], [2, 0]),
@@ -323,7 +326,10 @@ export class FakeBoard {
   #begin(args: Args, body: Body): Uint8Array {
     const id = hex(args.get(0) as Uint8Array);
     const listed = args.get(3) as Uint8Array;
-    const digests = listed.byteLength > 0 ? listed : (body ?? new Uint8Array(0));
+    const list = args.get(4) as Uint8Array | undefined;
+    const found = list && this.blobs.get(hex(list));
+    if (list && !found) throw new Failure('notFound', 'no such list');
+    const digests = found ?? (listed.byteLength > 0 ? listed : (body ?? new Uint8Array(0)));
     const part = this.parts.get(id) ?? {
       size: args.get(1) as number,
       chunk: args.get(2) as number,

@@ -33,6 +33,22 @@ describe.each(wires)('over a %s', (kind) => {
     expect(bytes.byteLength).toBe(3 * chunk + 5);
   });
 
+  test.runIf(isSteered(kind))('digests that fit no frame go ahead as a blob, which does not stay', async () => {
+    const { board, fake } = await connected(kind, (board) => {
+      board.hello[6] = new Map([
+        [0, 98_304],
+        [1, 16],
+        [2, 1024],
+      ]);
+    });
+    // 1 100 chunks of 1 KiB: 35 200 bytes of digests.
+    const bytes = content(1100 * 1024);
+    const receipt = await board.blobs.put(bytes);
+    expect(receipt).toEqual({ id: sha256(bytes), sizeBytes: bytes.byteLength, uploadedBytes: bytes.byteLength });
+    expect(fake.log.filter((line) => line === 'CALL blob.begin')).toHaveLength(2);
+    expect((await board.blobs.list()).blobs.map(({ id }) => id)).toEqual([receipt.id]);
+  });
+
   test('what the board has is not sent again', async () => {
     const { board, fake } = await connected(kind);
     const bytes = content(1000);

@@ -17,7 +17,7 @@ import { Throttle } from './throttle.js';
 const largestChunkBytes = 256 * 1024;
 /** Chunks under way at once: enough to fill the link, few enough that other calls get through. */
 const parallelChunks = 4;
-/** A longer list of chunk digests travels as the body of `blob.begin`, where it fits. */
+/** A longer list of chunk digests travels as the body of `blob.begin`; one that fits no body is a blob of its own, uploaded first. */
 const metaDigestBytes = 32 * 1024;
 const digestSize = 32;
 
@@ -68,7 +68,7 @@ export async function upload(sources: readonly BlobSource[], context: UploadCont
 
 async function prepare(
   source: OpenSource,
-  progress: Throttle,
+  progress: Pick<Throttle, 'add'>,
   { signal, maxBodyBytes }: UploadContext,
 ): Promise<Prepared> {
   const chunkBytes = Math.min(largestChunkBytes, maxBodyBytes & ~0x3ff || maxBodyBytes);
@@ -93,16 +93,26 @@ async function present(blobs: readonly Prepared[], { caller, signal }: UploadCon
 }
 
 /** Sends the missing chunks of one blob; returns the bytes sent. */
-async function send(blob: Prepared, progress: Throttle, context: UploadContext): Promise<number> {
+async function send(blob: Prepared, progress: Pick<Throttle, 'add'>, context: UploadContext): Promise<number> {
   const { caller, signal, maxBodyBytes } = context;
   const { source, digest, chunkBytes, chunkDigests } = blob;
-  const asBody = chunkDigests.byteLength > metaDigestBytes && chunkDigests.byteLength <= maxBodyBytes;
+  const inMeta = chunkDigests.byteLength <= metaDigestBytes;
+  const asBody = !inMeta && chunkDigests.byteLength <= maxBodyBytes;
+  const list = inMeta || asBody ? null : await sendList(chunkDigests, context);
   const begun = await invoke(
     caller,
     'blob.begin',
-    { 0: digest, 1: source.sizeBytes, 2: chunkBytes, 3: asBody ? new Uint8Array(0) : chunkDigests },
+    {
+      0: digest,
+      1: source.sizeBytes,
+      2: chunkBytes,
+      3: inMeta ? chunkDigests : new Uint8Array(0),
+      ...(list && { 4: list }),
+    },
     { signal, body: asBody ? chunkDigests : null },
   );
+  // The board knows it now. One that stays (it was asked twice over a bad link) goes with what is longest unused.
+  if (list) await invoke(caller, 'blob.remove', { 0: list }, { signal }).catch(() => signal.throwIfAborted());
   const bitmap = new Reader(begun.result, 'blob.begin').bytes(0);
   const count = chunkDigests.byteLength / digestSize;
   if (bitmap.byteLength < Math.ceil(count / 8))
@@ -138,6 +148,14 @@ async function send(blob: Prepared, progress: Throttle, context: UploadContext):
   }
   await invoke(caller, 'blob.commit', { 0: digest }, { signal });
   return sentBytes;
+}
+
+/** Makes a blob of the digests; an upload of it that was interrupted goes on as any other. */
+async function sendList(chunkDigests: Uint8Array<ArrayBuffer>, context: UploadContext): Promise<Uint8Array> {
+  const unheard = { add: () => undefined };
+  const list = await prepare(await openSource(chunkDigests), unheard, context);
+  await send(list, unheard, context);
+  return list.digest;
 }
 
 function sizeOf({ source, chunkBytes }: Prepared, index: number): number {

@@ -79,6 +79,7 @@ fn chunks_that_add_up_to_another_blob_are_found_at_commit() {
         size_bytes: 1500,
         chunk_bytes: CHUNK,
         chunk_digests: digests.into(),
+        chunk_list: None,
     };
     peer.call::<link::message::blob::BeginResult>(Method::BlobBegin, &begin)
         .unwrap();
@@ -151,6 +152,7 @@ fn chunk_lists_that_do_not_fit_the_size_are_refused() {
             size_bytes,
             chunk_bytes,
             chunk_digests: vec![0; digests].into(),
+            chunk_list: None,
         };
         let refused = peer.call::<link::message::blob::BeginResult>(Method::BlobBegin, &args);
         assert_eq!(code(refused), ErrorCode::BadArgument, "{size_bytes} {chunk_bytes}");
@@ -364,4 +366,59 @@ fn a_file_of_the_import_folder_becomes_a_blob_and_no_path_leads_elsewhere() {
     assert!(items >= 1, "progress was reported");
     assert!(!imports.0.join("model.bin").exists(), "it moved");
     assert_eq!(peer.blob_begin(&data, 1 << 19).unwrap(), [0x3f]);
+}
+
+#[test]
+fn digests_that_fit_no_frame_are_a_blob_of_their_own_and_the_upload_outlives_it() {
+    let rig = Rig::new();
+    let mut peer = rig.peer();
+    // 39 063 chunks: 1.2 MB of digests, more than a serial line's frame and its meta take.
+    let (data, chunk_bytes) = (noise(40_000_000, 8), 1024u32);
+    let digests: Vec<u8> = data.chunks(chunk_bytes as usize).flat_map(|c| *sha(c)).collect();
+    let mut begin = link::message::blob::BeginArgs {
+        digest: sha(&data),
+        size_bytes: data.len() as u64,
+        chunk_bytes,
+        chunk_digests: Vec::new().into(),
+        chunk_list: Some(sha(&digests)),
+    };
+    let begun = |peer: &mut Peer, begin: &_| {
+        peer.call::<link::message::blob::BeginResult>(Method::BlobBegin, begin)
+            .map(|result| result.bitmap.to_vec())
+    };
+    assert_eq!(
+        code(begun(&mut peer, &begin)),
+        ErrorCode::NotFound,
+        "the list is not there yet"
+    );
+    let list = peer.upload(&digests);
+    assert_eq!(begun(&mut peer, &begin).unwrap(), vec![0; 39_063usize.div_ceil(8)]);
+    peer.call::<Nothing>(Method::BlobRemove, &OneDigest { digest: list })
+        .unwrap();
+    let last = data.chunks(chunk_bytes as usize).count() - 1;
+    for index in [0, 1, last] {
+        let at = index * chunk_bytes as usize;
+        let chunk = &data[at..data.len().min(at + chunk_bytes as usize)];
+        peer.blob_put(sha(&data), index as u32, chunk).unwrap();
+    }
+    // The session is lost; the list comes again, and what was sent is still there.
+    drop(peer);
+    let mut peer = rig.peer();
+    peer.upload(&digests);
+    let bitmap = begun(&mut peer, &begin).unwrap();
+    let there: Vec<usize> = (0..=last).filter(|&index| bitmap_has(&bitmap, index)).collect();
+    assert_eq!(there, [0, 1, last]);
+    begin.chunk_digests = digests[..32].to_vec().into();
+    assert_eq!(
+        code(begun(&mut peer, &begin)),
+        ErrorCode::BadArgument,
+        "digests in two ways"
+    );
+    begin.chunk_digests = Vec::new().into();
+    begin.chunk_bytes = 2048;
+    assert_eq!(
+        code(begun(&mut peer, &begin)),
+        ErrorCode::BadArgument,
+        "a list of other chunks"
+    );
 }

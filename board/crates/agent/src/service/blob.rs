@@ -22,6 +22,8 @@ use crate::store::{BlobStore, Plan, import};
 
 /// Bytes between two reports of a long call.
 const PROGRESS_BYTES: u64 = 16 << 20;
+/// Largest blob of digests: the bitmap of its chunks must fit the answer's 64 KiB of meta. 8 GiB in chunks of 16 KiB.
+const MAX_LIST_BYTES: u64 = 16 << 20;
 
 impl Request<'_> {
     /// Has `run` answer the call on the file thread.
@@ -54,9 +56,18 @@ pub fn begin(request: Request) -> Result<(), Failure> {
         size_bytes,
         chunk_bytes,
         chunk_digests,
+        chunk_list,
     } = request.args()?;
     request.on_files(move |store, call, body| {
-        let digests = if chunk_digests.is_empty() { body } else { &chunk_digests };
+        let list = chunk_list
+            .map(|list| store.read_small(&list, MAX_LIST_BYTES))
+            .transpose()?;
+        let digests = match &list {
+            Some(list) if chunk_digests.is_empty() && body.is_empty() => list,
+            Some(_) => return Err(Failure::bad_argument("the digests of the chunks come in two ways")),
+            None if chunk_digests.is_empty() => body,
+            None => &chunk_digests,
+        };
         let plan = Plan::new(size_bytes, chunk_bytes, digests, MAX_BODY_BYTES)?;
         let bitmap = store.begin(*digest, plan)?;
         call.reply(&BeginResult { bitmap: bitmap.into() }, &[]);

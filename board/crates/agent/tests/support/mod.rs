@@ -333,6 +333,7 @@ impl Peer {
             size_bytes: bytes.len() as u64,
             chunk_bytes,
             chunk_digests: digests.into(),
+            chunk_list: None,
         };
         self.call::<BeginResult>(Method::BlobBegin, &args)
             .map(|r| r.bitmap.to_vec())

@@ -38,9 +38,12 @@ pub struct BeginArgs {
     /// Size of every chunk but the last.
     #[n(2)]
     pub chunk_bytes: u32,
-    /// Digests of the chunks, 32 bytes each; empty where they are the body.
+    /// Digests of the chunks, 32 bytes each; empty where they are the body or a blob.
     #[n(3)]
     pub chunk_digests: ByteVec,
+    /// A whole blob that holds the digests, where they fit no frame.
+    #[n(4)]
+    pub chunk_list: Option<Digest>,
 }
 
 /// Answer of blob.begin.
