@@ -94,6 +94,7 @@ fn lengths_that_lie_are_refused_before_memory_is_taken_for_them() {
         size_bytes,
         chunk_bytes,
         chunk_digests: vec![0; 32].into(),
+        chunk_list: None,
     };
     let file = CaptureFileArgs {
         name: "job.json".into(),
