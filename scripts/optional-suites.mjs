@@ -61,7 +61,7 @@ export const optionalSuites = [
         : `${python} lacks jupyterlab or jupyterlab_widgets`;
     },
     run: async () => {
-      for (const suite of ['jupyterlab', 'interaction', 'debugger']) {
+      for (const suite of ['jupyterlab', 'editing', 'interaction', 'debugger']) {
         await command(process.execPath, [`test/browser/${suite}.mjs`], {
           env: { NPULAB_PYTHON: python, NPULAB_CHROMIUM: chromium },
         });

@@ -80,15 +80,18 @@ export async function withLab(prepare, suite) {
       folder,
       async open(notebook) {
         const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
-        await page.goto(`${base}/lab/tree/${notebook}?token=${token}`);
+        // A workspace of its own: the server keeps which notebooks are open, and would open those of other pages too.
+        const workspace = notebook.replaceAll(/\W/g, '-');
+        await page.goto(`${base}/lab/workspaces/${workspace}/tree/${notebook}?token=${token}`);
         // The notebook draws only what is in view, so its readiness is asked of its model and never of an element.
         // Running cells before the session has its kernel opens a dialog that asks for one.
         await page.waitForFunction(
-          () => {
+          (path) => {
             const panel = globalThis.jupyterapp?.shell.currentWidget;
-            return panel?.context?.isReady && panel.sessionContext?.session?.kernel?.status === 'idle';
+            const ready = panel?.context?.isReady && panel.context.path === path;
+            return ready && panel.sessionContext?.session?.kernel?.status === 'idle';
           },
-          undefined,
+          notebook,
           { timeout: 60_000 },
         );
         return page;

@@ -120,6 +120,16 @@ describe('inspection', () => {
     }
   });
 
+  test('a variable of an earlier cell keeps its documentation, and one without has none', async () => {
+    await lab.run(
+      '/** How much\n * at most. */\nconst limit = 3;\nexport let plain = 4;\n/** Rows. */ export const rows: number[] = []',
+    );
+    const plain = async (name: string) => (await lab.engine.inspect(name, 1, 0)).data['text/plain'];
+    expect(await plain('limit')).toBe('(variable) limit: 3\n\nHow much\nat most.');
+    expect(await plain('plain')).toBe('(variable) plain: number');
+    expect(await plain('rows')).toBe('(variable) rows: number[]\n\nRows.');
+  });
+
   test('an unknown name is not found', async () => {
     expect(await lab.engine.inspect('nobodyKnows', 3, 0)).toEqual({ found: false, data: {} });
   });

@@ -18,6 +18,8 @@ export interface CellAnalysis {
   readonly names: ReadonlyMap<string, NameKind>;
   /** Names that mean a type too. */
   readonly typed: ReadonlySet<string>;
+  /** Documentation comments of variables: what a cell says of `const x` is lost where a later cell sees only its type. */
+  readonly docs: ReadonlyMap<string, string>;
   /** Names the cell itself marks `export`. */
   readonly exported: ReadonlySet<string>;
   /** The last statement is an expression. */
@@ -50,18 +52,24 @@ export function analyzeCell(code: string): CellAnalysis {
   const names = new Map<string, NameKind>();
   const typed = new Set<string>();
   const exported = new Set<string>();
+  const docs = new Map<string, string>();
   const usings: SyntaxNode[] = [];
   const value = (name: string, kind: NameKind): void => {
     names.set(name, kind);
     if (kind === 'class' || kind === 'enum' || kind === 'namespace' || kind === 'import') typed.add(name);
   };
-  const declare = (node: SyntaxNode, isExported: boolean): void => {
+  /** `statement`: the declaration with its `export`. */
+  const declare = (node: SyntaxNode, isExported: boolean, statement = node): void => {
     const before = new Set(names.keys());
     const name = asNode(node.identifier) ?? asNode(node.id);
     switch (node.type) {
       case 'VariableDeclaration':
         for (const item of asNodes(node.declarations)) {
-          for (const bound of patternNames(asNode(item.id))) value(bound, node.kind === 'const' ? 'const' : 'let');
+          for (const bound of patternNames(asNode(item.id))) {
+            value(bound, node.kind === 'const' ? 'const' : 'let');
+            const doc = docBefore(text, tree.at(statement.span?.start ?? 0));
+            if (doc !== undefined) docs.set(bound, doc);
+          }
         }
         break;
       case 'UsingDeclaration':
@@ -101,7 +109,7 @@ export function analyzeCell(code: string): CellAnalysis {
   for (const node of tree.body) {
     if (node.type === 'ImportDeclaration') {
       for (const specifier of asNodes(node.specifiers)) value(asNode(specifier.local)?.value as string, 'import');
-    } else if (node.type === 'ExportDeclaration') declare(asNode(node.declaration) as SyntaxNode, true);
+    } else if (node.type === 'ExportDeclaration') declare(asNode(node.declaration) as SyntaxNode, true, node);
     else if (node.type === 'ExportDefaultDeclaration') declare(asNode(node.decl) as SyntaxNode, false);
     else if (node.type === 'ExportNamedDeclaration') {
       for (const specifier of asNodes(node.specifiers)) {
@@ -115,10 +123,16 @@ export function analyzeCell(code: string): CellAnalysis {
     runnable: edited(text, [...usingEdits(usings, tree.at), ...magicEdits(magics, tree)]),
     names,
     typed,
+    docs,
     exported,
     hasResult: last?.type === 'ExpressionStatement',
     importsModules: /\bimport\b/.test(text),
   };
+}
+
+/** The documentation comment that ends right before `at`. */
+function docBefore(text: string, at: number): string | undefined {
+  return /\/\*\*(?:[^*]|\*(?!\/))*\*\/(?=\s*$)/.exec(text.slice(0, at))?.[0];
 }
 
 /** `using a = f()` → `const a = __npulab.use(f(), false)`: the value is disposed at the end of the cell. */

@@ -30,6 +30,8 @@ interface Declared {
   readonly slot: Slot;
   readonly kind: NameKind;
   readonly isType: boolean;
+  /** Its documentation comment, where the line that makes it visible would lose it. */
+  readonly doc: string | undefined;
 }
 
 /** A cell whose text is in place for checking. */
@@ -120,7 +122,9 @@ export class CellFiles {
     const replaced =
       cellId === undefined ? undefined : this.#slots.find((one) => one !== slot && one.cellId === cellId);
     const fresh = new Map<string, Declared>();
-    for (const [name, kind] of analysis.names) fresh.set(name, { slot, kind, isType: analysis.typed.has(name) });
+    for (const [name, kind] of analysis.names) {
+      fresh.set(name, { slot, kind, isType: analysis.typed.has(name), doc: analysis.docs.get(name) });
+    }
     const gone = new Set(replaced?.owned ?? []);
     for (const name of fresh.keys()) gone.add(name);
     for (const name of gone) this.#release(name, slot);
@@ -240,10 +244,10 @@ export function isBridgeName(name: string): boolean {
 
 /** The line that makes an older name visible: in `names.d.ts`, or (`inCell`) in a cell's own module. */
 function bridgeLine(name: string, declared: Declared, inCell: boolean): string {
-  const { slot, kind, isType } = declared;
+  const { slot, kind, isType, doc = '' } = declared;
   const from = `${PREFIX}${slot.index}.${name}`;
   if (isType || kind === 'function' || kind === 'type' || kind === 'import') return `import ${name} = ${from};`;
-  return `declare ${kind === 'const' ? 'const' : 'let'} ${name}: ${inCell ? aliasName(name, declared) : `typeof ${from}`};`;
+  return `${doc} declare ${kind === 'const' ? 'const' : 'let'} ${name}: ${inCell ? aliasName(name, declared) : `typeof ${from}`};`;
 }
 
 /**
