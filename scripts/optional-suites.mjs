@@ -56,13 +56,19 @@ export const optionalSuites = [
     remedy: `apt-get install chromium; ${makeVenv}`,
     missing: () => {
       if (!existsSync(chromium)) return `${chromium} was not found`;
-      return hasModule('jupyterlab') && hasModule('jupyterlab_widgets')
+      return ['jupyterlab', 'jupyterlab_widgets', 'notebook'].every(hasModule)
         ? undefined
-        : `${python} lacks jupyterlab or jupyterlab_widgets`;
+        : `${python} lacks a package of test/jupyter/requirements.txt`;
     },
     run: async () => {
-      for (const suite of ['jupyterlab', 'editing', 'interaction', 'debugger']) {
-        await command(process.execPath, [`test/browser/${suite}.mjs`], {
+      for (const [suite, ...args] of [
+        ['run-all', 'lab'],
+        ['run-all', 'notebook'],
+        ['editing'],
+        ['interaction'],
+        ['debugger'],
+      ]) {
+        await command(process.execPath, [`test/browser/${suite}.mjs`, ...args], {
           env: { NPULAB_PYTHON: python, NPULAB_CHROMIUM: chromium },
         });
       }

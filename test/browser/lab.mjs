@@ -29,12 +29,26 @@ export async function eventually(what, deadlineMs, probe) {
   throw new Error(`${what}: not within ${deadlineMs} ms`);
 }
 
+/** The front ends: how each is started, and where it shows a notebook. */
+const frontEnds = {
+  lab: {
+    start: ['lab', '--LabApp.expose_app_in_browser=True'],
+    // A workspace of its own: the server keeps which notebooks are open, and would open those of other pages too.
+    path: (notebook) => `lab/workspaces/${notebook.replaceAll(/\W/g, '-')}/tree/${notebook}`,
+  },
+  notebook: {
+    start: ['notebook', '--JupyterNotebookApp.expose_app_in_browser=True'],
+    path: (notebook) => `notebooks/${notebook}`,
+  },
+};
+
 /**
- * Starts JupyterLab in a folder of its own that `prepare(folder)` fills, hands `lab` to the suite and ends everything.
+ * Starts JupyterLab (or Notebook 7: `frontEnd` "notebook") in a folder of its own that `prepare(folder)` fills, hands `lab` to the suite and ends everything.
  * `lab.open(notebook)` opens a notebook, waits for its kernel and gives the page; `lab.cells(page)` are its code cells as
  * the page's model has them; `lab.idle()` says whether the kernel is idle.
  */
-export async function withLab(prepare, suite) {
+export async function withLab(prepare, suite, frontEnd = 'lab') {
+  const { start, path } = frontEnds[frontEnd];
   const folder = mkdtempSync(join(tmpdir(), 'npulab-browser-'));
   const installed = spawnSync(
     process.execPath,
@@ -47,10 +61,7 @@ export async function withLab(prepare, suite) {
   const options = [`token=${token}`, 'ip=127.0.0.1', `port=${port}`, `root_dir=${folder}`];
   const server = spawn(
     join(dirname(python), 'jupyter'),
-    [
-      ...['lab', '--no-browser', '--allow-root', '--LabApp.expose_app_in_browser=True'],
-      ...options.map((option) => `--ServerApp.${option}`),
-    ],
+    [...[...start, '--no-browser', '--allow-root'], ...options.map((option) => `--ServerApp.${option}`)],
     {
       cwd: folder,
       env: {
@@ -80,15 +91,13 @@ export async function withLab(prepare, suite) {
       folder,
       async open(notebook) {
         const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
-        // A workspace of its own: the server keeps which notebooks are open, and would open those of other pages too.
-        const workspace = notebook.replaceAll(/\W/g, '-');
-        await page.goto(`${base}/lab/workspaces/${workspace}/tree/${notebook}?token=${token}`);
+        await page.goto(`${base}/${path(notebook)}?token=${token}`);
         // The notebook draws only what is in view, so its readiness is asked of its model and never of an element.
         // Running cells before the session has its kernel opens a dialog that asks for one.
         await page.waitForFunction(
-          (path) => {
+          (opened) => {
             const panel = globalThis.jupyterapp?.shell.currentWidget;
-            const ready = panel?.context?.isReady && panel.context.path === path;
+            const ready = panel?.context?.isReady && panel.context.path === opened;
             return ready && panel.sessionContext?.session?.kernel?.status === 'idle';
           },
           notebook,

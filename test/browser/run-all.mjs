@@ -1,11 +1,11 @@
-// JupyterLab in headless Chromium opens the first notebook, runs all cells and shows the plot.
-// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/jupyterlab.mjs [SCREENSHOT.png]
+// JupyterLab or Notebook 7 in headless Chromium opens the first notebook, runs all cells and shows the plot.
+// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/run-all.mjs lab|notebook [SCREENSHOT.png]
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, root, withLab } from './lab.mjs';
 
 const name = '01-quantize-load-step.ipynb';
-const screenshot = process.argv[2];
+const [frontEnd = 'lab', screenshot] = process.argv.slice(2);
 
 await withLab(
   (folder) => cpSync(join(root, 'notebooks', name), join(folder, name)),
@@ -18,13 +18,12 @@ await withLab(
       if (failed !== undefined) return { failed };
       return (await lab.idle()) && cells.every((cell) => cell.count !== null) ? { cells } : undefined;
     });
-    if (facts.failed !== undefined)
-      throw new Error(`a cell failed in JupyterLab: ${facts.failed.traceback.join('\n')}`);
+    if (facts.failed !== undefined) throw new Error(`a cell failed: ${facts.failed.traceback.join('\n')}`);
     const errors = await page.$$eval(
       '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]',
       (found) => found.map((element) => element.textContent),
     );
-    if (errors.length > 0) throw new Error(`cells failed in JupyterLab: ${errors.join('\n')}`);
+    if (errors.length > 0) throw new Error(`cells failed: ${errors.join('\n')}`);
     // Vega-Lite draws on a canvas or as SVG: either way the chart has a size. JupyterLab renders what is scrolled into view.
     const plot = await eventually('the plot', 60_000, async () => {
       const found = await page.$(
@@ -43,7 +42,8 @@ await withLab(
     });
     if (screenshot !== undefined) await page.screenshot({ path: screenshot });
     process.stdout.write(
-      `JupyterLab ran ${facts.cells.length} cells; the plot is ${Math.round(plot.width)} x ${Math.round(plot.height)} pixels\n1 passed, 0 failed\n`,
+      `${frontEnd} ran ${facts.cells.length} cells; the plot is ${Math.round(plot.width)} x ${Math.round(plot.height)} pixels\n1 passed, 0 failed\n`,
     );
   },
+  frontEnd,
 );
