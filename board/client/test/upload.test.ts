@@ -125,7 +125,10 @@ describe.each(wires)('over a %s', (kind) => {
     await until(() => fake.log.includes('CALL blob.put'));
     control.abort();
     expect(await put).toBe('cancelled');
-    expect([...fake.parts.values()].map(({ digests }) => digests.byteLength)).toEqual([0, 1030 * 32]);
+    // Where the list fits no body it goes ahead as a blob, and its own list is what the board knows by then.
+    const listBytes = 1030 * 32;
+    const known = listBytes > bodyBytesOf(kind) ? Math.ceil(listBytes / chunk) * 32 : listBytes;
+    expect([...fake.parts.values()].map(({ digests }) => digests.byteLength)).toEqual([0, known]);
   });
 
   test('a file that is missing or changes is named', async () => {
