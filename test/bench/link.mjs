@@ -1,12 +1,13 @@
-// The link beside its limits: a serial line of 1.5 Mbaud in virtual time beside its bytes per second, TCP loopback beside a raw
+// The link beside its limits: a serial line of 1.5 Mbaud, in virtual time and on pseudo-terminals in real time, beside its bytes per second, TCP loopback beside a raw
 // socket that does the same, small calls beside a raw echo, Noise beside none, and the agent's memory while it works.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, connect as rawConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { connect, findAgent } from '@npulab/board';
 import { startAgent } from './_agent.mjs';
 import { goodput } from './_line.mjs';
@@ -73,6 +74,37 @@ function serialRows() {
   );
 }
 
+const nullModem = fileURLToPath(new URL('../../notebooks/null_modem.py', import.meta.url));
+
+/** The same in real time: client, bridge and agent on two pseudo-terminals that a middle process makes as slow and as bad. */
+async function realSerialRow(latencyMs, loss, goal) {
+  const pieceBytes = MiB / 2;
+  const modem = spawn('python3', [nullModem, '--latency-ms', `${latencyMs}`, '--loss', `${loss}`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const [line] = await once(modem.stdout, 'data');
+  const [host, far] = JSON.parse(line);
+  const agent = await startAgent('--listen', `serial://${far}?baud=1500000&keep&open`);
+  const board = await connect(`serial://${host}?baud=1500000`);
+  try {
+    const buffer = await board.memory.allocate(pieceBytes);
+    // Random, so that nothing is deflated.
+    const data = randomBytes(pieceBytes);
+    const taken = await times(8, () => buffer.write(data));
+    return {
+      name: `serial 1.5 Mbaud, real time on ptys, adapter ${latencyMs} ms, byte loss ${loss}`,
+      value: pieceBytes / (median(taken.slice(1)) / 1000),
+      unit: 'kB/s',
+      against: { what: 'kB/s, all bytes of the line', value: 150 },
+      goal: `ratio ${goal}`,
+    };
+  } finally {
+    await board.close();
+    agent.stop();
+    modem.stdin.end();
+  }
+}
+
 /** Small messages to and fro on a raw socket, µs. */
 async function rawEcho() {
   const echo = await rawPeer(true);
@@ -124,6 +156,13 @@ const hasKeys = () => spawnSync(findAgent(), ['--help'], { encoding: 'utf8' }).s
 
 export async function bench() {
   const rows = serialRows();
+  for (const [latencyMs, loss, goal] of [
+    [1, 0, '≥ 0.97'],
+    [16, 0, '≥ 0.97'],
+    [1, 1e-4, '≥ 0.84'],
+    [16, 1e-4, '≥ 0.84'],
+  ])
+    rows.push(await realSerialRow(latencyMs, loss, goal));
   const rawUs = await rawEcho();
   const memory = `${2 * (size / MiB)}`;
   const agent = await startAgent('--memory-mib', memory);

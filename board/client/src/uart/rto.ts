@@ -1,7 +1,7 @@
 /** How long to wait for an acknowledgement (RFC 6298 with this line's bounds). Knows round trips only. */
 
 /** Bounds of the retransmission timeout, ms. */
-export const rtoBounds = { initialMs: 250, minMs: 20, maxMs: 1000, spreadMs: 10 } as const;
+export const rtoBounds = { initialMs: 250, minMs: 20, maxMs: 1000, spreadMs: 20 } as const;
 
 /** Smoothed round trip, its spread, and the back-off of repeated timeouts. */
 export class RetransmissionTimeout {

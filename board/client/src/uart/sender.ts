@@ -1,7 +1,8 @@
 /**
  * The sending half of the ARQ: two queues, fragments, what is in flight, what was lost. Knows sequence numbers, credit and
  * time; refuses to know epochs and sums. Surprising: bytes on a wire do not overtake whole PDUs, so a PDU that went out before
- * an acknowledged one and is not acknowledged itself is lost; nobody waits for its timeout.
+ * an acknowledged one and is not acknowledged itself is lost; nobody waits for its timeout. Of one that went out twice the
+ * first transmission counts there: which of them arrived is not said, and all behind a timeout that came too early would be lost.
  */
 import { type Pdu, unitsOf } from './pdu.js';
 import { type Rate, windowBounds } from './rate.js';
@@ -16,8 +17,9 @@ export interface Flight {
   payload: Uint8Array;
   /** How often it went out. */
   sends: number;
-  /** Place of its last transmission among all transmissions. */
+  /** Place of its last transmission among all transmissions, and of its first. */
   order: number;
+  firstOrder: number;
   sentAt: number;
   acked: boolean;
   lost: boolean;
@@ -96,8 +98,9 @@ export class Sender {
 
   /** It is on the line, and its last byte will be there at `doneAt`. */
   sent(flight: Flight, wireBytes: number, doneAt: number): void {
-    flight.sends += 1;
     flight.order = this.#order++;
+    if (flight.sends === 0) flight.firstOrder = flight.order;
+    flight.sends += 1;
     flight.sentAt = doneAt;
     flight.lost = false;
     this.rate.sent(wireBytes);
@@ -118,7 +121,7 @@ export class Sender {
       flight.acked = true;
       this.rate.acked(flight.payload.byteLength);
       if (flight.sends === 1 && !flight.probe) this.rto.sample(now - flight.sentAt);
-      newest = Math.max(newest, flight.order);
+      newest = Math.max(newest, flight.firstOrder);
     }
     this.#flights = this.#flights.filter(({ seq }) => ((seq - ack) & 0xffff) < 0x8000);
     if (newest < 0) return;
@@ -201,6 +204,7 @@ export class Sender {
       payload: copy(frame, sizeBytes),
       sends: 0,
       order: -1,
+      firstOrder: -1,
       sentAt: now,
       acked: false,
       lost: false,

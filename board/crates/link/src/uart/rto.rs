@@ -6,6 +6,8 @@ const INITIAL_US: u64 = 250_000;
 pub const MIN_US: u64 = 20_000;
 /// Longest wait, µs.
 pub const MAX_US: u64 = 1_000_000;
+/// What a timer of either side may be late: the least spread.
+const SPREAD_US: u64 = 20_000;
 /// Doublings at most.
 const LARGEST_BACKOFF: u32 = 6;
 
@@ -18,11 +20,11 @@ pub struct Rto {
 }
 
 impl Rto {
-    /// srtt + 4·rttvar, doubled by every timeout in a row.
+    /// srtt + max(20 ms, 4·rttvar), doubled by every timeout in a row.
     pub fn wait_us(&self) -> u64 {
         let plain = self
             .smoothed_us
-            .map_or(INITIAL_US, |us| us.saturating_add(4 * self.spread_us));
+            .map_or(INITIAL_US, |us| us.saturating_add(SPREAD_US.max(4 * self.spread_us)));
         (plain.max(MIN_US) << self.backoff).min(MAX_US)
     }
 
@@ -65,13 +67,13 @@ mod tests {
         rto.sample(40_000);
         assert_eq!(rto.wait_us(), 120_000);
         (0..100).for_each(|_| rto.sample(40_000));
-        assert_eq!((rto.wait_us(), rto.round_trip_us()), (40_000, Some(40_000)));
+        assert_eq!((rto.wait_us(), rto.round_trip_us()), (60_000, Some(40_000)));
         rto.timed_out();
-        assert_eq!(rto.wait_us(), 80_000);
+        assert_eq!(rto.wait_us(), 120_000);
         (0..10).for_each(|_| rto.timed_out());
         assert_eq!(rto.wait_us(), MAX_US);
         rto.progressed();
         (0..200).for_each(|_| rto.sample(10));
-        assert_eq!(rto.wait_us(), MIN_US);
+        assert_eq!(rto.wait_us(), 20_010);
     }
 }

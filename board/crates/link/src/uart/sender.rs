@@ -31,8 +31,9 @@ pub struct Flight {
     pub sends: u32,
     /// Mask of the last time.
     pub mask: Option<u8>,
-    /// Place of its last sending among all sendings.
+    /// Place of its last sending among all sendings, and of its first.
     order: u64,
+    first_order: u64,
     sent_us: u64,
     acked: bool,
     in_pieces: bool,
@@ -191,9 +192,12 @@ impl Sender {
         let Some(flight) = self.flights.get_mut(index) else {
             return;
         };
+        flight.order = self.order;
+        if flight.sends == 0 {
+            flight.first_order = self.order;
+        }
         flight.sends += 1;
         flight.mask = Some(mask);
-        flight.order = self.order;
         flight.sent_us = done_us;
         flight.lost = false;
         flight.in_pieces = in_pieces;
@@ -226,7 +230,9 @@ impl Sender {
             if flight.sends == 1 && !flight.probe {
                 self.rto.sample(now_us.saturating_sub(flight.sent_us));
             }
-            newest = newest.max(Some(flight.order));
+            // Of one that went out twice the first time counts: which of them arrived is not said, and everything that went
+            // out between a timeout that came too early and its answer would be lost.
+            newest = newest.max(Some(flight.first_order));
         }
         while self
             .flights
@@ -353,6 +359,7 @@ impl Sender {
             sends: 0,
             mask: None,
             order: 0,
+            first_order: 0,
             sent_us: now_us,
             acked: false,
             in_pieces: false,
