@@ -15,10 +15,12 @@ const shown = [
   ['simulator', '512 x 2048 x 5632 through registers'],
   ['board', 'default model, host time per token'],
   ['board', 'default model, modelled per token (NPU only)'],
-  ['link', 'serial 1.5 Mbaud, virtual time, adapter 16 ms, byte loss 0'],
+  ['tinyllama', 'host time per decoded token'],
+  ['tinyllama', 'modelled per decoded token'],
+  ['link', 'serial 1.5 Mbaud, real time on ptys, adapter 16 ms, byte loss 0'],
   ['link', 'write 256 MiB'],
   ['kernel', 'small cell, checked'],
-  ['kernel', 'interrupt of an endless loop'],
+  ['kernel', 'interrupt: while(true)'],
 ];
 
 const figure = (value) =>

@@ -5,6 +5,8 @@ import { kernelCommand } from '../../kernel-ts/dist/report/runner/kernel-process
 
 const root = join(import.meta.dirname, '../..');
 const peers = process.env.NPULAB_PEERS ?? join(root, 'out/peers');
+/** As a reader of the table can type it. */
+const shownPeers = process.env.NPULAB_PEERS ?? 'out/peers';
 const python = process.env.NPULAB_PYTHON ?? join(root, '.venv/bin/python');
 
 const typescript = {
@@ -58,7 +60,7 @@ const others = [
     program: join(peers, 'bin/tslab'),
     command: [process.execPath, join(peers, 'bin/tslab'), 'kernel', '--config-path', '{connection_file}'],
     interruptBy: 'signal',
-    install: `npm install -g --prefix ${peers} tslab`,
+    install: `npm install -g --prefix ${shownPeers} tslab`,
     ...typescript,
   },
   {
@@ -67,7 +69,7 @@ const others = [
     command: [join(peers, 'bin/deno'), 'jupyter', '--kernel', '--conn', '{connection_file}'],
     // By message, as its kernelspec does not ask for: the signal that it asks for kills it.
     interruptBy: 'message',
-    install: `npm install -g --prefix ${peers} --allow-scripts=deno deno`,
+    install: `npm install -g --prefix ${shownPeers} --allow-scripts=deno deno`,
     ...typescript,
     megabytes: 'await Deno.stdout.write(new TextEncoder().encode("x".repeat(9_999_999) + "\\n")); 0',
   },

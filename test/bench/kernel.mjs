@@ -1,6 +1,6 @@
 // The Jupyter kernel from outside, over its sockets, beside the kernels that are installed here: same client, same run.
 // Every number is a median, of fresh kernels for the starts and of repeated requests for the rest. How to read the rows and
-// how to install the peers: docs/kernel-peers.md.
+// how to install the peers: docs/bench-kernel.md.
 import { before, pssMiB, startKernel } from './_kernel-client.mjs';
 import { installed, missing, ours } from './_kernels.mjs';
 import { median, percentile } from './_measure.mjs';
