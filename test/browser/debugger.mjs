@@ -2,7 +2,7 @@
 // Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/debugger.mjs [SCREENSHOT.png]
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, withLab } from './lab.mjs';
+import { command, eventually, notebookOf, runCell, withLab } from './lab.mjs';
 
 const sources = [
   `interface Layer { name: string; scale: number }
@@ -15,28 +15,14 @@ function quantize(x: number, layer: Layer): number {
 const q = quantize(3.2, layer);
 q`,
 ];
-const cell = (source, at) => ({
-  ...{ cell_type: 'code', id: `c${at}`, metadata: {}, execution_count: null, outputs: [], source },
-});
-const notebook = {
-  cells: sources.map(cell),
-  metadata: { kernelspec: { display_name: 'TypeScript (NPU Lab)', language: 'typescript', name: 'npulab' } },
-  nbformat: 4,
-  nbformat_minor: 5,
-};
 const screenshot = process.argv[2];
 const passed = [];
 
 await withLab(
-  (folder) => writeFileSync(join(folder, 'debug.ipynb'), JSON.stringify(notebook)),
+  (folder) => writeFileSync(join(folder, 'debug.ipynb'), notebookOf(sources)),
   async (lab) => {
     const page = await lab.open('debug.ipynb');
-    const run = (at) =>
-      page.evaluate((index) => {
-        globalThis.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
-        void globalThis.jupyterapp.commands.execute('notebook:run-cell');
-      }, at);
-    const command = (name) => page.evaluate((id) => void globalThis.jupyterapp.commands.execute(id), name);
+    const run = (at) => runCell(page, at);
     /** The line that is marked as the one that runs next, from 1; undefined where none is. */
     const currentLine = () =>
       page.evaluate(() => {
@@ -73,14 +59,14 @@ await withLab(
     passed.push('the cell stops in a function of an earlier cell, with variables and call stack');
     if (screenshot !== undefined) await page.screenshot({ path: screenshot });
 
-    await command('debugger:next');
+    await command(page, 'debugger:next');
     await at(5);
     await eventually('the new variable', 20_000, async () =>
       /rounded6/.test(await page.textContent('.jp-DebuggerVariables')),
     );
     passed.push('a step goes to the next line');
 
-    await command('debugger:continue');
+    await command(page, 'debugger:continue');
     await eventually('the result', 20_000, async () => {
       const [, second] = await lab.cells(page);
       return second.outputs.some((output) => output.data?.['text/plain'] === '6');
@@ -90,7 +76,7 @@ await withLab(
 
     await run(1);
     await at(4);
-    await command('notebook:interrupt-kernel');
+    await command(page, 'notebook:interrupt-kernel');
     await eventually('the interrupt', 20_000, async () => {
       const [, second] = await lab.cells(page);
       return second.outputs.some((output) => output.ename === 'Interrupted');
@@ -113,7 +99,7 @@ await withLab(
     await eventually('the first cell again', 30_000, async () => (await lab.cells(page))[0].count === 1);
     await run(1);
     await at(4);
-    await command('debugger:continue');
+    await command(page, 'debugger:continue');
     await eventually('the result again', 20_000, async () => {
       const [, second] = await lab.cells(page);
       return second.count === 2 && second.outputs.some((output) => output.data?.['text/plain'] === '6');

@@ -3,7 +3,7 @@
 // Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/editing.mjs [SCREENSHOT.png]
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, withLab } from './lab.mjs';
+import { command, eventually, notebookOf, runCell, withLab } from './lab.mjs';
 
 const marked = '(globalThis as Record<string, unknown>).mark';
 const first = [
@@ -21,15 +21,6 @@ bar.done();`,
 ];
 const second = ["'the second answers'"];
 
-const notebook = (sources) =>
-  JSON.stringify({
-    cells: sources.map((source, at) => ({
-      ...{ cell_type: 'code', id: `c${at}`, metadata: {}, execution_count: null, outputs: [], source },
-    })),
-    metadata: { kernelspec: { display_name: 'TypeScript (NPU Lab)', language: 'typescript', name: 'npulab' } },
-    nbformat: 4,
-    nbformat_minor: 5,
-  });
 const screenshot = process.argv[2];
 const passed = [];
 
@@ -45,16 +36,10 @@ const select = (page, at, typing = false) =>
     },
     [at, typing],
   );
-const command = (page, id) => page.evaluate((name) => void globalThis.jupyterapp.commands.execute(name), id);
-const run = async (page, at) => {
-  await select(page, at);
-  await command(page, 'notebook:run-cell');
-};
-
 await withLab(
   (folder) => {
-    writeFileSync(join(folder, 'first.ipynb'), notebook(first));
-    writeFileSync(join(folder, 'second.ipynb'), notebook(second));
+    writeFileSync(join(folder, 'first.ipynb'), notebookOf(first));
+    writeFileSync(join(folder, 'second.ipynb'), notebookOf(second));
   },
   async (lab) => {
     const page = await lab.open('first.ipynb');
@@ -62,7 +47,7 @@ await withLab(
     const shows = (of, at, what, probe) =>
       eventually(what, 60_000, async () => (await lab.cells(of))[at].outputs.some(probe));
     const textOf = (output) => output.data?.['text/plain'] ?? output.text ?? '';
-    await run(page, 0);
+    await runCell(page, 0);
     await eventually('the first cell', 60_000, async () => (await lab.cells(page))[0].count !== null);
 
     await select(page, 1, true);
@@ -101,16 +86,16 @@ await withLab(
     await page.keyboard.press('Escape');
     passed.push('a tooltip shows type and documentation');
 
-    await run(page, 3);
+    await runCell(page, 3);
     await shows(page, 3, 'the finished progress bar', (output) => textOf(output) === 'steps · done · 20');
     const [bars] = (await lab.cells(page)).slice(3).map((cell) => cell.outputs.length);
     if (bars !== 1) throw new Error(`progress left ${bars} outputs`);
     passed.push('a progress bar moves in place');
 
-    await run(page, 5);
+    await runCell(page, 5);
     await shows(page, 5, 'the loop', (output) => textOf(output).includes('spinning'));
     const other = await lab.open('second.ipynb');
-    await run(other, 0);
+    await runCell(other, 0);
     await shows(other, 0, 'the second notebook', (output) => textOf(output) === "'the second answers'");
     await other.close();
     passed.push('a second notebook answers while the first one spins');
@@ -120,7 +105,7 @@ await withLab(
     await eventually('the restarted kernel', 60_000, () =>
       page.evaluate(() => globalThis.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'),
     );
-    await run(page, 4);
+    await runCell(page, 4);
     await shows(page, 4, 'the fresh state', (output) => textOf(output) === "'undefined'");
     passed.push('a restart, even of a spinning kernel, begins afresh');
   },

@@ -3,7 +3,7 @@
 // Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/interaction.mjs [SCREENSHOT.png]
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, withLab } from './lab.mjs';
+import { command, eventually, notebookOf, runCell, withLab } from './lab.mjs';
 
 const sources = [
   `const n = kernel.widgets.slider({ label: 'rows', min: 1, max: 9, value: 3 });
@@ -18,29 +18,15 @@ await display(html\`<b id="clicked">not clicked</b>\`, { displayId: 'clicks' });
   "let rounds = 0;\nconsole.log('looping');\nwhile (true) rounds++;",
   'rounds > 0 && name',
 ];
-const cell = (source, at) => ({
-  ...{ cell_type: 'code', id: `c${at}`, metadata: {}, execution_count: null, outputs: [], source },
-});
-const notebook = {
-  cells: sources.map(cell),
-  metadata: { kernelspec: { display_name: 'TypeScript (NPU Lab)', language: 'typescript', name: 'npulab' } },
-  nbformat: 4,
-  nbformat_minor: 5,
-};
 const screenshot = process.argv[2];
 const passed = [];
 
 await withLab(
-  (folder) => writeFileSync(join(folder, 'play.ipynb'), JSON.stringify(notebook)),
+  (folder) => writeFileSync(join(folder, 'play.ipynb'), notebookOf(sources)),
   async (lab) => {
     const page = await lab.open('play.ipynb');
     const text = (selector) => page.$eval(selector, (element) => element.textContent);
-    /** Runs one cell, as the user does who has selected it. */
-    const run = (at) =>
-      page.evaluate((index) => {
-        globalThis.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
-        void globalThis.jupyterapp.commands.execute('notebook:run-cell');
-      }, at);
+    const run = (at) => runCell(page, at);
 
     await run(0);
     const handle = await page.waitForSelector('.widget-slider .noUi-handle', { timeout: 60_000 });
@@ -77,7 +63,7 @@ await withLab(
       const cells = await lab.cells(page);
       return cells[2].outputs.some((output) => output.output_type === 'stream');
     });
-    await page.evaluate(() => void globalThis.jupyterapp.commands.execute('notebook:interrupt-kernel'));
+    await command(page, 'notebook:interrupt-kernel');
     await eventually('the interrupt', 20_000, async () => {
       const cells = await lab.cells(page);
       return cells[2].outputs.some((output) => output.ename === 'Interrupted');

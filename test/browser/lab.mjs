@@ -29,6 +29,28 @@ export async function eventually(what, deadlineMs, probe) {
   throw new Error(`${what}: not within ${deadlineMs} ms`);
 }
 
+/** A notebook of these code cells, as the text of its file. */
+export const notebookOf = (sources) =>
+  JSON.stringify({
+    cells: sources.map((source, at) => ({
+      ...{ cell_type: 'code', id: `c${at}`, metadata: {}, execution_count: null, outputs: [], source },
+    })),
+    metadata: { kernelspec: { display_name: 'TypeScript (NPU Lab)', language: 'typescript', name: 'npulab' } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  });
+
+/** Runs a command of the front end; not awaited there, since a cell's command ends with the cell. */
+export const command = (page, name) => page.evaluate((id) => void globalThis.jupyterapp.commands.execute(id), name);
+
+/** Runs one cell, as the user does who has selected it. */
+export async function runCell(page, at) {
+  await page.evaluate((index) => {
+    globalThis.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
+  }, at);
+  await command(page, 'notebook:run-cell');
+}
+
 /** The front ends: how each is started, and where it shows a notebook. */
 const frontEnds = {
   lab: {
@@ -105,8 +127,7 @@ export async function withLab(prepare, suite, frontEnd = 'lab') {
         );
         return page;
       },
-      /** Not awaited in the page: the command ends with the last cell, and the state is asked of the model. */
-      runAll: (page) => page.evaluate(() => void globalThis.jupyterapp.commands.execute('notebook:run-all-cells')),
+      runAll: (page) => command(page, 'notebook:run-all-cells'),
       cells: (page) =>
         page.evaluate(() =>
           globalThis.jupyterapp.shell.currentWidget.content.model.sharedModel.cells

@@ -5,8 +5,9 @@ mod common;
 
 use common::half::{Shape, place, random_map, small, words};
 use common::maps::{buffer, empty, interleaved, read};
+use common::pooling::{Pooled, random_window};
 use common::{Random, driver, run};
-use npu_device::{AddFp16, Dequantize, MatmulFp16, Pool, PoolMethod, Precision, Window, layout};
+use npu_device::{AddFp16, Dequantize, MatmulFp16, Pool, PoolMethod, Precision, layout};
 use npu_reference as reference;
 use npu_reference::half;
 
@@ -111,33 +112,18 @@ fn fp16_pooling_is_exact_for_extrema_and_within_its_roundings_for_means() {
     let mut done = 0;
     while done < 24 {
         let shape = (1 + random.below(20), 1 + random.below(14), 1 + random.below(14));
-        let mut below = |bound: u64| random.below(bound) as u32;
-        let (kernel_width, kernel_height) = (1 + below(7), 1 + below(7));
-        let window = Window {
-            stride_x: 1 + below(u64::from(kernel_width)),
-            stride_y: 1 + below(u64::from(kernel_height)),
-            pad_left: below(u64::from(kernel_width)),
-            pad_right: below(u64::from(kernel_width)),
-            pad_top: below(u64::from(kernel_height)),
-            pad_bottom: below(u64::from(kernel_height)),
-            ..Window::of(kernel_width, kernel_height)
-        };
-        let pair = |a: u32, b: u32| (a as usize, b as usize);
-        let windows = reference::Window {
-            size: pair(window.kernel_height, window.kernel_width),
-            stride: pair(window.stride_y, window.stride_x),
-            before: pair(window.pad_top, window.pad_left),
-            after: pair(window.pad_bottom, window.pad_right),
-        };
-        let Some((rows, columns)) = windows.output(shape.1, shape.2) else {
+        let Some(Pooled {
+            window,
+            windows,
+            rows,
+            columns,
+            average,
+        }) = random_window(&mut random, shape.1, shape.2)
+        else {
             continue;
         };
         done += 1;
         let map = random_map(&mut random, shape);
-        let average = reference::Pool::Average {
-            reciprocal_width: 65536 / i64::from(kernel_width),
-            reciprocal_height: 65536 / i64::from(kernel_height),
-        };
         let (method, pool, pad) = match done % 3 {
             0 => (PoolMethod::Maximum, reference::Pool::Max, 0xFC00),
             1 => (PoolMethod::Minimum, reference::Pool::Min, 0x7C00),

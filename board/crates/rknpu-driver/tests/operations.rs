@@ -5,10 +5,11 @@ mod common;
 use std::sync::Arc;
 
 use common::maps::{buffer, converter, empty, int8_map, interleaved, read};
+use common::pooling::{Pooled, random_window};
 use common::{Random, driver, run};
 use npu_device::{
     Accelerator, Activation, ActivationTable, Add, FeatureMap, Operation, OutputConversion, Pool, PoolMethod,
-    Precision, Requantize, Rescale, Window, layout,
+    Precision, Requantize, Rescale, layout,
 };
 use npu_reference as reference;
 use npu_reference::{Algorithm, Element, Joining, Map, Operand, Post, Stage};
@@ -202,25 +203,14 @@ fn pooling_of_random_maps_equals_the_reference() {
     let mut done = 0;
     while done < 30 {
         let shape = (1 + random.below(40), 1 + random.below(16), 1 + random.below(16));
-        let mut below = |bound: u64| random.below(bound) as u32;
-        let (kernel_width, kernel_height) = (1 + below(7), 1 + below(7));
-        let window = Window {
-            stride_x: 1 + below(u64::from(kernel_width)),
-            stride_y: 1 + below(u64::from(kernel_height)),
-            pad_left: below(u64::from(kernel_width)),
-            pad_right: below(u64::from(kernel_width)),
-            pad_top: below(u64::from(kernel_height)),
-            pad_bottom: below(u64::from(kernel_height)),
-            ..Window::of(kernel_width, kernel_height)
-        };
-        let pair = |a: u32, b: u32| (a as usize, b as usize);
-        let windows = reference::Window {
-            size: pair(window.kernel_height, window.kernel_width),
-            stride: pair(window.stride_y, window.stride_x),
-            before: pair(window.pad_top, window.pad_left),
-            after: pair(window.pad_bottom, window.pad_right),
-        };
-        let Some((rows, columns)) = windows.output(shape.1, shape.2) else {
+        let Some(Pooled {
+            window,
+            windows,
+            rows,
+            columns,
+            average,
+        }) = random_window(&mut random, shape.1, shape.2)
+        else {
             continue;
         };
         done += 1;
@@ -228,13 +218,7 @@ fn pooling_of_random_maps_equals_the_reference() {
         let (method, pool, pad_value) = match random.below(3) {
             0 => (PoolMethod::Maximum, reference::Pool::Max, -128),
             1 => (PoolMethod::Minimum, reference::Pool::Min, 127),
-            _ => {
-                let average = reference::Pool::Average {
-                    reciprocal_width: 65536 / i64::from(kernel_width),
-                    reciprocal_height: 65536 / i64::from(kernel_height),
-                };
-                (PoolMethod::Average, average, random.below(256) as i32 - 128)
-            }
+            _ => (PoolMethod::Average, average, random.below(256) as i32 - 128),
         };
         let operation = Pool {
             precision: Precision::Int8,
