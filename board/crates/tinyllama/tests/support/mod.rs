@@ -4,6 +4,7 @@
 mod device;
 mod files;
 mod reference;
+mod session;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 pub use device::TestDevice;
 pub use files::{Shape, Tensors, Weights, Writer, model_files, sentencepiece, small_tokenizer};
 pub use reference::{Activations, forward};
+pub use session::{PROMPT, TOKEN_OPERATORS, f32s, files, generate, open, step};
 use tinyllama::{Model, ModelError, ModelFiles};
 
 /// splitmix64: the tests' only source of chance.
