@@ -5,6 +5,9 @@ export const ENGINE_ERRORS = {
   'cell.syntax': 'Correct the text at the line and column shown; nothing of the cell has run.',
   'cell.type':
     "Correct the types, or set kernel.settings.check = 'warn' to run the cell anyway; nothing of it has run.",
+  'cell.bad-file': 'Write or build the file again, then run the cell again.',
+  'cell.wasm-import':
+    'Instantiate it in the cell: new WebAssembly.Instance(new WebAssembly.Module(bytes), imports), bytes from node:fs.',
   'cell.interrupted': 'Variables keep their values; run the cell again when ready.',
   'cell.process-ended': 'All variables are lost. Run the notebook again from the first cell.',
   'cell.unstoppable':

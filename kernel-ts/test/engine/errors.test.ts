@@ -87,7 +87,7 @@ describe('the end of the process', () => {
     try {
       await other.run('const lost = 1; console.log("before")');
       const ran = await other.run('process.stdout.write("last words"); process.exit(3)');
-      expect(ran.stdout).toBe('last words');
+      expect([ran.stdout, ran.stderr]).toEqual(['last words', '']);
       expect(ran.outcome).toMatchObject({
         status: 'error',
         ename: 'ProcessEnded',

@@ -5,11 +5,12 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { constants, Script } from 'node:vm';
+import { localFile, reachedFiles } from '../local-files.js';
+import { explainedImport, jsonExports, parseJson } from './data-modules.js';
 import { hideFrames } from './frames.js';
-import { localFile } from './local-files.js';
 
 type Namespace = Record<string, unknown>;
 
@@ -37,20 +38,27 @@ export function createImports(folder: string, provided: () => Readonly<Record<st
     filename: referrer,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }).runInThisContext() as (specifier: string) => Promise<Namespace>;
+  const importLocal = async (file: string): Promise<Namespace> => {
+    if (!hooksRegistered) {
+      hooksRegistered = true;
+      register('./local-hooks.js', import.meta.url);
+    }
+    try {
+      return await importFromFolder(`${pathToFileURL(file).href}?npulab=${graphVersion(file)}`);
+    } catch (error) {
+      throw explainedImport(error);
+    }
+  };
   const load = async (specifier: string): Promise<Namespace> => {
     const own = Object.hasOwn(provided(), specifier) ? provided()[specifier] : undefined;
     if (own !== undefined) return own;
     const path = localPath(specifier, folder);
     if (path !== undefined) {
       const file = localFile(path) ?? path;
-      if (file.endsWith('.json')) return jsonModule(JSON.parse(readFileSync(file, 'utf8')));
-      if (!hooksRegistered) {
-        hooksRegistered = true;
-        register('./local-hooks.js', import.meta.url);
-      }
-      return importFromFolder(`${pathToFileURL(file).href}?npulab=${graphVersion(file)}`);
+      if (file.endsWith('.json')) return jsonExports(parseJson(file, readFileSync(file, 'utf8')));
+      return importLocal(file);
     }
-    if (specifier.endsWith('.json')) return jsonModule(requireFromFolder(specifier));
+    if (specifier.endsWith('.json')) return jsonExports(requireFromFolder(specifier));
     try {
       return await importFromFolder(specifier);
     } catch (error) {
@@ -78,10 +86,6 @@ function localPath(specifier: string, folder: string): string | undefined {
   return specifier.startsWith('/') ? specifier : undefined;
 }
 
-function jsonModule(value: unknown): Namespace {
-  return { ...(typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}), default: value };
-}
-
 /** Names that a CommonJS module has on its `module.exports` only. */
 function withDefaultNames(module: Namespace, wanted: readonly string[]): Namespace {
   const missing = wanted.filter((name) => !(name in module));
@@ -94,23 +98,8 @@ function withDefaultNames(module: Namespace, wanted: readonly string[]): Namespa
 }
 
 /** Changes when the file or any local file it reaches by relative imports changes. */
-function graphVersion(file: string, seen = new Set<string>()): string {
-  const visit = (path: string): void => {
-    if (seen.has(path) || path.includes('/node_modules/')) return;
-    seen.add(path);
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch {
-      return;
-    }
-    for (const match of text.matchAll(/(?:from|import)\s*\(?\s*(['"])(\.{1,2}\/[^'"]+)\1/g)) {
-      const next = localFile(resolve(dirname(path), match[2] as string));
-      if (next !== undefined) visit(next);
-    }
-  };
-  visit(file);
-  return [...seen]
+function graphVersion(file: string): string {
+  return [...reachedFiles(file)]
     .map((path) => {
       const found = statSync(path, { throwIfNoEntry: false });
       return found === undefined ? '0' : `${Math.round(found.mtimeMs * 1000).toString(36)}-${found.size.toString(36)}`;

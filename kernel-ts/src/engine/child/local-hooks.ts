@@ -1,11 +1,12 @@
 /**
- * Loader hooks for the notebook's own files: TypeScript is stripped by swc, and a file hands the version in its URL on
- * to the local files it imports. Runs on Node's loader thread; knows no cell.
+ * Loader hooks for the notebook's own files: TypeScript is stripped by swc, JSON and WebAssembly become modules, and a file
+ * hands the version in its URL on to the local files it imports. Runs on Node's loader thread; knows no cell.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { transform } from '@swc/core';
-import { localFile } from './local-files.js';
+import { localFile } from '../local-files.js';
+import { jsonModule, wasmModule } from './data-modules.js';
 
 interface ResolveContext {
   readonly parentURL?: string;
@@ -30,21 +31,25 @@ export async function resolve(
   const version = /[?&]npulab=([^&#]*)/.exec(context.parentURL ?? '')?.[1];
   if (version !== undefined && /^\.{1,2}\//.test(specifier) && context.parentURL !== undefined) {
     const file = localFile(fileURLToPath(new URL(specifier, context.parentURL)));
-    if (file !== undefined && !file.endsWith('.json')) {
-      return next(`${pathToFileURL(file).href}?npulab=${version}`, context);
-    }
+    if (file !== undefined) return next(`${pathToFileURL(file).href}?npulab=${version}`, context);
   }
   return next(specifier, context);
 }
 
-/** TypeScript files as ECMAScript modules, with their source map. */
+/** TypeScript files as ECMAScript modules, with their source map; WebAssembly, and JSON of the notebook, as modules too. */
 export async function load<C>(
   url: string,
   context: C,
   next: (url: string, context: C) => Promise<Loaded>,
 ): Promise<Loaded> {
-  if (!url.startsWith('file:') || !/\.(ts|mts|tsx)$/.test(new URL(url).pathname)) return next(url, context);
+  if (!url.startsWith('file:')) return next(url, context);
+  const { pathname, searchParams } = new URL(url);
   const filename = fileURLToPath(url.replace(/[?#].*$/, ''));
+  if (pathname.endsWith('.wasm')) return moduleOf(wasmModule(filename, await readFile(filename)));
+  if (pathname.endsWith('.json') && searchParams.has('npulab')) {
+    return moduleOf(jsonModule(filename, await readFile(filename, 'utf8')));
+  }
+  if (!/\.(ts|mts|tsx)$/.test(pathname)) return next(url, context);
   const { code } = await transform(await readFile(filename, 'utf8'), {
     filename,
     isModule: true,
@@ -57,5 +62,9 @@ export async function load<C>(
       transform: { decoratorVersion: '2022-03' },
     },
   });
-  return { format: 'module', source: code, shortCircuit: true };
+  return moduleOf(code);
+}
+
+function moduleOf(source: string): Loaded {
+  return { format: 'module', source, shortCircuit: true };
 }

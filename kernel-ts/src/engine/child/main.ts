@@ -32,8 +32,11 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
 const answering = new Int32Array(new SharedArrayBuffer(4));
+const left = new Int32Array(new SharedArrayBuffer(4));
+/** The worker lets go at once; one that is gone itself does not hold up the end. */
+const LEAVE_WITHIN_MS = 200;
 const worker = new Worker(new URL('./worker.js', import.meta.url), {
-  workerData: { answering: answering.buffer, text: textMemory } satisfies WorkerMemory,
+  workerData: { answering: answering.buffer, left: left.buffer, text: textMemory } satisfies WorkerMemory,
 });
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
@@ -94,6 +97,8 @@ process.on('unhandledRejection', (reason, promise) => report(reason, cellOf(reas
 process.on('exit', () => {
   evaluator.close();
   flush();
+  worker.postMessage({ kind: 'leave' } satisfies FromChildMain);
+  Atomics.wait(left, 0, 0, LEAVE_WITHIN_MS);
 });
 
 let globalsError: string | undefined;

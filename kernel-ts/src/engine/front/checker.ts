@@ -14,6 +14,7 @@ import { CheckerFolder, sweep } from './checker-folder.js';
 import { CheckerProcess, compilerProgram } from './checker-process.js';
 import { CheckerApi, CheckerProgram, type SnapshotData } from './checker-program.js';
 import type { Complaint } from './shown.js';
+import { WasmDeclarations } from './wasm-declarations.js';
 
 /** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */
 const HARMLESS = new Set([7005, 7034, 1375, 1378, 1431, 1432, 2686]);
@@ -37,6 +38,9 @@ const ANSWER_WITHIN_MS = 15_000;
 export class Checker {
   readonly files: CellFiles;
   readonly #place: CheckerFolder;
+  readonly #wasm: WasmDeclarations;
+  /** Declarations of `.wasm` files that the program must read again. */
+  readonly #declared = new Set<string>();
   #process: CheckerProcess | undefined;
   #api: CheckerApi | undefined;
   #program: CheckerProgram | undefined;
@@ -59,6 +63,7 @@ export class Checker {
     const types = packageFolder('@types/node');
     const typeRoots = [join(folder, 'node_modules/@types'), ...(types === undefined ? [] : [dirname(types)])];
     this.#place = new CheckerFolder(folder);
+    this.#wasm = new WasmDeclarations(folder, this.#place.root);
     this.files = new CellFiles(
       this.#place.cells,
       {
@@ -74,6 +79,7 @@ export class Checker {
         noEmit: true,
         allowUmdGlobalAccess: true,
         allowImportingTsExtensions: true,
+        allowArbitraryExtensions: true,
         resolveJsonModule: true,
         skipLibCheck: true,
         paths: {
@@ -98,19 +104,25 @@ export class Checker {
   /** Complaints about a cell whose text is staged, in the order of the text. */
   check(staged: StagedCell): Promise<Complaint[]> {
     const early = { method: 'getSemanticDiagnostics', parameters: { file: staged.file } };
+    let damaged: readonly string[] = [];
+    const prepare = (): void => {
+      damaged = this.#declareWasm(staged.analysis.text);
+    };
     return this.#ask(
       async (program) => {
         const { text, importsModules } = staged.analysis;
         const found = await program.semanticDiagnostics(staged.file);
+        const ofDamaged = (message: string): boolean => damaged.some((name) => message.includes(`"${name}"`));
         const complaints = found
           .filter((one) => one.category === 1 && !HARMLESS.has(one.code) && one.pos < text.length)
+          .filter((one) => !ofDamaged(one.text))
           .map(complaintOf)
           .sort((a, b) => a.start - b.start);
         if (importsModules) await this.#watchLocalFiles(program);
         this.#missing = complaints.some(({ code }) => code === NOT_FOUND);
         return complaints;
       },
-      { early },
+      { early, prepare },
     );
   }
 
@@ -128,7 +140,10 @@ export class Checker {
     early?: EarlyQuestion,
   ): Promise<T> {
     return this.#ask(async (program) => question(await program.project(), this.files.scratchFile), {
-      prepare: () => this.files.setScratch(text),
+      prepare: () => {
+        this.files.setScratch(text);
+        this.#declareWasm(text);
+      },
       ...(early === undefined ? {} : { early }),
     });
   }
@@ -153,6 +168,14 @@ export class Checker {
   /** Process id of the checker, for tests. */
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** Gives the names in the text that lead to damaged files. */
+  #declareWasm(text: string): readonly string[] {
+    const { changed, removed, damaged } = this.#wasm.update(text);
+    for (const file of changed) this.#declared.add(file);
+    this.#missing ||= removed;
+    return damaged;
   }
 
   #ask<T>(
@@ -190,7 +213,8 @@ export class Checker {
   async #update(early: EarlyQuestion | undefined): Promise<CheckerProgram> {
     const { changed: own, config } = this.files.takeChanges();
     this.#place.write(own);
-    const changed = [...own.keys()];
+    const changed = [...this.#declared, ...own.keys()];
+    this.#declared.clear();
     for (const [file, time] of this.#watched) {
       const now = changeTime(file);
       if (now !== time) changed.push(file);

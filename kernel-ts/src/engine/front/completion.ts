@@ -36,6 +36,8 @@ const KINDS: Partial<Record<CompletionItemKind, string>> = {
   [CompletionItemKind.Keyword]: 'keyword',
   [CompletionItemKind.TypeParameter]: 'type',
 };
+/** What may stand behind a dot. */
+const IDENTIFIER = /^#?[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 const ANY_MEANING = SymbolFlags.Value | SymbolFlags.Type | SymbolFlags.Namespace | SymbolFlags.Alias;
 
 /** Names that fit at `cursor`; the span is the whole name under it. */
@@ -69,7 +71,7 @@ async function members(
   before: string,
   live: LiveNames,
 ): Promise<readonly Match[]> {
-  const typed = await asked(checker, text, cursor);
+  const typed = (await asked(checker, text, cursor)).filter(({ text: name }) => IDENTIFIER.test(name));
   const path = pathBefore(before);
   if (path === undefined) return typed;
   if (path.length === 1 && path[0] === 'globalThis') return [...typed, ...live.globals];
@@ -161,7 +163,8 @@ function filesIn(folder: string): Match[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
       .filter(
-        (entry) => !entry.name.startsWith('.') && (entry.isDirectory() || /\.(m?[jt]s|tsx|cjs|json)$/.test(entry.name)),
+        (entry) =>
+          !entry.name.startsWith('.') && (entry.isDirectory() || /\.(m?[jt]s|tsx|cjs|json|wasm)$/.test(entry.name)),
       )
       .map((entry) => ({
         text: entry.isDirectory() ? `${entry.name}/` : entry.name,
