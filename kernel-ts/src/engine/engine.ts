@@ -18,7 +18,7 @@ import { describeEngine } from './front/describe.js';
 import { Interrupts } from './front/interrupts.js';
 import { LiveNames } from './front/live-names.js';
 import { Preparation } from './front/preparation.js';
-import { RunningCell } from './front/running-cell.js';
+import { type Loss, lossError, RunningCell } from './front/running-cell.js';
 import { engineError } from './front/shown.js';
 import { swc } from './front/swc.js';
 import { within } from './front/within.js';
@@ -73,6 +73,7 @@ class FrontEngine implements Engine {
   readonly #running = new Map<string, RunningCell>();
   #newestRequest = '';
   #disposed: () => void = () => {};
+  #restarting = false;
   #shutdown: Promise<void> | undefined;
 
   constructor(options: EngineOptions) {
@@ -166,8 +167,10 @@ class FrontEngine implements Engine {
     this.start();
     for (const cell of this.#running.values()) cell.killed = 'cell.restarted';
     const child = this.#child;
+    this.#restarting = true;
     child?.kill();
     await child?.closed;
+    this.#restarting = false;
     await this.#ready.catch(() => {});
   }
 
@@ -204,10 +207,11 @@ class FrontEngine implements Engine {
           native: (name, text) => this.onOutput(this.#newestRequest, { kind: 'stream', name, text }),
           interrupted: (id) => this.#interrupts.arrived(id),
           inspector: (message) => this.#debugger.receive(message),
-          ended: (reason) => {
+          ended: (reason, heapFull) => {
             if (this.#shutdown === undefined) this.#options.log.write(`the process that runs cells ended: ${reason}`);
+            if (heapFull !== undefined) this.#options.log.write(heapFull);
             reject(new EngineError('engine.child-failed', `The process that runs cells did not start: ${reason}`));
-            this.#onEnd(child, reason, isReady);
+            this.#onEnd(child, reason, isReady, heapFull !== undefined);
           },
         },
       );
@@ -264,7 +268,7 @@ class FrontEngine implements Engine {
   }
 
   /** The child is gone: say so in the cell that ran, forget its variables, and start the next one. */
-  #onEnd(child: EngineChild, reason: string, wasReady: boolean): void {
+  #onEnd(child: EngineChild, reason: string, wasReady: boolean, heapFull: boolean): void {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#checker.files.clear();
@@ -272,7 +276,12 @@ class FrontEngine implements Engine {
     for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
     if (this.#shutdown === undefined && wasReady) this.#spawn();
     this.#debugger.lost(reason);
-    for (const cell of this.#running.values()) if (cell.inChild) cell.lost(reason, this.#logLine());
+    const why: Loss = heapFull ? 'cell.out-of-memory' : 'cell.process-ended';
+    const lost = [...this.#running.values()].filter((cell) => cell.inChild);
+    for (const cell of lost) cell.lost(why, reason, this.#logLine());
+    if (lost.length > 0 || this.#shutdown !== undefined || this.#restarting) return;
+    const { traceback } = lossError(why, reason, this.#logLine());
+    this.onOutput(this.#newestRequest, { kind: 'stream', name: 'stderr', text: `${traceback.join('\n')}\n` });
   }
 
   async #execute(request: CellRequest): Promise<CellOutcome> {

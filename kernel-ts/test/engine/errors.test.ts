@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { GLOBALS, startLab, streamText } from './harness.js';
 
 const lab = startLab(GLOBALS);
@@ -36,6 +36,15 @@ describe('errors of the code', () => {
     expect((await lab.run(`throw ${value}`)).outcome).toMatchObject({ status: 'error', ename, evalue });
   });
 
+  test('a recursion without end shows its frame once, and how often it comes again', async () => {
+    const { traceback } = await lab.run('function deeper(): number { return deeper() + 1 }\ndeeper()');
+    expect(traceback.slice(0, 1)).toEqual(['RangeError: Maximum call stack size exceeded']);
+    expect(traceback.slice(-2)).toEqual([
+      expect.stringMatching(/^ {4}at deeper \(cell \d+, line 1:36\)$/),
+      expect.stringMatching(/^ {4}\(the same frame \d+ times more\)$/),
+    ]);
+  });
+
   test('the chain of causes is shown', async () => {
     const ran = await lab.run('throw new Error("outer", { cause: new TypeError("inner", { cause: "root" }) })');
     expect(ran.traceback.filter((line) => !line.startsWith('    at'))).toEqual([
@@ -50,7 +59,7 @@ describe('errors of the code', () => {
       'Error: the board is gone',
       'code: board.lost',
       'remedy: connect again',
-      '    at (cell 10, line 1:5)',
+      '    at (cell 11, line 1:5)',
     ]);
   });
 
@@ -108,9 +117,60 @@ describe('the end of the process', () => {
       expect(
         (await other.run('process.kill(process.pid, "SIGABRT"); await new Promise(() => {})')).outcome,
       ).toMatchObject({
-        evalue: 'the process that ran the cell ended: it was ended by SIGABRT; the state is lost',
+        evalue: 'the process that ran the cell ended: it was ended by SIGABRT (native code gave up); the state is lost',
       });
       expect((await other.run('2 + 2')).result).toBe('4');
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('a full memory ends the cell with its remedy and without pages of frames of V8, and the next cell runs', async () => {
+    vi.stubEnv('NODE_OPTIONS', '--max-old-space-size=48');
+    const other = startLab();
+    vi.unstubAllEnvs();
+    try {
+      const ran = await other.run(
+        'console.log("filling"); const kept = []; for (;;) kept.push(new Array(1e6).fill(0))',
+      );
+      expect([ran.stdout, ran.stderr]).toEqual(['filling\n', '']);
+      expect(ran.traceback).toEqual([
+        'ProcessEnded: the memory for JavaScript values is full, so the process that ran the cell ended; the state is lost',
+        `log: ${join(other.folder, 'kernel.log')}`,
+        'code: cell.out-of-memory',
+        'remedy: All variables are lost. Keep less at once (typed arrays lie outside this memory), or start Jupyter with NODE_OPTIONS=--max-old-space-size=8192 (MiB).',
+      ]);
+      expect(other.logged.join('\n')).toContain('JavaScript heap out of memory');
+      expect((await other.run('6 * 7')).result).toBe('42');
+    } finally {
+      await other.close();
+    }
+  });
+
+  test.each([
+    ['new ArrayBuffer(2 ** 53 - 1)', 'RangeError: Array buffer allocation failed'],
+    ['new Array(2 ** 32)', 'RangeError: Invalid array length'],
+    ['"x".repeat(2 ** 29)', 'RangeError: Invalid string length'],
+  ])('%s is an ordinary error: the process lives', async (code, message) => {
+    const { traceback } = await lab.run(`const still${message.length} = 1; ${code}`);
+    expect(traceback[0]).toBe(message);
+    expect((await lab.run(`still${message.length}`)).result).toBe('1');
+  });
+
+  test('an end between cells is told in the output of the newest cell, once', async () => {
+    const other = startLab(GLOBALS);
+    try {
+      const { requestId } = await other.run('const lost = 1; setTimeout(() => process.exit(4), 1); 0');
+      const outputs = await other.until(requestId, (all) => streamText(all, 'stderr').includes('remedy'));
+      expect(streamText(outputs, 'stderr')).toBe(
+        `ProcessEnded: the process that ran the cell ended: it exited with code 4; the state is lost
+log: ${join(other.folder, 'kernel.log')}
+code: cell.process-ended
+remedy: All variables are lost. Run the notebook again from the first cell.
+`,
+      );
+      expect((await other.run('lost')).traceback[0]).toContain("TS2304: Cannot find name 'lost'.");
+      expect(streamText(await other.until(requestId, () => true), 'stderr').split('ProcessEnded').length).toBe(2);
     } finally {
       await other.close();
     }

@@ -17,6 +17,7 @@ import { createImports } from './imports.js';
 import { answerInput, askUser } from './input.js';
 import { membersAt, newGlobals } from './live-names.js';
 import { magic } from './magics.js';
+import { installNativeOutput } from './native-output.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
 import type { FromChildMain, WorkerMemory } from './worker.js';
@@ -32,16 +33,14 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
 const answering = new Int32Array(new SharedArrayBuffer(4));
-const left = new Int32Array(new SharedArrayBuffer(4));
-/** The worker lets go at once; one that is gone itself does not hold up the end. */
-const LEAVE_WITHIN_MS = 200;
 const worker = new Worker(new URL('./worker.js', import.meta.url), {
-  workerData: { answering: answering.buffer, left: left.buffer, text: textMemory } satisfies WorkerMemory,
+  workerData: { answering: answering.buffer, text: textMemory } satisfies WorkerMemory,
 });
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
 installAttribution();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
+installNativeOutput();
 installFrames(options.folder);
 
 const evaluator = new Evaluator();
@@ -97,8 +96,6 @@ process.on('unhandledRejection', (reason, promise) => report(reason, cellOf(reas
 process.on('exit', () => {
   evaluator.close();
   flush();
-  worker.postMessage({ kind: 'leave' } satisfies FromChildMain);
-  Atomics.wait(left, 0, 0, LEAVE_WITHIN_MS);
 });
 
 let globalsError: string | undefined;

@@ -45,7 +45,21 @@ function errorLines(error: Error, explain: (error: unknown) => readonly string[]
   } catch (failure) {
     more = [`(the explanation of this error failed: ${String(failure)})`];
   }
-  return [...head.split('\n'), ...more, ...frames];
+  return [...head.split('\n'), ...more, ...folded(frames)];
+}
+
+/** Frames of a recursion: the first, and how often it comes again. */
+function folded(frames: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (let index = 0; index < frames.length; ) {
+    let next = index + 1;
+    while (frames[next] === frames[index]) next++;
+    lines.push(frames[index] as string);
+    if (next - index > 2) lines.push(`    (the same frame ${next - index - 1} times more)`);
+    else if (next - index === 2) lines.push(frames[index] as string);
+    index = next;
+  }
+  return lines;
 }
 
 function headOf(error: unknown): string {

@@ -13,15 +13,11 @@ import { SEND_AFTER_MS, WaitingText } from './waiting-text.js';
 /** What the main thread shares. */
 export interface WorkerMemory {
   readonly answering: ArrayBufferLike;
-  readonly left: ArrayBufferLike;
   readonly text: SharedArrayBuffer;
 }
 
-/** Main thread → worker: text waits to be sent; the interrupt arrived; the process ends. */
-export type FromChildMain =
-  | { readonly kind: 'text' }
-  | { readonly kind: 'answered'; readonly id: number }
-  | { readonly kind: 'leave' };
+/** Main thread → worker: text waits to be sent; the interrupt arrived. */
+export type FromChildMain = { readonly kind: 'text' } | { readonly kind: 'answered'; readonly id: number };
 
 /** How long the main thread may take to answer before it is terminated. */
 const ANSWER_WITHIN_MS = 10;
@@ -59,18 +55,8 @@ socket.on('close', () => {
 });
 parentPort?.on('message', (message: FromChildMain) => {
   if (message.kind === 'answered') settle(message.id);
-  else if (message.kind === 'leave') leave();
   else if (textTimer === undefined) textTimer = setTimeout(sendText, SEND_AFTER_MS);
 });
-
-/** Lets go of the inspector, for which an ending process would wait, with a note about it on stderr. */
-function leave(): void {
-  pipe.close();
-  session.disconnect();
-  const left = new Int32Array(memory.left);
-  Atomics.store(left, 0, 1);
-  Atomics.notify(left, 0);
-}
 
 function sendText(): void {
   textTimer = text.flushFromWorker() ? undefined : setTimeout(sendText, 1);

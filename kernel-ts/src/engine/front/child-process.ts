@@ -21,6 +21,17 @@ import { NativeOutput } from './native-output.js';
 
 const ENTRY = fileURLToPath(new URL('../child/main.js', import.meta.url));
 
+/** Node's note about our inspector sessions, when a cell ends its own process. */
+const INSPECTOR_NOTE = 'Waiting for the debugger to disconnect...\n';
+/** How V8's last words begin when the heap is full: lists of collections and frames of V8, for the log. */
+const HEAP_FULL = /\n?<--- Last few GCs --->|FATAL ERROR: .*JavaScript heap out of memory/;
+/** What ends a process by a signal, as far as it is known. */
+const SIGNAL_CAUSES: Readonly<Record<string, string>> = {
+  ...{ SIGSEGV: 'a fault in native code', SIGBUS: 'a fault in native code', SIGABRT: 'native code gave up' },
+  ...{ SIGILL: 'an instruction unknown to this processor', SIGFPE: 'a division by zero in native code' },
+  SIGKILL: 'the system does so when memory runs out',
+};
+
 /** What comes from V8's inspector. */
 export type FromInspector = Extract<FromWorker, { kind: 'inspected' | 'inspector-event' }>;
 
@@ -32,8 +43,8 @@ export interface ChildEvents {
   interrupted(id: number): void;
   /** V8's inspector answers or tells something. */
   inspector(message: FromInspector): void;
-  /** The process is gone; `reason` says how, for people. */
-  ended(reason: string): void;
+  /** The process is gone; `reason` says how, for people; `heapFull` is what V8 said when it had no memory left. */
+  ended(reason: string, heapFull: string | undefined): void;
 }
 
 /** A running child. */
@@ -47,6 +58,7 @@ export class EngineChild {
   readonly #native = { stdout: new NativeOutput(), stderr: new NativeOutput() };
   #draining = false;
   #ended = false;
+  #heapFull: string | undefined;
   /** Resolves when the process is gone and its output has been read. */
   readonly closed: Promise<void>;
 
@@ -85,12 +97,12 @@ export class EngineChild {
         this.drainNative('end');
         this.#ended = true;
         for (const stream of stdio) stream?.destroy();
-        events.ended(reason);
+        events.ended(reason, this.#heapFull);
         resolve();
       };
       this.#process.once('error', (error) => end(`it did not start: ${error.message}`));
       this.#process.once('exit', (code, signal) =>
-        end(signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`),
+        end(signal === null ? `it exited with code ${code}` : `it was ended by ${signal}${causeOf(signal)}`),
       );
     });
   }
@@ -123,9 +135,17 @@ export class EngineChild {
     for (const name of ['stdout', 'stderr'] as const) {
       const native = this.#native[name];
       for (const chunk of readNow(this.#process[name] as Socket | null)) native.push(chunk);
-      const text = native.take(at);
+      const text = name === 'stderr' ? this.#wordsOfCell(native.take(at)) : native.take(at);
       if (text.length > 0) this.#events.native(name, text);
     }
+  }
+
+  /** What of a text on stderr the cell's own code wrote. */
+  #wordsOfCell(text: string): string {
+    const end = this.#heapFull === undefined ? text.search(HEAP_FULL) : 0;
+    if (end < 0) return text.replace(INSPECTOR_NOTE, '');
+    this.#heapFull = (this.#heapFull ?? '') + text.slice(end);
+    return text.slice(0, end);
   }
 
   #onNative(name: 'stdout' | 'stderr', chunk: Buffer): void {
@@ -148,6 +168,10 @@ export class EngineChild {
     for (const chunk of readNow(this.#fromMain)) this.#onMessages(chunk);
     this.#draining = false;
   }
+}
+
+function causeOf(signal: string): string {
+  return SIGNAL_CAUSES[signal] === undefined ? '' : ` (${SIGNAL_CAUSES[signal]})`;
 }
 
 /** Reads a socket's descriptor past its stream; order holds because both run on this thread. */

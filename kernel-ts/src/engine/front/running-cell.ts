@@ -4,6 +4,20 @@ import { engineError } from './shown.js';
 
 const interruptedError = (): ShownError => engineError('Interrupted', 'cell.interrupted', 'the cell was interrupted');
 
+/** Why a child is gone, and with it all variables. */
+export type Loss = 'cell.unstoppable' | 'cell.restarted' | 'cell.out-of-memory' | 'cell.process-ended';
+
+/** What is said of a child that is gone; `reason` says how its process ended. */
+export function lossError(why: Loss, reason: string, logLine: string): ShownError {
+  const words: Readonly<Record<Loss, string>> = {
+    'cell.unstoppable': 'the code did not stop when interrupted, so its process was ended',
+    'cell.restarted': 'the process was restarted',
+    'cell.out-of-memory': 'the memory for JavaScript values is full, so the process that ran the cell ended',
+    'cell.process-ended': `the process that ran the cell ended: ${reason}`,
+  };
+  return engineError('ProcessEnded', why, `${words[why]}; the state is lost`, [logLine]);
+}
+
 /** One cell, from its turn to its outcome. */
 export class RunningCell {
   readonly requestId: string;
@@ -12,7 +26,7 @@ export class RunningCell {
   /** The child has the code: from here on only the child can end the cell. */
   inChild = false;
   /** Why the child is about to be killed, if it is. */
-  killed: 'cell.unstoppable' | 'cell.restarted' | undefined;
+  killed: Loss | undefined;
   /** Made when somebody asks for it: its end costs a DOMException. */
   #over: AbortController | undefined;
   #isOver = false;
@@ -59,17 +73,8 @@ export class RunningCell {
     this.#over?.abort();
   }
 
-  /** The child that ran the code is gone. */
-  lost(reason: string, logLine: string): void {
-    const why = {
-      'cell.unstoppable': 'the code did not stop when interrupted, so its process was ended',
-      'cell.restarted': 'the process was restarted',
-      'cell.process-ended': `the process that ran the cell ended: ${reason}`,
-    };
-    const code = this.killed ?? 'cell.process-ended';
-    this.end({
-      status: 'error',
-      ...engineError('ProcessEnded', code, `${why[code]}; the state is lost`, [logLine]),
-    });
+  /** The child that ran the code is gone; `why` unless it was killed. */
+  lost(why: Loss, reason: string, logLine: string): void {
+    this.end({ status: 'error', ...lossError(this.killed ?? why, reason, logLine) });
   }
 }
