@@ -12,6 +12,7 @@ export { type LatencyGroup, type LatencyOptions, type LatencyRecord, latencyChar
 export { bytesText, grouped, microsecondsText, significant } from './numbers.js';
 export { present } from './present.js';
 export { Progress, type ProgressOptions } from './progress.js';
+export { shownAs, stacked } from './shown-as.js';
 export { type ArrowLike, type TableOptions, table, tableBundle } from './table.js';
 export { html, md, svg } from './tags.js';
 export { createWidgets, type Widgets } from './widgets/index.js';

@@ -6,6 +6,7 @@ import { type Bundle, jupyterDisplay } from './bundle.js';
 import { chartBundle } from './chart.js';
 import { finished } from './finished.js';
 import { plainText } from './plain.js';
+import { isSummary, summaryBundle } from './summary.js';
 import { isArrowTable, tableBundle } from './table.js';
 import { isNdarray, isTypedArray, tensorBundle, typedArrayBundle } from './tensor.js';
 
@@ -55,6 +56,7 @@ async function byShape(value: object): Promise<Bundle | undefined> {
   if (typeof shaped.toSpec === 'function') return chartBundle(shaped.toSpec() as Record<string, unknown>, '[chart]');
   if (typeof shaped.toDataURL === 'function') return canvasBundle(shaped.toDataURL() as unknown);
   if (typeof shaped.outerHTML === 'string') return { 'text/html': shaped.outerHTML, 'text/plain': '[HTML element]' };
+  if (isSummary(value)) return summaryBundle(value);
   if (Array.isArray(value) && value.length > 0 && value.every(isRecord)) return tableBundle(value);
   return undefined;
 }

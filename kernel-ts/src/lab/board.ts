@@ -20,10 +20,12 @@ import type {
   Tasks,
 } from '@npulab/board';
 import type { LlamaModel, QuantizedModel } from '@npulab/quant';
-import { bytesText, card, type Displayable, jupyterDisplay } from '../display/index.js';
+import { bytesText, card, type Displayable, jupyterDisplay, shownAs } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
 import { LabError } from './errors.js';
+import { clockFace, countersFace } from './faces.js';
 import type { Ledger } from './ledger.js';
+import { menuBundle } from './menus.js';
 import { LabSession } from './session.js';
 
 const megahertz = (hz: number | null): string => (hz === null ? 'unknown' : `${hz / 1e6} MHz`);
@@ -57,7 +59,7 @@ export class LabLoadedModel implements AsyncDisposable, Displayable {
   /** Starts an inference on `prompt`. Sampling may also be given to `generate`. */
   async session(prompt: string | readonly number[], options: Sampling & WaitOptions = {}): Promise<LabSession> {
     const session = await this.#model.session(prompt, { signal: this.#context.signal, ...options });
-    return new LabSession(session, this.#context, this.#ledger);
+    return new LabSession(session, this.operators, this.#context, this.#ledger);
   }
 
   /** Frees the model on the board. */
@@ -95,7 +97,8 @@ export class LabBoard implements AsyncDisposable, Displayable {
     this.#context = context;
     this.#ledger = ledger;
     this.models = { load: (source, options = {}) => this.#load(source, options) };
-    this.#npu = {
+    for (const name of ['memory', 'tasks', 'blobs', 'lease'] as const) shownAs(board[name], () => menuBundle(name));
+    const npu: Npu = {
       ...board.npu,
       // A recording is part of what a report proves: its digest goes into the provenance.
       capture: async (run, options) => {
@@ -103,7 +106,10 @@ export class LabBoard implements AsyncDisposable, Displayable {
         ledger.add('captures', { job: capture.digest, submits: capture.submits, backend: board.info.backend });
         return capture;
       },
+      counters: async (options) => countersFace(await board.npu.counters(options)),
     };
+    this.#npu = shownAs(npu, () => menuBundle('npu'));
+    shownAs(this.models, () => menuBundle('boardModels'));
   }
 
   /** Facts read when the board connected. Never goes over the wire. */
@@ -117,7 +123,7 @@ export class LabBoard implements AsyncDisposable, Displayable {
 
   /** Where the board's clock stands against ours, with its error; null before the first ping. Never goes over the wire. */
   get clock(): ClockEstimate | null {
-    return this.#board.clock;
+    return this.#board.clock && clockFace(this.#board.clock);
   }
 
   /** Who may change the board while several notebooks use it: `await using mine = await board.lease.acquire({ why })`. */

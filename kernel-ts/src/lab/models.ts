@@ -2,9 +2,12 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LlamaModel } from '@npulab/quant';
+import { type Displayable, jupyterDisplay } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
 import { LabError } from './errors.js';
+import { modelFace } from './faces.js';
 import type { Ledger } from './ledger.js';
+import { menuBundle } from './menus.js';
 
 /** Folder of the default model inside @npulab/quant. */
 export function defaultModelFolder(): string {
@@ -12,7 +15,7 @@ export function defaultModelFolder(): string {
   return resolve(dirname(entry), '../models/tiny');
 }
 
-export class LabModels {
+export class LabModels implements Displayable {
   readonly #context: LabContext;
   readonly #ledger: Ledger;
 
@@ -35,7 +38,12 @@ export class LabModels {
     const signal = options.signal ?? this.#context.signal;
     const { openModel } = await import('@npulab/quant');
     const model = await openModel(path, { signal });
-    this.#ledger.add('models', { name: model.name, digest: await model.digest({ signal }) });
-    return model;
+    const digest = await model.digest({ signal });
+    this.#ledger.add('models', { name: model.name, digest });
+    return modelFace(model, digest);
+  }
+
+  [jupyterDisplay]() {
+    return menuBundle('models');
   }
 }

@@ -1,10 +1,18 @@
 /** Plots of what runs leave behind: latency per layer, and how near it comes to the bandwidth bound. */
 import type { TraceRecord } from '@npulab/board';
-import { type ChartSpec, chart, type Displayable, type LatencyOptions, latencyChart } from '../display/index.js';
+import {
+  type ChartSpec,
+  chart,
+  type Displayable,
+  jupyterDisplay,
+  type LatencyOptions,
+  latencyChart,
+} from '../display/index.js';
 import type { LabBoard } from './board.js';
+import { menuBundle } from './menus.js';
 
 /** A chart that shows itself as the value of a cell or through `display`. */
-export class LabPlot {
+export class LabPlot implements Displayable {
   /**
    * Modelled latency per layer, operator or token. With `board`, each bar has a mark at the least time its bytes need.
    *
@@ -19,5 +27,9 @@ export class LabPlot {
   /** Any Vega-Lite specification. */
   chart(spec: ChartSpec, text?: string): Displayable {
     return chart(spec, text);
+  }
+
+  [jupyterDisplay]() {
+    return menuBundle('plot');
   }
 }

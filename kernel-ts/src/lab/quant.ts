@@ -11,13 +11,16 @@ import type {
   SavedModel,
   TextInput,
 } from '@npulab/quant';
+import { type Displayable, jupyterDisplay } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
+import { evaluationFace, quantizedFace, savedFace } from './faces.js';
 import type { Ledger } from './ledger.js';
+import { menuBundle } from './menus.js';
 
 /** Settings of a quantizer without its name; see QuantizeSettings of @npulab/quant for every field and default. */
 export type QuantSettings = Omit<QuantizeSettings, 'method'> & Pick<WaitOptions, 'signal'>;
 
-export class LabQuant {
+export class LabQuant implements Displayable {
   readonly #context: LabContext;
   readonly #ledger: Ledger;
 
@@ -54,9 +57,9 @@ export class LabQuant {
   ): Promise<Evaluation> {
     const bar = this.#context.progress(`evaluate ${model.name}`, 0, 'windows');
     const { evaluate } = await import('@npulab/quant');
-    return this.#watched(bar, (onProgress) =>
-      evaluate(model, text, { signal: this.#context.signal, ...options, onProgress }),
-    );
+    const work = (onProgress: (done: number, total: number) => void): Promise<Evaluation> =>
+      evaluate(model, text, { signal: this.#context.signal, ...options, onProgress });
+    return evaluationFace(await this.#watched(bar, work));
   }
 
   /** Error of every operator against the float model: with all errors before it ("entire") and alone ("single"). */
@@ -76,7 +79,8 @@ export class LabQuant {
   /** Writes an 8-bit model as a compressed-tensors folder that `lab.models.open` and the board read. */
   async save(model: LlamaModel, folder: string, options: WaitOptions = {}): Promise<SavedModel> {
     const { save } = await import('@npulab/quant');
-    return save(model, resolve(this.#context.folder, folder), { signal: options.signal ?? this.#context.signal });
+    const target = resolve(this.#context.folder, folder);
+    return savedFace(await save(model, target, { signal: options.signal ?? this.#context.signal }), folder);
   }
 
   /** Text generated on the host, as one string; `generate` of @npulab/quant gives it token by token. */
@@ -91,6 +95,10 @@ export class LabQuant {
     let text = prompt;
     for await (const piece of generate(model, prompt, { signal: this.#context.signal, ...options })) text += piece.text;
     return text;
+  }
+
+  [jupyterDisplay]() {
+    return menuBundle('quant');
   }
 
   async #run(
@@ -112,7 +120,7 @@ export class LabQuant {
       calibrationDigest: quantized.calibrationDigest,
       calibrationTokens: quantized.calibrationTokens,
     });
-    return quantized;
+    return quantizedFace(quantized);
   }
 
   async #watched<Result>(

@@ -4,11 +4,13 @@ import type {
   Generation,
   InferenceSession,
   InferenceState,
+  OperatorInfo,
   StepResult,
   TraceRecord,
 } from '@npulab/board';
-import { card, type Displayable, jupyterDisplay } from '../display/index.js';
+import { card, type Displayable, jupyterDisplay, shownAs } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
+import { stepBundle } from './faces.js';
 import type { Ledger } from './ledger.js';
 import { LabTensor } from './tensor.js';
 
@@ -22,12 +24,14 @@ type StepOptions = Parameters<InferenceSession['step']>[0];
 
 export class LabSession implements AsyncDisposable, Displayable {
   readonly #session: InferenceSession;
+  readonly #operators: readonly OperatorInfo[];
   readonly #context: LabContext;
   readonly #ledger: Ledger;
   readonly #trace: TraceRecord[] = [];
 
-  constructor(session: InferenceSession, context: LabContext, ledger: Ledger) {
+  constructor(session: InferenceSession, operators: readonly OperatorInfo[], context: LabContext, ledger: Ledger) {
     this.#session = session;
+    this.#operators = operators;
     this.#context = context;
     this.#ledger = ledger;
   }
@@ -47,7 +51,7 @@ export class LabSession implements AsyncDisposable, Displayable {
     const result = await this.#session.step({ signal: this.#context.signal, ...options });
     this.#trace.push(...result.records);
     const last = result.records.at(-1)?.operator ?? 'sample';
-    return { ...result, output: await this.tensor(last) };
+    return shownAs({ ...result, output: await this.tensor(last) }, () => stepBundle(result));
   }
 
   /** Generates tokens as they come; sampling given here replaces the session's. */
@@ -56,7 +60,7 @@ export class LabSession implements AsyncDisposable, Displayable {
     this.#ledger.add('sampling', { temperature, topP, seed });
     const generation = this.#session.generate({ signal: this.#context.signal, ...options });
     const trace = this.#trace;
-    return {
+    const tokens = {
       get stopReason() {
         return generation.stopReason;
       },
@@ -67,6 +71,12 @@ export class LabSession implements AsyncDisposable, Displayable {
         }
       },
     };
+    return shownAs(tokens, () =>
+      card('Generation', {
+        tokens: 'for await (const { text } of generation) …, or at once: await run.text({ maxTokens })',
+        'stop reason': generation.stopReason ?? 'not ended',
+      })[jupyterDisplay](),
+    );
   }
 
   /** Generates and returns the text at once. */
@@ -105,7 +115,7 @@ export class LabSession implements AsyncDisposable, Displayable {
     return card('Inference', {
       tokens: tokens.length,
       position,
-      'next operator': nextOperator,
+      'next operator': this.#operators[nextOperator]?.name,
       'operators traced': this.#trace.length,
     })[jupyterDisplay]();
   }

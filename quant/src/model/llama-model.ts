@@ -83,6 +83,11 @@ export class HeldModel implements LlamaModel {
     this.close();
   }
 
+  /** What `console.log` prints. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
   toString(): string {
     const { layers, hidden, heads, kvHeads, vocab } = this.config;
     const bits = new Set([...this.#parts.quantized.values()].map((linear) => linear.bits));
