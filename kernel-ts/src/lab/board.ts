@@ -25,7 +25,7 @@ import type { LabContext, WaitOptions } from './context.js';
 import { LabError } from './errors.js';
 import { clockFace, countersFace } from './faces.js';
 import type { Ledger } from './ledger.js';
-import { menuBundle } from './menus.js';
+import { boardMenu } from './menus.js';
 import { LabSession } from './session.js';
 
 const megahertz = (hz: number | null): string => (hz === null ? 'unknown' : `${hz / 1e6} MHz`);
@@ -97,7 +97,7 @@ export class LabBoard implements AsyncDisposable, Displayable {
     this.#context = context;
     this.#ledger = ledger;
     this.models = { load: (source, options = {}) => this.#load(source, options) };
-    for (const name of ['memory', 'tasks', 'blobs', 'lease'] as const) shownAs(board[name], () => menuBundle(name));
+    for (const name of ['memory', 'tasks', 'blobs', 'lease'] as const) shownAs(board[name], () => boardMenu(name));
     const npu: Npu = {
       ...board.npu,
       // A recording is part of what a report proves: its digest goes into the provenance.
@@ -108,8 +108,8 @@ export class LabBoard implements AsyncDisposable, Displayable {
       },
       counters: async (options) => countersFace(await board.npu.counters(options)),
     };
-    this.#npu = shownAs(npu, () => menuBundle('npu'));
-    shownAs(this.models, () => menuBundle('boardModels'));
+    this.#npu = shownAs(npu, () => boardMenu('npu'));
+    shownAs(this.models, () => boardMenu('models'));
   }
 
   /** Facts read when the board connected. Never goes over the wire. */

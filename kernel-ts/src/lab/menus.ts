@@ -4,11 +4,9 @@
  */
 import type { Blobs, Leases, Memory, Models, Npu, Tasks } from '@npulab/board';
 import { type Bundle, card, jupyterDisplay } from '../display/index.js';
-import type { LabModels } from './models.js';
-import type { LabPlot } from './plot.js';
-import type { LabQuant } from './quant.js';
 
-type Menu<Offered> = Readonly<Record<Exclude<keyof Offered, symbol>, string>>;
+/** A line per method of `Offered`; its displays apart. */
+export type Menu<Offered> = Readonly<Record<Exclude<keyof Offered, symbol>, string>>;
 
 const memory: Menu<Memory> = {
   allocate: 'const buffer = await board.memory.allocate(4096)  // write, read, fill, summary, digest, free',
@@ -45,43 +43,26 @@ const lease: Menu<Leases> = {
   state: 'await board.lease.state()  // who holds it, and why',
 };
 
-const models: Menu<LabModels> = {
-  open: "const model = await lab.models.open('tiny')  // or a folder, or a llama2.c file",
-};
-
-const quant: Menu<LabQuant> = {
-  rtn: 'const q = await lab.quant.rtn(model, { bits: 8 })',
-  gptq: "const q = await lab.quant.gptq(model, { bits: 8, calibration: lab.corpus('calibration') })",
-  evaluate: "await lab.quant.evaluate(q, lab.corpus('evaluation'), { reference: model })",
-  layerErrors: "await lab.quant.layerErrors(model, q, lab.corpus('evaluation').slice(0, 3))",
-  save: "await lab.quant.save(q, 'out/model-int8')",
-  generate: "await lab.quant.generate(model, 'One morning', { maxTokens: 32 })",
-};
-
-const plot: Menu<LabPlot> = {
-  latency: "lab.plot.latency(run.trace, { by: 'layer', board })  // 'operator', 'token'",
-  chart: "lab.plot.chart({ data: { values }, mark: 'line', encoding: { x: { field: 'x' }, y: { field: 'y' } } })",
-};
-
 const boardModels: Menu<Models> = {
   load: 'const loaded = await board.models.load(q)  // a quantized model, or a folder',
 };
 
-const menus = { memory, tasks, npu, blobs, lease, boardModels, models, quant, plot } as const;
+const boardMenus = {
+  memory: ['Memory of the board', memory],
+  tasks: ["The NPU's queue", tasks],
+  npu: ['The NPU by hand', npu],
+  blobs: ["The board's store", blobs],
+  lease: ['Who may change the board', lease],
+  models: ['Models on the board', boardModels],
+} as const;
 
-const titles: Readonly<Record<keyof typeof menus, string>> = {
-  memory: 'Memory of the board',
-  tasks: "The NPU's queue",
-  npu: 'The NPU by hand',
-  blobs: "The board's store",
-  lease: 'Who may change the board',
-  boardModels: 'Models on the board',
-  models: 'Models',
-  quant: 'Quantizers and metrics',
-  plot: 'Charts',
-};
+/** The bundle of a menu. */
+export function menuBundle<Offered>(title: string, menu: Menu<Offered>): Bundle | Promise<Bundle> {
+  return card(title, menu)[jupyterDisplay]();
+}
 
-/** The bundle of one menu. */
-export function menuBundle(name: keyof typeof menus): Bundle | Promise<Bundle> {
-  return card(titles[name], menus[name])[jupyterDisplay]();
+/** The bundle for one of the client's groups of methods. */
+export function boardMenu(name: keyof typeof boardMenus): Bundle | Promise<Bundle> {
+  const [title, menu] = boardMenus[name];
+  return card(title, menu)[jupyterDisplay]();
 }

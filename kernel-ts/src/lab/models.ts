@@ -7,13 +7,17 @@ import type { LabContext, WaitOptions } from './context.js';
 import { LabError } from './errors.js';
 import { modelFace } from './faces.js';
 import type { Ledger } from './ledger.js';
-import { menuBundle } from './menus.js';
+import { type Menu, menuBundle } from './menus.js';
 
 /** Folder of the default model inside @npulab/quant. */
 export function defaultModelFolder(): string {
   const entry = fileURLToPath(import.meta.resolve('@npulab/quant'));
   return resolve(dirname(entry), '../models/tiny');
 }
+
+const menu: Menu<LabModels> = {
+  open: "const model = await lab.models.open('tiny')  // or a folder, or a llama2.c file",
+};
 
 export class LabModels implements Displayable {
   readonly #context: LabContext;
@@ -44,6 +48,6 @@ export class LabModels implements Displayable {
   }
 
   [jupyterDisplay]() {
-    return menuBundle('models');
+    return menuBundle('Models', menu);
   }
 }

@@ -9,7 +9,12 @@ import {
   latencyChart,
 } from '../display/index.js';
 import type { LabBoard } from './board.js';
-import { menuBundle } from './menus.js';
+import { type Menu, menuBundle } from './menus.js';
+
+const menu: Menu<LabPlot> = {
+  latency: "lab.plot.latency(run.trace, { by: 'layer', board })  // 'operator', 'token'",
+  chart: "lab.plot.chart({ data: { values }, mark: 'line', encoding: { x: { field: 'x' }, y: { field: 'y' } } })",
+};
 
 /** A chart that shows itself as the value of a cell or through `display`. */
 export class LabPlot implements Displayable {
@@ -30,6 +35,6 @@ export class LabPlot implements Displayable {
   }
 
   [jupyterDisplay]() {
-    return menuBundle('plot');
+    return menuBundle('Charts', menu);
   }
 }

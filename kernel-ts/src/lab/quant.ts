@@ -15,10 +15,19 @@ import { type Displayable, jupyterDisplay } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
 import { evaluationFace, quantizedFace, savedFace } from './faces.js';
 import type { Ledger } from './ledger.js';
-import { menuBundle } from './menus.js';
+import { type Menu, menuBundle } from './menus.js';
 
 /** Settings of a quantizer without its name; see QuantizeSettings of @npulab/quant for every field and default. */
 export type QuantSettings = Omit<QuantizeSettings, 'method'> & Pick<WaitOptions, 'signal'>;
+
+const menu: Menu<LabQuant> = {
+  rtn: 'const q = await lab.quant.rtn(model, { bits: 8 })',
+  gptq: "const q = await lab.quant.gptq(model, { bits: 8, calibration: lab.corpus('calibration') })",
+  evaluate: "await lab.quant.evaluate(q, lab.corpus('evaluation'), { reference: model })",
+  layerErrors: "await lab.quant.layerErrors(model, q, lab.corpus('evaluation').slice(0, 3))",
+  save: "await lab.quant.save(q, 'out/model-int8')",
+  generate: "await lab.quant.generate(model, 'One morning', { maxTokens: 32 })",
+};
 
 export class LabQuant implements Displayable {
   readonly #context: LabContext;
@@ -98,7 +107,7 @@ export class LabQuant implements Displayable {
   }
 
   [jupyterDisplay]() {
-    return menuBundle('quant');
+    return menuBundle('Quantizers and metrics', menu);
   }
 
   async #run(
