@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, findAgent } from '@npulab/board';
 import { startAgent } from './_agent.mjs';
-import { goodput } from './_line.mjs';
 import { median, percentile } from './_measure.mjs';
+import { testModule } from './_test-module.mjs';
 
 const MiB = 1 << 20;
 const size = Number(process.env.NPULAB_BENCH_MIB ?? 256) * MiB;
@@ -56,7 +56,8 @@ async function times(count, work) {
   return taken.slice(Math.floor(count / 10));
 }
 
-function serialRows() {
+async function serialRows() {
+  const { goodput } = await testModule('board/client/test/uart/goodput.ts');
   const bytesPerMs = 150;
   const against = { what: 'kB/s, all bytes of the line', value: bytesPerMs };
   return [
@@ -65,9 +66,7 @@ function serialRows() {
     [1e-4, '≥ 0.84'],
   ].flatMap(([loss, goal]) =>
     [1, 16].map((latencyMs) => {
-      const shares = Array.from({ length: seeds }, (_, run) =>
-        goodput({ bytesPerMs, latencyMs, loss, sizeBytes: 2 * MiB, seed: run + 1 }),
-      ).map((result) => result.bytesPerMs);
+      const shares = Array.from({ length: seeds }, (_, run) => goodput({ bytesPerMs, latencyMs, flip: loss }, run + 1));
       const name = `serial 1.5 Mbaud, virtual time, adapter ${latencyMs} ms, byte loss ${loss}`;
       return { name, value: median(shares), unit: 'kB/s', against, goal: `ratio ${goal}` };
     }),
@@ -155,7 +154,7 @@ async function through(address) {
 const hasKeys = () => spawnSync(findAgent(), ['--help'], { encoding: 'utf8' }).stdout.includes('--key');
 
 export async function bench() {
-  const rows = serialRows();
+  const rows = await serialRows();
   for (const [latencyMs, loss, goal] of [
     [1, 0, '≥ 0.97'],
     [16, 0, '≥ 0.97'],

@@ -14,6 +14,9 @@ export interface End {
   broken: string | null;
 }
 
+/** Time is up, or nothing will ever happen again: what a hang looks like in virtual time. */
+export class NeverDone extends Error {}
+
 /** A line with both ends. */
 export class TwoEnds {
   readonly random: Random;
@@ -35,7 +38,7 @@ export class TwoEnds {
     end.arq.start(this.now);
   }
 
-  /** Runs until `done`; throws after `limitMs` of virtual time. */
+  /** Runs until `done`; throws `NeverDone` after `limitMs` of virtual time. */
   run(done: () => boolean, limitMs: number): void {
     let idleRounds = 0;
     while (!done()) {
@@ -48,11 +51,11 @@ export class TwoEnds {
         this.host.out.nextAt(),
         this.board.out.nextAt(),
       );
-      if (!Number.isFinite(next) && next > 0) throw new Error(`nothing will ever happen again at ${this.now} ms`);
+      if (!Number.isFinite(next) && next > 0) throw new NeverDone(`nothing will ever happen again at ${this.now} ms`);
       idleRounds = next <= this.now ? idleRounds + 1 : 0;
-      if (idleRounds > 1000) throw new Error(`time stands still at ${this.now} ms`);
+      if (idleRounds > 1000) throw new NeverDone(`time stands still at ${this.now} ms`);
       this.now = Math.max(this.now, next);
-      if (this.now > limitMs) throw new Error(`not done after ${limitMs} ms of virtual time`);
+      if (this.now > limitMs) throw new NeverDone(`not done after ${limitMs} ms of virtual time`);
     }
   }
 

@@ -149,7 +149,7 @@ impl From<ModelError> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
                 Self::new(ErrorCode::NoSpace, error.to_string())
             }
             _ => Self::new(ErrorCode::IoFault, error.to_string()),

@@ -13,7 +13,7 @@ use agent::log::{Level, Log, prune};
 use agent::serial::SerialPort;
 use agent::server::{Listener, Server, bind};
 use agent::{Agent, Config, backend};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 fn main() -> ExitCode {
@@ -136,6 +136,8 @@ fn serve(options: Options) -> Result<(), String> {
 }
 
 fn stop_on_signal(stop: Sender<&'static str>) -> Result<(), String> {
+    // A file that may not grow is an error of its write, which a peer is told, and no reason to die.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(|error| format!("signals: {error}"))?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("signals: {error}"))?;
     std::thread::Builder::new()
         .name("signals".into())

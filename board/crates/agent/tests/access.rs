@@ -165,10 +165,10 @@ fn a_record_that_is_repeated_or_changed_ends_the_connection() {
     let mut peer = Peer::with_key(rig.address, &KEY).unwrap();
     let mut garbage = 40u32.to_le_bytes().to_vec();
     garbage.extend_from_slice(&[0x5a; 40]);
-    std::io::Write::write_all(&mut peer.stream, &garbage).unwrap();
+    std::io::Write::write_all(&mut peer.wire.stream, &garbage).unwrap();
     assert!(peer.receive().is_none());
     let mut peer = Peer::with_key(rig.address, &KEY).unwrap();
-    std::io::Write::write_all(&mut peer.stream, &u32::MAX.to_le_bytes()).unwrap();
+    std::io::Write::write_all(&mut peer.wire.stream, &u32::MAX.to_le_bytes()).unwrap();
     assert!(
         peer.receive().is_none(),
         "a length is checked before memory is taken for it"

@@ -218,33 +218,6 @@ fn a_signal_ends_the_agent_cleanly_with_a_goodbye() {
 }
 
 #[test]
-fn an_agent_killed_at_every_chunk_border_resumes_there_and_the_digest_is_equal() {
-    let chunks = 6;
-    for stop_after in 0..=chunks {
-        let (folder, data) = (Folder::new(), noise(5 * CHUNK as usize + 17, 40 + stop_after as u64));
-        let (mut first, mut peer) = agent_in(&folder);
-        peer.blob_begin(&data, CHUNK).unwrap();
-        for (index, chunk) in data.chunks(CHUNK as usize).enumerate().take(stop_after) {
-            peer.blob_put(sha(&data), index as u32, chunk).unwrap();
-        }
-        // SIGKILL.
-        first.0.kill().unwrap();
-        first.0.wait().unwrap();
-        let (_second, mut peer) = agent_in(&folder);
-        let bitmap = peer.blob_begin(&data, CHUNK).unwrap();
-        for (index, chunk) in data.chunks(CHUNK as usize).enumerate() {
-            assert_eq!(bitmap_has(&bitmap, index), index < stop_after);
-            if index >= stop_after {
-                peer.blob_put(sha(&data), index as u32, chunk).unwrap();
-            }
-        }
-        peer.blob_commit(sha(&data)).unwrap();
-        let stored = std::fs::read(folder.0.join(format!("{}.blob", agent::store::hex(&*sha(&data))))).unwrap();
-        assert_eq!(sha(&stored), sha(&data));
-    }
-}
-
-#[test]
 fn a_full_disk_is_told_at_the_beginning_and_what_was_there_stays() {
     let folder = Folder::new();
     let store = folder.0.join("store");

@@ -149,7 +149,7 @@ fn lengths_that_lie_are_refused_before_memory_is_taken_for_them() {
     // Frames on the wire.
     for announced in [0u32, 15, (1 << 20) + 1, u32::MAX] {
         let mut liar = Peer::open(address(&ready), None, &[]);
-        std::io::Write::write_all(&mut liar.stream, &announced.to_le_bytes()).unwrap();
+        std::io::Write::write_all(&mut liar.wire.stream, &announced.to_le_bytes()).unwrap();
         while liar.receive().is_some() {}
     }
     let grown = peak_kib(process.0.id()) - before;

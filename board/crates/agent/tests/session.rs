@@ -255,7 +255,7 @@ fn garbage_closes_only_its_own_connection() {
         };
         let mut bytes = noise(200, seed);
         bytes[3] = 0xff;
-        bad.stream.write_all(&bytes).unwrap();
+        bad.wire.stream.write_all(&bytes).unwrap();
         while bad.receive().is_some() {}
     }
     let buffer = good.alloc(4);
@@ -272,7 +272,7 @@ fn half_a_frame_then_silence_and_a_close_only_suspends_the_session() {
     let call = frame(FrameType::Call, Method::MemFree as u16, 100, &[0xa1, 0x00, 0xa0], &[]);
     let mut bytes = (call.bytes().len() as u32).to_le_bytes().to_vec();
     bytes.extend_from_slice(&call.bytes()[..10]);
-    peer.stream.write_all(&bytes).unwrap();
+    peer.wire.stream.write_all(&bytes).unwrap();
     drop(peer);
     let mut peer = Peer::open(rig.address, Some(token), &[]);
     assert!(peer.hello.resumed);

@@ -2,228 +2,23 @@
 //!
 //! A failing run prints its seed; `NPULAB_SEED=n cargo test -p link --test line_faults` runs that one alone.
 
+#[allow(dead_code)]
 mod faulty;
 
-use faulty::{Faults, FaultyWire, Random};
+use faulty::{End, Faults, FaultyWire, Random, many, run};
 use link::uart::line::{Line, LineAction, Role};
 use link::uart::pdu::Channel;
 
-const PING: &[u8] = b"ping";
-const PING_US: u64 = 1_000_000;
-const LIMIT_US: u64 = 3_600_000_000;
-
-/// One end with an application: it sends numbered messages and checks those it gets.
-struct End {
-    line: Line,
-    /// What this end has to send, by channel.
-    messages: [Vec<Vec<u8>>; 2],
-    /// How many messages of each channel came in over this connection.
-    got: [usize; 2],
-    ping_us: u64,
-    console: String,
-    opened: bool,
-}
-
-impl End {
-    fn new(role: Role, epoch: u32, messages: [Vec<Vec<u8>>; 2]) -> Self {
-        let line = Line::new(role, epoch, Some(150_000));
-        Self {
-            line,
-            messages,
-            got: [0; 2],
-            ping_us: 0,
-            console: String::new(),
-            opened: false,
-        }
-    }
-
-    fn take(&mut self, bytes: &[u8], now_us: u64, expected: &[Vec<Vec<u8>>; 2]) {
-        for action in self.line.receive(bytes, now_us) {
-            match action {
-                LineAction::Open { again } => {
-                    assert_eq!(again, self.opened);
-                    (self.opened, self.got) = (true, [0; 2]);
-                    for (channel, messages) in [Channel::Control, Channel::Bulk].into_iter().zip(&self.messages) {
-                        messages
-                            .iter()
-                            .for_each(|message| self.line.send(channel, message.clone()));
-                    }
-                }
-                LineAction::Frame(_, frame) if frame == PING => {}
-                LineAction::Frame(channel, frame) => {
-                    let got = &mut self.got[channel as usize];
-                    assert_eq!(
-                        Some(&frame),
-                        expected[channel as usize].get(*got),
-                        "a wrong frame was taken"
-                    );
-                    *got += 1;
-                }
-                LineAction::Console(text) => self.console.push_str(&text),
-                LineAction::Broken(error) => panic!("the line broke: {error}"),
-            }
-        }
-    }
-
-    fn done(&self, expected: &[Vec<Vec<u8>>; 2]) -> bool {
-        self.got == [expected[0].len(), expected[1].len()]
-    }
-}
-
-fn messages(random: &mut Random, count: usize, largest: usize) -> [Vec<Vec<u8>>; 2] {
-    let mut out = [Vec::new(), Vec::new()];
-    for number in 0..count {
-        let channel = random.below(2);
-        let size = 1 + random.below(if channel == 0 { 80 } else { largest });
-        // Some hold what the terminal cuts, again and again.
-        let hostile = random.chance(0.2);
-        let mut message: Vec<u8> = (0..size)
-            .map(|i| {
-                if hostile {
-                    b"\x1b[6n"[i % 4]
-                } else {
-                    random.next() as u8
-                }
-            })
-            .collect();
-        message.extend_from_slice(&(number as u32).to_le_bytes());
-        out[channel].push(message);
-    }
-    out
-}
-
-/// Runs both ends until everything has arrived; returns the virtual time it took and the wires.
-fn run(ends: &mut [End; 2], wires: &mut [FaultyWire; 2], restarts: &[(u64, usize)], random: &mut Random) -> u64 {
-    let expected = [ends[1].messages.clone(), ends[0].messages.clone()];
-    let mut restarts = restarts.to_vec();
-    let mut now_us = 0;
-    ends.iter_mut().for_each(|end| end.line.start(0));
-    loop {
-        for end in 0..2 {
-            for bytes in wires[1 - end].take(now_us) {
-                ends[end].take(&bytes, now_us, &expected[end]);
-            }
-            while let Some(bytes) = ends[end].line.poll(now_us) {
-                wires[end].write(&bytes, now_us);
-            }
-            if now_us >= ends[end].ping_us {
-                ends[end].ping_us = now_us + PING_US;
-                if ends[end].line.is_open() && ends[end].line.idle() {
-                    ends[end].line.send(Channel::Control, PING.to_vec());
-                }
-            }
-        }
-        if restarts.first().is_some_and(|(at, _)| *at <= now_us) {
-            let (_, which) = restarts.remove(0);
-            let role = if which == 0 { Role::Host } else { Role::Board };
-            let mut fresh = End::new(role, random.next() as u32, ends[which].messages.clone());
-            fresh.line.start(now_us);
-            fresh.ping_us = now_us;
-            ends[which] = fresh;
-        }
-        if restarts.is_empty() && ends[0].done(&expected[0]) && ends[1].done(&expected[1]) {
-            return now_us;
-        }
-        let next = (0..2)
-            .flat_map(|i| [wires[i].next_us(), ends[i].line.wake_us(), Some(ends[i].ping_us)])
-            .flatten()
-            .chain(restarts.first().map(|(at, _)| *at))
-            .min()
-            .unwrap();
-        assert!(next < LIMIT_US, "it hangs: {:?}", state(ends, wires, &expected));
-        now_us = next.max(now_us + 1);
-    }
-}
-
-fn state(ends: &[End; 2], wires: &[FaultyWire; 2], expected: &[[Vec<Vec<u8>>; 2]; 2]) -> String {
-    let of = |i: usize| {
-        let (end, wanted) = (&ends[i], [expected[i][0].len(), expected[i][1].len()]);
-        format!(
-            "got {:?} of {wanted:?}, {:?} {:?}, {:?}",
-            end.got,
-            end.line.counts(),
-            end.line.sizes(),
-            wires[i].faults
-        )
-    };
-    format!("host {}; board {}", of(0), of(1))
-}
-
-fn faults(random: &mut Random) -> Faults {
-    let mut faults = Faults {
-        latency_us: [0, 1_000, 16_000][random.below(3)],
-        bytes_per_s: [11_520, 150_000, 10_000_000][random.below(3)],
-        ..Faults::default()
-    };
-    // One to three faults at a time, each at a strength of its own.
-    for _ in 0..1 + random.below(3) {
-        let strength = [0.01, 0.1, 0.3][random.below(3)];
-        match random.below(12) {
-            0 => faults.drop = strength / 100.0,
-            1 => faults.flip = strength / 100.0,
-            2 => faults.duplicate = strength,
-            3 => faults.reorder = strength,
-            4 => faults.overtake = [0.1, 0.5, 1.0][random.below(3)],
-            5 => faults.truncate = strength,
-            6 => faults.text = strength,
-            7 => (faults.stall, faults.queue_bytes) = (strength / 4.0, 4096),
-            8 => faults.silence = strength / 4.0,
-            9 => faults.eats_cursor_requests = true,
-            10 => faults.queue_bytes = 4096,
-            _ => {}
-        }
-    }
-    faults
-}
-
-fn one(seed: u64) -> u64 {
-    let mut random = Random(seed);
-    let count = 4 + random.below(20);
-    let largest = [300, 3_000, 12_000][random.below(3)];
-    let (up, down) = (
-        messages(&mut random, count, largest),
-        messages(&mut random, count, largest),
-    );
-    let mut ends = [
-        End::new(Role::Host, random.next() as u32, up),
-        End::new(Role::Board, random.next() as u32, down),
-    ];
-    let mut wires = [0, 1].map(|_| FaultyWire::new(random.next(), faults(&mut random)));
-    let mut restarts: Vec<(u64, usize)> = (0..[0, 0, 1, 3][random.below(4)])
-        .map(|_| (random.below(4_000_000) as u64, random.below(2)))
-        .collect();
-    restarts.sort_unstable();
-    run(&mut ends, &mut wires, &restarts, &mut random)
-}
-
-fn many(seeds: std::ops::Range<u64>) {
+/// A few hundred; `npulab bench faults` makes ten thousand.
+#[test]
+fn three_hundred_bad_lines_take_no_wrong_byte_and_do_not_hang() {
     let alone = std::env::var("NPULAB_SEED")
         .ok()
         .map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = alone.map_or(seeds, |seed| seed..seed + 1);
-    let mut longest = (0, 0);
-    for seed in seeds.clone() {
-        let outcome = std::panic::catch_unwind(|| one(seed));
-        let us = outcome.unwrap_or_else(|_| panic!("seed {seed}"));
-        longest = longest.max((us, seed));
-    }
-    println!(
-        "seeds {seeds:?}: 0 wrong frames, 0 hangs; longest {} s of line time, seed {}",
-        longest.0 / 1_000_000,
-        longest.1
-    );
-}
-
-#[test]
-fn three_hundred_bad_lines_take_no_wrong_byte_and_do_not_hang() {
-    many(0..300);
-}
-
-/// `cargo test --release -p link --test line_faults -- --ignored --nocapture`
-#[test]
-#[ignore = "takes minutes"]
-fn ten_thousand_bad_lines_take_no_wrong_byte_and_do_not_hang() {
-    many(0..10_000);
+    let seeds = alone.map_or(0..300, |seed| seed..seed + 1);
+    println!("seeds {seeds:?}");
+    let tally = many(seeds);
+    assert_eq!((tally.wrong_frames, tally.hangs), (vec![], vec![]));
 }
 
 /// Goodput of 2 MB of bulk in shares of the line's bytes per second.
@@ -238,7 +33,7 @@ fn goodput(faults: Faults, seed: u64) -> f64 {
         End::new(Role::Board, 9, [Vec::new(), Vec::new()]),
     ];
     let mut wires = [FaultyWire::new(seed, faults), FaultyWire::new(seed + 1, faults)];
-    let us = run(&mut ends, &mut wires, &[], &mut random);
+    let us = run(&mut ends, &mut wires, &[], &mut random).unwrap();
     total as f64 / (us as f64 / 1e6) / faults.bytes_per_s as f64
 }
 

@@ -1,7 +1,10 @@
-//! When a silent link counts as down. Any valid frame is life; a peer that never pinged is held to no rhythm.
+//! When a silent link counts as down. Any valid frame is life; a peer that never pinged is held to no rhythm, but not kept
+//! for ever.
 
 /// Silence after which the link is down, in ms: three missed PINGs of 2 s.
 pub const LINK_DOWN_MS: u64 = 6_000;
+/// The same for a peer that never pinged, such as a program that waits for its first answer.
+pub const SILENT_PEER_MS: u64 = 30_000;
 
 /// What the keep-alive saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +51,14 @@ impl Keepalive {
                 self.rhythm |= ping;
                 KeepaliveAction::Wait
             }
-            KeepaliveEvent::Tick if self.rhythm && now_ms.saturating_sub(self.last_frame_ms) >= LINK_DOWN_MS => {
-                KeepaliveAction::LinkDown
+            KeepaliveEvent::Tick => {
+                let most_ms = if self.rhythm { LINK_DOWN_MS } else { SILENT_PEER_MS };
+                if now_ms.saturating_sub(self.last_frame_ms) >= most_ms {
+                    KeepaliveAction::LinkDown
+                } else {
+                    KeepaliveAction::Wait
+                }
             }
-            KeepaliveEvent::Tick => KeepaliveAction::Wait,
         }
     }
 }
@@ -71,9 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_never_pinged_may_be_silent() {
+    fn a_peer_that_never_pinged_is_given_up_after_half_a_minute() {
         let mut k = Keepalive::new(0);
         k.on(KeepaliveEvent::Frame { ping: false }, 1);
-        assert_eq!(k.on(KeepaliveEvent::Tick, u64::MAX), KeepaliveAction::Wait);
+        assert_eq!(k.on(KeepaliveEvent::Tick, SILENT_PEER_MS), KeepaliveAction::Wait);
+        assert_eq!(
+            k.on(KeepaliveEvent::Tick, SILENT_PEER_MS + 1),
+            KeepaliveAction::LinkDown
+        );
     }
 }
