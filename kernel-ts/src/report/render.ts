@@ -54,8 +54,11 @@ function headHtml(title: string, { provenance, parameters }: ReportRecord): stri
   const given = Object.entries(parameters).map(
     ([name, value]) => `${escapeHtml(name)} = ${escapeHtml(JSON.stringify(value) ?? '')}`,
   );
+  const recorded = Object.keys(provenance).length > 0;
   const facts = [
-    `Back end: ${boards.join(', ') || 'none'}`,
+    recorded
+      ? `Back end: ${boards.join(', ') || 'none'}`
+      : 'Back end, models and settings are not recorded: the notebook does not call <code>lab.report()</code>',
     ...(given.length > 0 ? [`Parameters: ${given.join(', ')}`] : []),
   ];
   return [

@@ -79,6 +79,13 @@ describe('a report', () => {
     expect(head).toContain('Parameters: seed = 1');
   });
 
+  it('of a notebook without lab.report() says that nothing is recorded, and not that there was no board', () => {
+    const { cells, ...rest } = notebook();
+    const head = html({ ...rest, cells: cells.slice(0, -1) }).split('</header>')[0] ?? '';
+    expect(head).toContain('the notebook does not call <code>lab.report()</code>');
+    expect(head).not.toContain('Back end:');
+  });
+
   it('is one file: nothing is fetched and no script runs', () => {
     const page = html();
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
