@@ -100,7 +100,7 @@ describe('the first notebook', () => {
   it('plots modelled latency per layer with a static twin, never below the bandwidth bound', () => {
     const outputs = executed.cells.find((cell) => cell.id === 'latency')?.outputs ?? [];
     const charts = outputs.filter((output) => output.data?.['application/vnd.vegalite.v5+json'] !== undefined);
-    expect(charts.length).toBe(2);
+    expect(charts.length).toBe(3);
     for (const chart of charts) expect(String(chart.data?.['image/svg+xml'])).toContain('<svg');
     const [, , ratio] =
       /\n +([\d. ]+?) {2,}([\d. ]+?) {2,}([\d.e-]+) {2,}\d+\n?$/

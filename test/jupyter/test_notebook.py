@@ -14,7 +14,7 @@ def test_the_first_notebook_runs_in_nbclient_and_shows_its_charts():
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     charts = [output for output in outputs if "application/vnd.vegalite.v5+json" in output.get("data", {})]
-    assert len(charts) == 2
+    assert len(charts) == 3
     assert all("image/svg+xml" in chart.data and "text/plain" in chart.data for chart in charts)
     assert notebook.metadata.language_info.name == "typescript"
 

@@ -9,6 +9,7 @@ export {
   volatileMetadata,
 } from './display.js';
 export { type LatencyGroup, type LatencyOptions, type LatencyRecord, latencyChart, latencyGroups } from './latency.js';
+export { type LayerErrorLike, type LayerErrorOptions, layerErrorChart } from './layer-errors.js';
 export { bytesText, grouped, microsecondsText, significant } from './numbers.js';
 export { present } from './present.js';
 export { Progress, type ProgressOptions } from './progress.js';

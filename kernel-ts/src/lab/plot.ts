@@ -1,18 +1,22 @@
 /** Plots of what runs leave behind: latency per layer, and how near it comes to the bandwidth bound. */
 import type { TraceRecord } from '@npulab/board';
+import type { LayerError } from '@npulab/quant';
 import {
   type ChartSpec,
   chart,
   type Displayable,
   jupyterDisplay,
   type LatencyOptions,
+  type LayerErrorOptions,
   latencyChart,
+  layerErrorChart,
 } from '../display/index.js';
 import type { LabBoard } from './board.js';
 import { type Menu, menuBundle } from './menus.js';
 
 const menu: Menu<LabPlot> = {
   latency: "lab.plot.latency(run.trace, { by: 'layer', board })  // 'operator', 'token'",
+  errors: "lab.plot.errors({ 'GPTQ 4': await lab.quant.layerErrors(model, q, texts) })  // by: 'operator'",
   chart: "lab.plot.chart({ data: { values }, mark: 'line', encoding: { x: { field: 'x' }, y: { field: 'y' } } })",
 };
 
@@ -27,6 +31,15 @@ export class LabPlot implements Displayable {
     const { board, ...rest } = options;
     const bound = board?.info.bandwidthBoundBytesPerSecond ?? undefined;
     return latencyChart(records, { ...(bound === undefined ? {} : { boundBytesPerSecond: bound }), ...rest });
+  }
+
+  /**
+   * What quantizing did, for one or more variants: the error after each layer, or `by: 'operator'` what each adds alone.
+   *
+   * @example lab.plot.errors({ 'GPTQ 4': await lab.quant.layerErrors(model, gptq4, texts) })
+   */
+  errors(variants: Readonly<Record<string, readonly LayerError[]>>, options: LayerErrorOptions = {}): Displayable {
+    return layerErrorChart(variants, options);
   }
 
   /** Any Vega-Lite specification. */
