@@ -25,6 +25,11 @@ type ExecuteMessage = Extract<ToMain, { kind: 'execute' }>;
 const END_WITHIN_MS = 150;
 const setTimer = globalThis.setTimeout;
 
+/** Getters of Node's own globals (`process`, `performance`): to call one runs nobody's code. */
+const NODE_GETTERS = new Set(
+  Object.values(Object.getOwnPropertyDescriptors(globalThis)).flatMap(({ get }) => (get === undefined ? [] : [get])),
+);
+
 /** Thrown into the cell's waits by an interrupt. */
 const INTERRUPTED = Symbol('interrupted');
 
@@ -199,6 +204,7 @@ export class Evaluator {
   /** The value of a name of the cells, for completion; undefined where reading it would run code. */
   valueOf(name: string): unknown {
     const own = Object.getOwnPropertyDescriptor(globalThis, name);
+    if (own?.get !== undefined && NODE_GETTERS.has(own.get)) return own.get.call(globalThis);
     if (own !== undefined) return own.value;
     let value: unknown;
     const parameters: Runtime.EvaluateParameterType = {

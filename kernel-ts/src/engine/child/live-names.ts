@@ -17,7 +17,7 @@ export function newGlobals(): () => LiveName[] {
       .map((name) => ({ text: name, type: typeOf(globalThis, name) }));
 }
 
-/** Members of the value that `path` leads to; `root` gives the value of its first name. */
+/** Members of the value that `path` leads to, also those that are no names; `root` gives the value of its first name. */
 export function membersAt(path: readonly string[], root: (name: string) => unknown): LiveName[] {
   let value = root(path[0] as string);
   for (const name of path.slice(1)) value = dataProperty(value, name);
@@ -25,7 +25,7 @@ export function membersAt(path: readonly string[], root: (name: string) => unkno
   for (const owner of chainOf(value)) {
     for (const name of namesOf(owner)) {
       if (found.size >= MOST_NAMES) return [...found.values()];
-      if (!found.has(name) && name !== 'constructor' && IDENTIFIER.test(name)) {
+      if (!found.has(name) && name !== 'constructor') {
         found.set(name, { text: name, type: typeOf(owner, name) });
       }
     }

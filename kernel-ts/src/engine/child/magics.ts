@@ -3,6 +3,7 @@
  * Surprise: times are shown as displays that are marked volatile, because two runs of a notebook never agree on them.
  */
 import { inspect } from 'node:util';
+import { MAGICS, type MagicWord } from '../magic-usage.js';
 import { currentCell } from './attribution.js';
 import { send, writeStream } from './output.js';
 
@@ -11,14 +12,6 @@ const RUNS = 7;
 /** A run of the code lasts at least this long, so that the clock's steps do not matter. */
 const RUN_MS = 20;
 const HIDDEN = /TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|KEY/i;
-
-const USAGE = {
-  time: '%time CODE             runs the statement that follows and shows how long it took',
-  timeit: '%timeit CODE           runs it many times, after a warm-up, and shows median, minimum and maximum',
-  env: '%env [NAME[=VALUE]]    lists the environment, shows one variable or sets it; secrets are not listed',
-  who: '%who                   lists the names that cells have declared',
-  help: '%help                  this text',
-} as const;
 
 /** The names that cells have declared so far. */
 export const declared = new Set<string>();
@@ -44,11 +37,11 @@ export const magic = Object.freeze({
   env: (argument: string) => print(environment(argument)),
   who: () => print(names()),
   help: () =>
-    print(`${Object.values(USAGE).join('\n')}
+    print(`${Object.values(MAGICS).join('\n')}
 
 Names: lab (boards, models, quantizers, plots, reports), display, progress, html, md, svg, input, kernel.
 Each has its documentation under the cursor: Shift+Tab in JupyterLab.`),
-  usage: (word: keyof typeof USAGE) => print(`Usage: ${USAGE[word]}`),
+  usage: (word: MagicWord) => print(`Usage: ${MAGICS[word]}`),
 });
 
 /** Measures code: one warm-up run finds how many repetitions fill a run, then seven runs. */

@@ -1,18 +1,18 @@
 /**
- * Completion: members by the type checker, names in scope by our own lists, files by looking; what exists at run time only
- * is added from the child. Runs no code. Surprise:
+ * Completion: members, properties and keys by the type checker, names in scope by our own lists; what exists at run time
+ * only is added from the child. Runs no code. Surprise:
  * TypeScript 7.0.2 refuses to complete a bare name ("needs auto imports"), so names come from the session, from the
  * globals and from the words of the text, and the checker says which of those words mean something at the cursor.
  */
-import { readdirSync } from 'node:fs';
-import { builtinModules } from 'node:module';
-import { dirname, resolve } from 'node:path';
 import { CompletionItemKind, SymbolFlags } from 'typescript/unstable/async';
+import { MAGICS } from '../magic-usage.js';
 import type { CompletionList, LiveName } from '../types.js';
 import { cellText } from './analyze.js';
 import { isBridgeName } from './cell-files.js';
 import type { Checker } from './checker.js';
 import type { LiveNames } from './live-names.js';
+import { moduleNames } from './module-names.js';
+import { nameSpan } from './name-span.js';
 
 type Match = LiveName;
 
@@ -40,27 +40,74 @@ const KINDS: Partial<Record<CompletionItemKind, string>> = {
 const IDENTIFIER = /^#?[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 const ANY_MEANING = SymbolFlags.Value | SymbolFlags.Type | SymbolFlags.Namespace | SymbolFlags.Alias;
 
+/** What the session lends to completion. */
+export interface CompletionSources {
+  /** The notebook's folder. */
+  readonly folder: string;
+  readonly live: LiveNames;
+}
+
 /** Names that fit at `cursor`; the span is the whole name under it. */
 export async function completeAt(
   checker: Checker,
   code: string,
   cursor: number,
-  { folder, live }: { readonly folder: string; readonly live: LiveNames },
+  sources: CompletionSources,
 ): Promise<CompletionList> {
+  const line = code.slice(code.lastIndexOf('\n', cursor - 1) + 1, cursor);
+  const magic = /^[ \t]*%([a-z]*)$/.exec(line)?.[1];
+  if (magic !== undefined) {
+    const matches = Object.keys(MAGICS).map((text) => ({ text, type: 'magic' }));
+    return { matches: fitting(matches, magic), start: cursor - magic.length, end: cursor };
+  }
   const text = cellText(code);
-  const specifier = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(['"])([^'"\n]*)$/.exec(text.slice(0, cursor));
-  if (specifier !== null) return specifierMatches(checker, text, cursor, specifier[2] as string, folder);
-  let start = cursor;
-  while (start > 0 && /[\p{ID_Continue}$_]/u.test(text[start - 1] as string)) start--;
-  let end = cursor;
-  while (end < text.length && /[\p{ID_Continue}$_]/u.test(text[end] as string)) end++;
+  const quote = openQuote(line);
+  if (quote !== undefined) return inString(checker, text, cursor, cursor - line.length + quote, sources);
+  const { start, end } = nameSpan(text, cursor);
   const prefix = text.slice(start, cursor);
   const before = text.slice(0, start);
   const isMember = /(^|[^.])\.\s*$/.test(before) && !/\d\.$/.test(before);
+  const { live } = sources;
   const found = isMember
     ? await members(checker, text, cursor, before, live)
-    : await namesInScope(checker, text, start, cursor, prefix, live.globals);
+    : await namesOrProperties(checker, text, start, cursor, live);
   return { matches: fitting(found, prefix), start, end };
+}
+
+/** Where the string begins that a line leaves open: behind its quotation mark. */
+function openQuote(line: string): number | undefined {
+  let mark: string | undefined;
+  let start = 0;
+  for (let at = 0; at < line.length; at++) {
+    const one = line[at] as string;
+    if (one === '\\') at++;
+    else if (mark === undefined && line.startsWith('//', at)) return undefined;
+    else if (mark === undefined && line.startsWith('/*', at)) at = (line.indexOf('*/', at) + 1 || line.length) - 1;
+    else if (mark === undefined && /['"`]/.test(one)) [mark, start] = [one, at + 1];
+    else if (one === mark) mark = undefined;
+  }
+  return mark === undefined || mark === '`' ? undefined : start;
+}
+
+/** Inside a string: module names, keys of the object whose bracket is open, or what its type allows. */
+async function inString(
+  checker: Checker,
+  text: string,
+  cursor: number,
+  start: number,
+  { folder, live }: CompletionSources,
+): Promise<CompletionList> {
+  const typed = text.slice(start, cursor);
+  const end = cursor + (/^[^'"\n\r]*/.exec(text.slice(cursor))?.[0].length ?? 0);
+  const before = text.slice(0, start - 1);
+  const known = await asked(checker, text, cursor);
+  if (/(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)$/.test(before)) {
+    const { matches, prefix } = moduleNames(typed, folder, known);
+    return { matches: fitting(matches, prefix), start: cursor - prefix.length, end };
+  }
+  const path = /\[\s*$/.test(before) ? pathBefore(before.replace(/\??\.?\[\s*$/, '.')) : undefined;
+  const keys = known.length > 0 || path === undefined ? known : await live.members(path);
+  return { matches: fitting(keys, typed), start, end };
 }
 
 /** Members by type; where the type says nothing (`any`), those of the value. */
@@ -71,11 +118,32 @@ async function members(
   before: string,
   live: LiveNames,
 ): Promise<readonly Match[]> {
-  const typed = (await asked(checker, text, cursor)).filter(({ text: name }) => IDENTIFIER.test(name));
+  const typed = (await asked(checker, text, cursor)).filter(isName);
   const path = pathBefore(before);
   if (path === undefined) return typed;
   if (path.length === 1 && path[0] === 'globalThis') return [...typed, ...live.globals];
-  return typed.length > 0 ? typed : live.members(path);
+  return typed.length > 0 ? typed : (await live.members(path)).filter(isName);
+}
+
+/** Behind a brace or comma also what an import, a pattern or an object may name there; an import nothing else. */
+async function namesOrProperties(
+  checker: Checker,
+  text: string,
+  start: number,
+  cursor: number,
+  live: LiveNames,
+): Promise<readonly Match[]> {
+  const before = text.slice(0, start);
+  const properties = /[{,]\s*$/.test(before) ? (await asked(checker, text, cursor)).filter(isName) : [];
+  const isImport = /\b(?:import|export)\s+[^;'"(=]*\{[^}'"]*$/.test(before);
+  if (properties.length > 0 && (isImport || start === cursor)) return properties;
+  const names = await namesInScope(checker, text, start, cursor, text.slice(start, cursor), live.globals);
+  const also = new Set(properties.map((one) => one.text));
+  return [...properties, ...names.filter((one) => !also.has(one.text))];
+}
+
+function isName({ text }: Match): boolean {
+  return IDENTIFIER.test(text);
 }
 
 /** Names joined by dots in front of the cursor's dot; undefined where anything else stands there. */
@@ -87,6 +155,7 @@ function pathBefore(before: string): string[] | undefined {
   return chain?.split(/\??\./);
 }
 
+/** What the compiler itself completes; nothing where it refuses. */
 async function asked(checker: Checker, text: string, cursor: number): Promise<Match[]> {
   const early = {
     method: 'getCompletionsAtPosition',
@@ -94,7 +163,7 @@ async function asked(checker: Checker, text: string, cursor: number): Promise<Ma
   };
   const list = await checker.explore(
     text,
-    (project, file) => project.checker.getCompletionsAtPosition(file, cursor),
+    (project, file) => project.checker.getCompletionsAtPosition(file, cursor).catch(() => undefined),
     early,
   );
   return (list?.entries ?? [])
@@ -136,43 +205,6 @@ async function namesInScope(
     for (const keyword of KEYWORDS) if (!matches.has(keyword)) matches.set(keyword, 'keyword');
   }
   return [...matches].filter(([name]) => !isBridgeName(name)).map(([name, type]) => ({ text: name, type }));
-}
-
-async function specifierMatches(
-  checker: Checker,
-  text: string,
-  cursor: number,
-  typed: string,
-  folder: string,
-): Promise<CompletionList> {
-  const rest = /^[^'"\n]*/.exec(text.slice(cursor))?.[0].length ?? 0;
-  if (/^\.{0,2}\//.test(typed) || typed === '.' || typed === '..') {
-    const last = typed.lastIndexOf('/') + 1;
-    const base = resolve(folder, last === 0 ? '.' : typed.slice(0, last));
-    const start = cursor - (typed.length - last);
-    return { matches: fitting(filesIn(base), typed.slice(last)), start, end: cursor + rest };
-  }
-  const found = new Map((await asked(checker, text, cursor)).map((match) => [match.text, match]));
-  if (typed !== '' && !typed.startsWith('node:')) {
-    for (const name of builtinModules) if (!name.startsWith('_')) found.set(name, { text: name, type: 'module' });
-  }
-  return { matches: fitting([...found.values()], typed), start: cursor - typed.length, end: cursor + rest };
-}
-
-function filesIn(folder: string): Match[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter(
-        (entry) =>
-          !entry.name.startsWith('.') && (entry.isDirectory() || /\.(m?[jt]s|tsx|cjs|json|wasm)$/.test(entry.name)),
-      )
-      .map((entry) => ({
-        text: entry.isDirectory() ? `${entry.name}/` : entry.name,
-        type: entry.isDirectory() ? 'folder' : 'file',
-      }));
-  } catch {
-    return [{ text: `${dirname(folder)}/`, type: 'folder' }].slice(1); // the folder does not exist: nothing fits
-  }
 }
 
 /** Matches that begin with the prefix; where none does, those that do without regard to case. */

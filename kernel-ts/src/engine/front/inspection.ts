@@ -1,8 +1,11 @@
 /** Inspection: signature, documentation and tags of the name under the cursor. Runs no code. */
 import { type Project, SymbolFlags } from 'typescript/unstable/async';
+import { MAGICS, type MagicWord } from '../magic-usage.js';
 import type { InspectionResult } from '../types.js';
 import { cellText } from './analyze.js';
 import type { Checker } from './checker.js';
+import { withoutMagics } from './magics.js';
+import { nameSpan } from './name-span.js';
 
 const NOT_FOUND: InspectionResult = { found: false, data: {} };
 const MAX_MEMBERS = 60;
@@ -14,10 +17,17 @@ export async function inspectAt(
   cursor: number,
   detailLevel: 0 | 1,
 ): Promise<InspectionResult> {
+  const magic = magicAt(code, cursor);
+  if (magic !== undefined) return { found: true, data: { 'text/plain': MAGICS[magic] } };
   const text = cellText(code);
   const position = namePosition(text, cursor);
   if (position === undefined) return NOT_FOUND;
   return checker.explore(text, (project, file) => describe(project, file, position, detailLevel));
+}
+
+function magicAt(code: string, cursor: number): MagicWord | undefined {
+  const { magics } = withoutMagics(code);
+  return magics.find(({ word, start }) => cursor >= start && cursor <= start + 1 + word.length)?.word;
 }
 
 async function describe(
@@ -63,25 +73,18 @@ async function describe(
 
 /** Where the name starts: under the cursor, just before it, or the callee of the parenthesis around it. */
 function namePosition(text: string, cursor: number): number | undefined {
-  const isPart = (index: number): boolean =>
-    index >= 0 && index < text.length && /[\p{ID_Continue}$_]/u.test(text[index] as string);
-  let position = cursor;
-  while (isPart(position - 1)) position--;
-  if (!isPart(position) || /\d/.test(text[position] as string)) {
-    let depth = 0;
-    let index = position - 1;
-    for (; index >= 0; index--) {
-      if (text[index] === ')') depth++;
-      else if (text[index] === '(' && depth-- === 0) break;
-      else if (text[index] === ';') return undefined;
+  const { start, end } = nameSpan(text, cursor);
+  if (end > start && !/\d/.test(text[start] as string)) return start;
+  let depth = 0;
+  for (let index = start - 1; index >= 0; index--) {
+    if (text[index] === ')') depth++;
+    else if (text[index] === ';') return undefined;
+    else if (text[index] === '(' && depth-- === 0) {
+      const callee = nameSpan(text, text.slice(0, index).trimEnd().length);
+      return callee.end > callee.start ? callee.start : undefined;
     }
-    if (index < 0) return undefined;
-    position = index;
-    while (position > 0 && /\s/.test(text[position - 1] as string)) position--;
-    if (!isPart(position - 1)) return undefined;
   }
-  while (isPart(position - 1)) position--;
-  return position;
+  return undefined;
 }
 
 function wordFor(flags: number): string {

@@ -5,13 +5,14 @@
  * Surprising: a magic is blanked, not cut, so that every position of the cell stays what was typed. A line inside a text, a
  * comment or brackets is no top-level line: what stands before a magic must parse by itself.
  */
+import { MAGICS, type MagicWord } from '../magic-usage.js';
 import { asNode, parseText, type SyntaxNode, type SyntaxTree } from './syntax.js';
 
-const WORDS = ['time', 'timeit', 'env', 'who', 'help'] as const;
+const WORDS = Object.keys(MAGICS) as MagicWord[];
 
 /** One magic of a cell. */
 export interface Magic {
-  readonly word: (typeof WORDS)[number];
+  readonly word: MagicWord;
   /** Where its `%` stands, in UTF-16 units. */
   readonly start: number;
   /** What follows the word on its line, where the magic takes it: `%env NAME=value`. */
