@@ -68,7 +68,9 @@ describe('an object as the value of a cell', () => {
   });
 
   it('is the folder in the caller’s own words for a saved model', () => {
-    expect(text('saved')).toMatch(/^Saved model\n {2}folder +int8\n {2}size +1\.37 MiB\n {2}digest +[0-9a-f]{16}$/);
+    expect(text('saved')).toMatch(
+      /^save tiny-gptq8 · done · [\d ]+ bytes\nSaved model\n {2}folder +int8\n {2}size +1\.37 MiB\n {2}digest +[0-9a-f]{16}$/,
+    );
   });
 
   it('is the modelled time and every operator that ran for a step', () => {

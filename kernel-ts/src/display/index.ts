@@ -10,7 +10,7 @@ export {
 } from './display.js';
 export { type LatencyGroup, type LatencyOptions, type LatencyRecord, latencyChart, latencyGroups } from './latency.js';
 export { type LayerErrorLike, type LayerErrorOptions, layerErrorChart } from './layer-errors.js';
-export { bytesText, grouped, microsecondsText, significant } from './numbers.js';
+export { bytesText, grouped, microsecondsText, significant, timeLeftText } from './numbers.js';
 export { present } from './present.js';
 export { Progress, type ProgressOptions } from './progress.js';
 export { shownAs, stacked } from './shown-as.js';

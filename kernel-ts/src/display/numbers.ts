@@ -37,6 +37,15 @@ export function microsecondsText(us: number): string {
   return `${significant(us, 4)} µs`;
 }
 
+/** How much longer something takes, as an estimate deserves: `about 40 s left`, `about 3 min left`; nothing below a second. */
+export function timeLeftText(ms: number): string {
+  if (!(ms >= 1000)) return '';
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `about ${seconds} s left`;
+  if (seconds < 7200) return `about ${Math.round(seconds / 60)} min left`;
+  return `about ${significant(seconds / 3600, 2)} h left`;
+}
+
 /** One cell of a table, as text. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return '–';

@@ -1,9 +1,9 @@
 /**
- * Progress of long work: one display, updated at most ten times a second, its final state always shown.
+ * Progress of long work: one display with the time that is left, updated at most ten times a second, its end always shown.
  * Shown as an HTML bar and as a line of text; the state is volatile, so a report that is run again may differ in it.
  */
 import { type Bundle, escapeHtml } from './bundle.js';
-import { grouped } from './numbers.js';
+import { grouped, timeLeftText } from './numbers.js';
 
 /** Emits a bundle; the second call and later ones replace the first. */
 export type ProgressSink = (bundle: Bundle, update: boolean) => void;
@@ -18,6 +18,8 @@ export interface ProgressOptions {
 }
 
 const minimumIntervalMs = 100;
+/** Before this time the rate is not known well enough to tell what is left. */
+const leastForEstimateMs = 1000;
 
 export class Progress {
   readonly #sink: ProgressSink;
@@ -25,6 +27,8 @@ export class Progress {
   #shownAtMs = Number.NEGATIVE_INFINITY;
   #shown = false;
   #done = 0;
+  /** Where the present stage began: a resumed upload starts in the middle, and a new stage counts anew. */
+  #first: { readonly done: number; readonly atMs: number } | undefined;
   #total: number;
   #note = '';
 
@@ -36,10 +40,12 @@ export class Progress {
 
   /** Reports `done` of the total (which may be corrected). Shows it if the last picture is 100 ms old. */
   update(done: number, note = '', total = this.#total): void {
+    const nowMs = this.#options.now();
+    if (done < this.#done || total !== this.#total) this.#first = undefined;
+    this.#first ??= { done, atMs: nowMs };
     this.#done = done;
     this.#total = total;
     this.#note = note;
-    const nowMs = this.#options.now();
     if (nowMs - this.#shownAtMs < minimumIntervalMs) return;
     this.#shownAtMs = nowMs;
     this.#show('running');
@@ -58,6 +64,15 @@ export class Progress {
     this.#show('stopped');
   }
 
+  /** At the rate since the first update; empty while that is not known. */
+  #timeLeft(): string {
+    const first = this.#first;
+    if (first === undefined || this.#done <= first.done) return '';
+    const elapsedMs = this.#options.now() - first.atMs;
+    if (elapsedMs < leastForEstimateMs) return '';
+    return timeLeftText((elapsedMs * (this.#total - this.#done)) / (this.#done - first.done));
+  }
+
   #show(state: 'running' | 'done' | 'stopped'): void {
     const { label, unit = '' } = this.#options;
     const part = this.#total > 0 ? Math.min(1, this.#done / this.#total) : 0;
@@ -66,6 +81,7 @@ export class Progress {
       label,
       state === 'running' ? `${Math.floor(part * 100)} %` : state,
       `${amounts}${unit === '' ? '' : ` ${unit}`}`,
+      state === 'running' ? this.#timeLeft() : '',
       this.#note,
     ]
       .filter((piece) => piece !== '')

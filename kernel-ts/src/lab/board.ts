@@ -191,41 +191,46 @@ export class LabBoard implements AsyncDisposable, Displayable {
 
   async #load(source: string | ModelFiles | LlamaModel, options: WaitOptions): Promise<LabLoadedModel> {
     const signal = options.signal ?? this.#context.signal;
-    if (typeof source === 'string') return this.#send(resolve(this.#context.folder, source), source, options, signal);
-    if (!isModel(source)) return this.#send(source, source.name, options, signal);
-    if (source.folder !== null) return this.#send(source.folder, source.name, options, signal);
+    const name = typeof source === 'string' ? source : source.name;
+    const bar = this.#context.progress(`load ${name}`, 0, 'bytes');
+    try {
+      const loaded = await this.#asFiles(source, signal, bar, async (files) => {
+        const model = await this.#board.models.load(files, {
+          ...options,
+          signal,
+          onProgress: ({ stage, doneBytes, totalBytes }) => bar.update(doneBytes, stage, totalBytes),
+        });
+        this.#ledger.add('loads', { manifest: model.manifestId, backend: this.info.backend });
+        return new LabLoadedModel(model, this.#context, this.#ledger);
+      });
+      bar.done();
+      return loaded;
+    } catch (error) {
+      bar.fail(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  /** Gives `use` the files of a model; one that exists only in memory gets a folder for as long as `use` takes. */
+  async #asFiles<Result>(
+    source: string | ModelFiles | LlamaModel,
+    signal: AbortSignal,
+    bar: ReturnType<LabContext['progress']>,
+    use: (files: string | ModelFiles) => Promise<Result>,
+  ): Promise<Result> {
+    if (typeof source === 'string') return use(resolve(this.#context.folder, source));
+    if (!isModel(source)) return use(source);
+    if (source.folder !== null) return use(source.folder);
     const bits = (source as Partial<QuantizedModel>).settings?.bits;
     if (bits !== undefined && bits !== 8)
       throw new LabError('lab.bits-not-on-board', `${source.name} has ${bits} bits`);
     const folder = await mkdtemp(join(tmpdir(), 'npulab-model-'));
     try {
       const { save } = await import('@npulab/quant');
-      await save(source, folder, { signal });
-      return await this.#send(folder, source.name, options, signal);
+      await save(source, folder, { signal, onProgress: (done, total) => bar.update(done, 'writing', total) });
+      return await use(folder);
     } finally {
       await rm(folder, { recursive: true, force: true });
-    }
-  }
-
-  async #send(
-    source: string | ModelFiles,
-    name: string,
-    options: WaitOptions,
-    signal: AbortSignal,
-  ): Promise<LabLoadedModel> {
-    const bar = this.#context.progress(`load ${name}`, 0, 'bytes');
-    try {
-      const model = await this.#board.models.load(source, {
-        ...options,
-        signal,
-        onProgress: ({ stage, doneBytes, totalBytes }) => bar.update(doneBytes, stage, totalBytes),
-      });
-      bar.done();
-      this.#ledger.add('loads', { manifest: model.manifestId, backend: this.info.backend });
-      return new LabLoadedModel(model, this.#context, this.#ledger);
-    } catch (error) {
-      bar.fail(error instanceof Error ? error.message : String(error));
-      throw error;
     }
   }
 }

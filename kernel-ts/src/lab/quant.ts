@@ -88,8 +88,11 @@ export class LabQuant implements Displayable {
   /** Writes an 8-bit model as a compressed-tensors folder that `lab.models.open` and the board read. */
   async save(model: LlamaModel, folder: string, options: WaitOptions = {}): Promise<SavedModel> {
     const { save } = await import('@npulab/quant');
-    const target = resolve(this.#context.folder, folder);
-    return savedFace(await save(model, target, { signal: options.signal ?? this.#context.signal }), folder);
+    const bar = this.#context.progress(`save ${model.name}`, 0, 'bytes');
+    const signal = options.signal ?? this.#context.signal;
+    const work = (onProgress: (done: number, total: number) => void): Promise<SavedModel> =>
+      save(model, resolve(this.#context.folder, folder), { signal, onProgress });
+    return savedFace(await this.#watched(bar, work), folder);
   }
 
   /** Text generated on the host, as one string; `generate` of @npulab/quant gives it token by token. */

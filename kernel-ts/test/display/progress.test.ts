@@ -30,6 +30,44 @@ describe('progress', () => {
     ]);
   });
 
+  it('tells the time that is left once it has seen a second of work, at the rate since it began', () => {
+    const shown = recorded((progress, advance) => {
+      progress.update(2);
+      advance(900);
+      progress.update(3);
+      advance(900);
+      progress.update(4);
+      advance(300_000);
+      progress.update(5);
+      advance(60_000_000);
+      progress.update(6);
+      progress.done();
+    });
+    expect(shown.map(({ text }) => text)).toEqual([
+      'load · 20 % · 2 / 10 bytes',
+      'load · 30 % · 3 / 10 bytes',
+      'load · 40 % · 4 / 10 bytes · about 5 s left',
+      'load · 50 % · 5 / 10 bytes · about 8 min left',
+      'load · 60 % · 6 / 10 bytes · about 17 h left',
+      'load · done · 10 bytes',
+    ]);
+  });
+
+  it('measures the rate anew where another stage begins to count', () => {
+    const shown = recorded((progress, advance) => {
+      progress.update(9, 'hashing');
+      advance(5000);
+      progress.update(1, 'sending', 100);
+      advance(2000);
+      progress.update(3, 'sending', 100);
+    });
+    expect(shown.map(({ text }) => text)).toEqual([
+      'load · 90 % · 9 / 10 bytes · hashing',
+      'load · 1 % · 1 / 100 bytes · sending',
+      'load · 3 % · 3 / 100 bytes · about 97 s left · sending',
+    ]);
+  });
+
   it('says why it stopped', () => {
     const shown = recorded((progress) => {
       progress.update(4);

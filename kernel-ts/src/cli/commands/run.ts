@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
+import { timeLeftText } from '../../display/index.js';
 import { buildsHere, type Notebook, renderReport } from '../../report/index.js';
 import {
   type CellProgress,
@@ -156,8 +157,12 @@ function keeper(path: string): (notebook: Notebook) => void {
 function progressLines(streams: Streams): (progress: CellProgress) => void {
   return ({ cell, cells, durationMs, failed, remainingMs = 0 }) => {
     if (durationMs === undefined) return;
-    const left = remainingMs < 1000 ? '' : `, about ${Math.round(remainingMs / 1000)} s left`;
-    streams.err(`cell ${cell}/${cells} ${seconds(durationMs)}${failed ? ' failed' : ''}${left}\n`);
+    const left = timeLeftText(remainingMs);
+    const parts = [
+      `cell ${cell}/${cells} ${seconds(durationMs)}${failed ? ' failed' : ''}`,
+      ...(left === '' ? [] : [left]),
+    ];
+    streams.err(`${parts.join(', ')}\n`);
   };
 }
 
