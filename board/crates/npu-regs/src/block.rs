@@ -121,7 +121,10 @@ impl Block {
 
     /// The block whose page holds an offset.
     pub fn at(offset: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|block| block.base() == offset & !0xFFF)
+        // Pages follow each other in the order of `ALL`; only the last block lies apart.
+        let page = (offset >> 12) as usize;
+        let block = Self::ALL[page.min(Self::ALL.len() - 1)];
+        (block.base() == offset & !0xFFF).then_some(block)
     }
 
     /// The block a target names.
@@ -147,11 +150,34 @@ impl Block {
     }
 }
 
+/// Words of a block's page that can be registers.
+const PLACES: usize = 256;
+
+/// For each place of each block, in the order of [`Block::ALL`], the position in its table plus one. A program is looked up word by
+/// word, and a search would read one register of the table a step.
+static POSITIONS: [[u8; PLACES]; Block::ALL.len()] = {
+    let mut positions = [[0; PLACES]; Block::ALL.len()];
+    let mut block = 0;
+    while block < Block::ALL.len() {
+        let registers = Block::ALL[block].registers();
+        let mut at = 0;
+        while at < registers.len() {
+            let place = (registers[at].offset - Block::ALL[block].base()) / 4;
+            positions[block][place as usize] = at as u8 + 1;
+            at += 1;
+        }
+        block += 1;
+    }
+    positions
+};
+
 /// The register at an offset from the window's base.
 pub fn register_at(offset: u32) -> Option<&'static RegisterInfo> {
-    let registers = Block::at(offset)?.registers();
-    registers
-        .binary_search_by_key(&offset, |register| register.offset)
-        .ok()
-        .map(|index| registers[index])
+    let block = Block::at(offset)?;
+    let place = (offset - block.base()) as usize;
+    let position = *POSITIONS[block as usize]
+        .get(place / 4)
+        .filter(|_| place.is_multiple_of(4))?;
+    let at = usize::from(position).checked_sub(1)?;
+    Some(block.registers()[at])
 }

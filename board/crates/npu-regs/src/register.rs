@@ -42,14 +42,19 @@ pub struct RegisterInfo {
     pub source: &'static str,
     /// Its fields, highest first; bits outside them are reserved.
     pub fields: &'static [FieldInfo],
+    /// The bits that any field covers; written down once, since every word of a program is held against them.
+    pub known_bits: u32,
 }
 
 impl RegisterInfo {
-    /// The bits that any field covers.
-    pub fn known_bits(&self) -> u32 {
-        self.fields
-            .iter()
-            .fold(0, |bits, field| bits | (field.of(u32::MAX) << field.lsb))
+    /// For the map's macro only.
+    pub(crate) const fn bits_of(fields: &[FieldInfo]) -> u32 {
+        let (mut bits, mut at) = (0, 0);
+        while at < fields.len() {
+            bits |= fields[at].of(u32::MAX) << fields[at].lsb;
+            at += 1;
+        }
+        bits
     }
 }
 
@@ -199,15 +204,19 @@ macro_rules! registers {
             #[allow(non_camel_case_types)]
             pub enum $name {}
             impl $crate::Register for $name {
-                const INFO: &'static $crate::RegisterInfo = &$crate::RegisterInfo {
-                    offset: $offset,
-                    name: stringify!($name),
-                    block: $crate::Block::$block,
-                    doc: $doc.trim_ascii(),
-                    source: $source,
-                    fields: &[$( $crate::FieldInfo {
+                const INFO: &'static $crate::RegisterInfo = {
+                    const FIELDS: &[$crate::FieldInfo] = &[$( $crate::FieldInfo {
                         name: stringify!($field), msb: $msb, lsb: $lsb, doc: $field_doc.trim_ascii(),
-                    } ),*],
+                    } ),*];
+                    &$crate::RegisterInfo {
+                        offset: $offset,
+                        name: stringify!($name),
+                        block: $crate::Block::$block,
+                        doc: $doc.trim_ascii(),
+                        source: $source,
+                        fields: FIELDS,
+                        known_bits: $crate::RegisterInfo::bits_of(FIELDS),
+                    }
                 };
             }
             impl $name {

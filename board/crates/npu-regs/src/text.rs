@@ -34,7 +34,7 @@ pub fn disassemble(word: u64) -> String {
                 // Writing to a String cannot fail.
                 let _ = write!(line, " {}={}", field.name, field.of(value));
             }
-            let unknown = value & !register.known_bits();
+            let unknown = value & !register.known_bits;
             if unknown != 0 {
                 let _ = write!(line, " _RESERVED=0x{unknown:X}");
             }

@@ -77,7 +77,7 @@ impl RegisterFile {
         value: u32,
         origin: Origin,
     ) -> Result<(), FaultKind> {
-        let reserved = value & !register.known_bits();
+        let reserved = value & !register.known_bits;
         if reserved != 0 {
             if let Some(rule) = rules::field_overflow(register.offset) {
                 return Err(broken(register, "reserved bits", reserved, rule));

@@ -66,6 +66,7 @@ mod dpu_rdma;
 mod fault;
 mod fetch;
 mod file;
+mod huge_pages;
 mod iommu;
 mod irq;
 mod lock;

@@ -11,6 +11,7 @@ use core::cell::UnsafeCell;
 
 use npu_device::{DeviceError, DmaFault, DmaMem, DmaRange, DmaView};
 
+use crate::huge_pages;
 use crate::lock::Lock;
 
 /// First device address. Not 0, so that an address nobody filled in faults.
@@ -61,7 +62,8 @@ impl HostMemory {
                 "memory: {size_bytes} bytes; 1 to {room} can be addressed"
             ))
         })?;
-        let zeros: Box<[u8]> = vec![0u8; size].into_boxed_slice();
+        let mut zeros: Box<[u8]> = vec![0u8; size].into_boxed_slice();
+        huge_pages::ask_for(&mut zeros);
         // SAFETY: UnsafeCell<u8> has the layout of u8, and the box is owned.
         let bytes = unsafe { Box::from_raw(Box::into_raw(zeros) as *mut [UnsafeCell<u8>]) };
         let claims = Claims {

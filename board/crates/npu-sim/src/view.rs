@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use npu_regs::{Block, Field, Register, RegisterInfo};
+use npu_regs::{Block, Field, Register, RegisterInfo, register_at};
 
 use crate::fault::{FaultKind, Rule};
 use crate::file::RegisterFile;
@@ -117,13 +117,8 @@ impl<'a> View<'a> {
     }
 
     /// Registers by offset that must be 0.
-    pub(crate) fn zero(&self, block: Block, offsets: &[u32]) -> Result<(), FaultKind> {
-        for register in block
-            .registers()
-            .iter()
-            .copied()
-            .filter(|register| offsets.contains(&register.offset))
-        {
+    pub(crate) fn zero(&self, offsets: &[u32]) -> Result<(), FaultKind> {
+        for register in offsets.iter().filter_map(|&offset| register_at(offset)) {
             let (value, _) = self.file.executing(register);
             if value != 0 {
                 self.refuse(not_modelled(register, "", value, "only 0"))?;

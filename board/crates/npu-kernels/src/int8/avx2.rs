@@ -15,8 +15,9 @@ pub(super) const KERNEL: Kernel = Kernel {
 /// Slices a single row handles before it moves to the other columns: 4 KiB of B, so that memory is read in order.
 const CHUNK: usize = 8;
 
-/// Bytes of B asked for ahead: the processor's own prefetching stops at the end of every page.
-const AHEAD: usize = 4096;
+/// Bytes of tiles asked for ahead. Nearer, memory does not answer in time; farther, the processor's own prefetching, which stops at
+/// the end of every small page only, asks for the same lines first.
+const TILES_AHEAD: usize = 1024;
 
 /// # Safety
 /// As [`Kernel::run`].
@@ -61,7 +62,7 @@ unsafe fn one_row(a: *const i8, slices: usize, b: *const i8, sums: &mut Sums) {
                     let (low, high) = (widen(a.add(slice * SLICE)), widen(a.add(slice * SLICE + 16)));
                     let tile = b.add((slice * GROUP + half * 8) * SLICE);
                     for line in (0..8 * SLICE).step_by(64) {
-                        _mm_prefetch::<_MM_HINT_T0>(tile.wrapping_add(AHEAD + line));
+                        _mm_prefetch::<_MM_HINT_T0>(tile.wrapping_add(TILES_AHEAD + line));
                     }
                     for (column, acc) in acc.iter_mut().enumerate() {
                         let b = tile.add(column * SLICE);
@@ -110,6 +111,9 @@ unsafe fn few_rows<const ROWS: usize>(a: *const i8, slices: usize, b: *const i8,
 /// Columns whose products with a row are summed side by side: each widened piece of the row serves them all.
 const DOTS: usize = 4;
 
+/// Bytes of each column asked for ahead.
+const COLUMN_AHEAD: usize = 4096;
+
 /// # Safety
 /// As [`Dots`](super::tiles::Dots).
 #[target_feature(enable = "avx2")]
@@ -138,7 +142,7 @@ unsafe fn some_dots<const COLUMNS: usize>(a: *const i8, k: usize, b: *const i8, 
             let (low, high) = (widen(a.add(at)), widen(a.add(at + 16)));
             for (column, acc) in acc.iter_mut().enumerate() {
                 let b = b.add(column * k + at);
-                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD));
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(COLUMN_AHEAD));
                 let low = _mm256_madd_epi16(widen(b), low);
                 let high = _mm256_madd_epi16(widen(b.add(16)), high);
                 *acc = _mm256_add_epi32(*acc, _mm256_add_epi32(low, high));

@@ -52,10 +52,11 @@ pub(crate) struct Windows<'a> {
 impl<'a> Windows<'a> {
     pub(crate) fn new(task: &'a Convolution, map: &'a [u8]) -> Self {
         let mut pad = alloc::vec![0; task.input.pixel_bytes()];
-        let element = task.input.element_bytes;
-        let value = &task.window.pad_value.to_le_bytes()[..element];
-        for real in pad[..task.input.real_bytes()].chunks_exact_mut(element) {
-            real.copy_from_slice(value);
+        let real = &mut pad[..task.input.real_bytes()];
+        let [low, high, ..] = task.window.pad_value.to_le_bytes();
+        match task.input.element_bytes {
+            1 => real.fill(low),
+            _ => real.as_chunks_mut().0.fill([low, high]),
         }
         Self {
             task,

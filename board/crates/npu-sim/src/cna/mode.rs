@@ -1,6 +1,6 @@
 //! Mode and precision of a convolution, and every CNA feature that this model refuses by name (§12.21).
 
-use npu_regs::{Block, Register, cna};
+use npu_regs::{Register, cna};
 
 use crate::fault::FaultKind;
 use crate::file::{View, not_modelled};
@@ -91,14 +91,8 @@ fn unused(view: &View<'_>) -> Result<(), FaultKind> {
         rules::CHANNEL_CONVERTERS,
     )?;
     // Without skipping its value, and without decompression its bypass, say nothing.
-    view.zero(Block::Cna, &[0x1064, 0x1074, 0x1104])?;
-    view.zero(Block::Cna, &[0x1114, 0x1118, 0x111C, 0x1120, 0x1124, 0x1128, 0x112C])?;
-    view.zero(
-        Block::Cna,
-        &[0x1130, 0x1134, 0x1138, 0x113C, 0x1140, 0x1144, 0x1148, 0x114C],
-    )?;
-    view.zero(
-        Block::Cna,
-        &[0x1210, 0x1214, 0x1218, 0x121C, 0x1220, 0x1224, 0x1228, 0x122C, 0x1230],
-    )
+    view.zero(&[0x1064, 0x1074, 0x1104])?;
+    view.zero(&[0x1114, 0x1118, 0x111C, 0x1120, 0x1124, 0x1128, 0x112C])?;
+    view.zero(&[0x1130, 0x1134, 0x1138, 0x113C, 0x1140, 0x1144, 0x1148, 0x114C])?;
+    view.zero(&[0x1210, 0x1214, 0x1218, 0x121C, 0x1220, 0x1224, 0x1228, 0x122C, 0x1230])
 }

@@ -46,7 +46,7 @@ impl Surfaces {
             rules::OUTPUT_CHANNELS,
         )?;
         view.held(C::ORIG_CHANNEL, |v| v <= channels, rules::REAL_CHANNELS)?;
-        view.zero(Block::Dpu, &[dpu::DATA_CUBE_NOTCH_ADDR::INFO.offset])?;
+        view.zero(&[dpu::DATA_CUBE_NOTCH_ADDR::INFO.offset])?;
         unwritten_by_the_vendor(view, cube, channels)?;
         let per_group = cube.group / out.atom_channels();
         for field in [O::SIZE_E_0, O::SIZE_E_1, O::SIZE_E_2] {

@@ -63,7 +63,7 @@ impl SideReaders {
                 held_format(code, dpu.input.format, field.name)?;
             }
         }
-        view.zero(Block::DpuRdma, &[dpu_rdma::SRC_DMA_CFG::INFO.offset])?;
+        view.zero(&[dpu_rdma::SRC_DMA_CFG::INFO.offset])?;
         Self::decode(view, dpu, dma_base)
     }
 
@@ -141,9 +141,9 @@ fn common(view: &View<'_>, input: &Input) -> Result<(), FaultKind> {
         view.only(F::MRDMA_FP16TOFP32_EN, 0, "0 without an fp16 main input")?;
     }
     if input.flying {
-        view.zero(Block::DpuRdma, &[dpu_rdma::EW_SURF_NOTCH::INFO.offset])?;
+        view.zero(&[dpu_rdma::EW_SURF_NOTCH::INFO.offset])?;
     }
-    view.zero(Block::DpuRdma, &[dpu_rdma::PAD_CFG::INFO.offset])
+    view.zero(&[dpu_rdma::PAD_CFG::INFO.offset])
 }
 
 fn burst(view: &View<'_>) -> Result<(), FaultKind> {

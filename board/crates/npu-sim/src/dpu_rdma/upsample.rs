@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use npu_device::DmaMem;
-use npu_regs::{Block, Register, dpu, dpu_rdma};
+use npu_regs::{Register, dpu, dpu_rdma};
 
 use super::transfer::Transfer;
 use super::{burst, fault};
@@ -118,7 +118,7 @@ fn reader(view: &View<'_>) -> Result<(usize, usize), FaultKind> {
     view.held(ERDMA_CFG::ERDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
     // One surface: eight int8 channels, however many int16 ones they are counted as.
     view.held(dpu_rdma::DATA_CUBE_CHANNEL::CHANNEL, |v| v < 8, rules::UPSAMPLE)?;
-    view.zero(Block::DpuRdma, &[0x5030, 0x5064, 0x506C])?;
+    view.zero(&[0x5030, 0x5064, 0x506C])?;
     Ok((
         view.get(DATA_CUBE_WIDTH::WIDTH) as usize + 1,
         view.get(DATA_CUBE_HEIGHT::HEIGHT) as usize + 1,
@@ -144,5 +144,5 @@ fn stages(view: &View<'_>) -> Result<(), FaultKind> {
     }
     view.held(O::OD_BYPASS, |v| v == 1, rules::NO_SUMS)?;
     view.whole::<OUT_CVT_SCALE>(1, "bytes pass unchanged (1)")?;
-    view.zero(Block::Dpu, &[0x4014, 0x4080, 0x4088, 0x40C4])
+    view.zero(&[0x4014, 0x4080, 0x4088, 0x40C4])
 }

@@ -6,7 +6,7 @@ mod formats;
 mod stages;
 mod tables;
 
-use npu_regs::{Block, Register, dpu};
+use npu_regs::{Register, dpu};
 
 pub(crate) use element::element;
 pub(crate) use formats::{Arithmetic, Format, Formats, formats};
@@ -104,5 +104,5 @@ pub(crate) fn constants(view: &View<'_>, flying: bool, depthwise: bool) -> Resul
         view.only(F::SURF_LEN, 0, "0 of an aligned cube")?;
     }
     view.only(dpu::DATA_CUBE_HEIGHT::MINMAX_CTL, 0, "no minimum or maximum search (0)")?;
-    view.zero(Block::Dpu, &[0x4014, 0x40C4])
+    view.zero(&[0x4014, 0x40C4])
 }
