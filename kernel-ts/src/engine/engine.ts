@@ -322,7 +322,6 @@ class FrontEngine implements Engine {
     }));
     this.#child?.send({ kind: 'execute', requestId, executionCount, silent, text, names, expressions });
     this.#checker.files.publish(staged);
-    if (this.#check !== 'off') this.#checker.settle();
   }
 
   #createDebugger(): Debugger {

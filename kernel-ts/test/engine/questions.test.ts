@@ -26,6 +26,36 @@ describe('completion', () => {
     });
   });
 
+  test('names of earlier cells are known in a text that is not finished', async () => {
+    await lab.run('let part: string | undefined = "p"; function joined() { return ["j"] }');
+    for (const code of [
+      'function f() {\n  earlier.al',
+      'if (earlier) {\n  for (const one of [1]) {\n    earlier.al',
+      'console.log(earlier.al',
+      'const o = { a: earlier.al',
+      'const l = [1, earlier.al',
+      'const t = `${earlier.al',
+      'const g = (n = 1) => earlier.al',
+    ]) {
+      expect([code, texts(await lab.engine.complete(code, code.length))]).toEqual([code, ['alpha']]);
+    }
+    const call = 'function f() {\n  joined().le';
+    expect(texts(await lab.engine.complete(call, call.length))).toEqual(['length']);
+  });
+
+  test('what a text declares itself hides what an earlier cell declared', async () => {
+    for (const code of [
+      'const earlier = { gamma: 1 }; earlier.',
+      'const { earlier } = { earlier: { gamma: 1 } }; earlier.',
+      'class earlier { static gamma = 1; declare static prototype: never }; earlier.ga',
+      'namespace earlier { export const gamma = 1 } earlier.',
+    ]) {
+      expect([code, texts(await lab.engine.complete(code, code.length))]).toEqual([code, ['gamma']]);
+    }
+    const code = 'function joined() { return { delta: 1 } }\njoined().';
+    expect(texts(await lab.engine.complete(code, code.length))).toEqual(['delta']);
+  });
+
   test('the whole name under the cursor is replaced, in the middle of a line', async () => {
     expect(await lab.engine.complete('1 + earl; 2', 6)).toEqual({
       matches: [{ text: 'earlier', type: 'constant' }],

@@ -47,6 +47,36 @@ describe('type checking', () => {
     expect((await lab.run('const half = 1; half')).result).toBe('1');
   });
 
+  test('a variable has its declared type in later cells, not the one that it was given last', async () => {
+    await lab.run('let either: string | number = 5; const grown = []; grown.push(1)');
+    expect((await lab.run('either = "text"; grown.push("two"); [either, grown.length]')).result).toBe("[ 'text', 2 ]");
+    expect((await lab.run('either = true')).traceback[0]).toContain(
+      "TS2322: Type 'boolean' is not assignable to type 'string | number'.",
+    );
+    await lab.run('const asserts: (value: unknown) => asserts value is string = () => {}; const unsure: unknown = "u"');
+    expect((await lab.run('asserts(unsure); unsure.toUpperCase()')).result).toBe("'U'");
+  });
+
+  test('a name that is also the name of a type can be declared and used', async () => {
+    await lab.run('const string = "s", any = [1], of_string = 2');
+    expect((await lab.run('[string.length, any.length, of_string]')).result).toBe('[ 1, 1, 2 ]');
+  });
+
+  test('packages that refer to libraries and to Node see the ones of the cells', async () => {
+    lab.write(
+      'refers.d.ts',
+      '/// <reference types="node" />\n/// <reference lib="es2020" />\nexport const at: Buffer;',
+    );
+    lab.write('refers.js', 'export const at = Buffer.from("b")');
+    const ran = await lab.run(
+      "import { at } from './refers.js'\nconst whole: Buffer = at; [whole.length, [1, 2].findLast((n) => n > 1)]",
+    );
+    expect(ran.result).toBe('[ 1, 2 ]');
+    expect((await lab.run('at.nothing')).traceback[0]).toContain(
+      "TS2339: Property 'nothing' does not exist on type 'Buffer",
+    );
+  });
+
   test('the same cell id again replaces the older text', async () => {
     await lab.run('const firstText = 1', { cellId: 'a' });
     await lab.run('const secondText = 2', { cellId: 'a' });

@@ -8,6 +8,18 @@ beforeAll(async () => {
 });
 afterAll(() => kernel[Symbol.dispose]());
 
+/** Cells that are all in the queue before the first of them runs: another one holds it up until then. */
+async function queued(cells: readonly (readonly [code: string, more?: object])[]): Promise<string[]> {
+  const holding = await kernel.front.execute('await input("go on?")', { allow_stdin: true });
+  const question = await kernel.front.receive('stdin');
+  const ids: string[] = [];
+  for (const [code, more] of cells) ids.push(await kernel.front.execute(code, more));
+  await kernel.ask('shell', 'kernel_info_request'); // answered: all before it have arrived
+  await kernel.front.send('stdin', 'input_reply', { value: '' }, { parent: question.header });
+  await kernel.ended(holding);
+  return ids;
+}
+
 test('all output of a cell comes before its idle, also what its timers, promises and child processes print', async () => {
   const ran = await kernel.run(`import { spawn } from 'node:child_process';
 console.log('one');
@@ -73,10 +85,7 @@ test('a silent cell that fails still says why in its reply', async () => {
 });
 
 test('after an error what was queued is refused and not run; what comes later runs', async () => {
-  const ids = [];
-  for (const code of ['var ran = 0; throw new Error("stop")', 'ran = 1', 'ran = 2']) {
-    ids.push(await kernel.front.execute(code));
-  }
+  const ids = await queued([['var ran = 0; throw new Error("stop")'], ['ran = 1'], ['ran = 2']]);
   const ended = [];
   for (const id of ids) ended.push(await kernel.ended(id));
   expect(ended.map(({ reply }) => [reply.status, reply.ename])).toEqual([
@@ -92,12 +101,10 @@ test('after an error what was queued is refused and not run; what comes later ru
 });
 
 test('a type error stops the queue like any other, and stop_on_error false lets it run', async () => {
-  const first = await kernel.front.execute('const wrong: string = 5');
-  const second = await kernel.front.execute('"never"');
-  await kernel.ended(first);
+  const [first = '', second = ''] = await queued([['const wrong: string = 5'], ['"never"']]);
+  expect((await kernel.ended(first)).reply.ename).toBe('TypeCheckError');
   expect((await kernel.ended(second)).reply.ename).toBe('NotRun');
-  const third = await kernel.front.execute('throw 1', { stop_on_error: false });
-  const fourth = await kernel.front.execute('"runs"');
+  const [third = '', fourth = ''] = await queued([['throw 1', { stop_on_error: false }], ['"runs"']]);
   expect((await kernel.ended(third)).reply.status).toBe('error');
   expect((await kernel.ended(fourth)).result['text/plain']).toBe("'runs'");
 });

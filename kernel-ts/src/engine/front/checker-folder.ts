@@ -27,6 +27,8 @@ export class CheckerFolder {
   readonly root: string;
   /** Stands for the notebook's folder. */
   readonly cells: string;
+  /** Stands for no folder: what is the checker's own. */
+  readonly own: string;
 
   /** @param folder the notebook's folder, absolute */
   constructor(folder: string) {
@@ -34,6 +36,8 @@ export class CheckerFolder {
     this.root = mkdtempSync(join(home(), `${PREFIX}${process.pid}-`));
     this.cells = join(this.root, folder);
     mkdirSync(this.cells, { recursive: true });
+    this.own = join(this.root, '.npulab');
+    mkdirSync(this.own);
     for (let real = folder; ; real = dirname(real)) {
       for (const name of ['node_modules', 'package.json']) {
         symlinkSync(join(real, name), join(this.root, relative('/', real), name)); // it may come to exist later

@@ -4,7 +4,7 @@
  * time takes a millisecond where two at once take a rebuilt program.
  */
 
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Diagnostic, Project } from 'typescript/unstable/async';
@@ -13,7 +13,9 @@ import { CellFiles, type StagedCell } from './cell-files.js';
 import { CheckerFolder, sweep } from './checker-folder.js';
 import { CheckerProcess, compilerProgram } from './checker-process.js';
 import { CheckerApi, CheckerProgram, type SnapshotData } from './checker-program.js';
+import { ownNames } from './own-names.js';
 import type { Complaint } from './shown.js';
+import { LIBRARIES, typesFolder, writeStandardTypes } from './standard-types.js';
 import { WasmDeclarations } from './wasm-declarations.js';
 
 /** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */
@@ -39,6 +41,9 @@ export class Checker {
   readonly files: CellFiles;
   readonly #place: CheckerFolder;
   readonly #wasm: WasmDeclarations;
+  /** Folder of `@types/node`. */
+  readonly #nodeTypes: string | undefined;
+  #hasStandardTypes = false;
   /** Declarations of `.wasm` files that the program must read again. */
   readonly #declared = new Set<string>();
   #process: CheckerProcess | undefined;
@@ -61,20 +66,22 @@ export class Checker {
     moduleTypes: Readonly<Record<string, string>> = {},
   ) {
     const types = packageFolder('@types/node');
-    const typeRoots = [join(folder, 'node_modules/@types'), ...(types === undefined ? [] : [dirname(types)])];
     this.#place = new CheckerFolder(folder);
+    this.#nodeTypes = types;
     this.#wasm = new WasmDeclarations(folder, this.#place.root);
     this.files = new CellFiles(
       this.#place.cells,
+      this.#place.own,
       {
         strict: true,
         target: 'esnext',
-        lib: ['es2023', 'esnext.disposable', 'esnext.decorators'],
+        lib: LIBRARIES,
+        libReplacement: true,
         module: 'esnext',
         moduleResolution: 'bundler',
         customConditions: ['node'],
         types: types === undefined ? [] : ['node'],
-        typeRoots,
+        typeRoots: typeRoots(folder, types, this.#place.own),
         rootDirs: [this.#place.root, '/'],
         noEmit: true,
         allowUmdGlobalAccess: true,
@@ -141,7 +148,7 @@ export class Checker {
   ): Promise<T> {
     return this.#ask(async (program) => question(await program.project(), this.files.scratchFile), {
       prepare: () => {
-        this.files.setScratch(text);
+        this.files.setScratch(text, ownNames(text));
         this.#declareWasm(text);
       },
       ...(early === undefined ? {} : { early }),
@@ -151,11 +158,6 @@ export class Checker {
   /** Stages a cell; see `CellFiles.stage`. */
   stage(analysis: CellAnalysis, cellId: string | undefined): StagedCell {
     return this.files.stage(analysis, cellId);
-  }
-
-  /** Hands pending changes to the checker ahead of the next question. */
-  settle(): void {
-    if (this.#program !== undefined) this.#ask(async () => {}).catch(() => {});
   }
 
   /** Ends the checker's process. */
@@ -255,20 +257,23 @@ export class Checker {
 
   async #open(): Promise<void> {
     if (this.#closed) throw new Error('the checker is closed');
-    const checking = new CheckerProcess(await compilerProgram(), this.#place.cells);
+    const program = await compilerProgram();
+    const checking = new CheckerProcess(program, this.#place.cells);
     this.#process = checking;
     void checking.closed.then(() => {
       if (this.#process === checking) void this.#drop();
     });
+    if (!this.#hasStandardTypes) writeStandardTypes(this.#place.own, dirname(program), this.#nodeTypes);
+    this.#hasStandardTypes = true;
     this.files.takeChanges();
     this.#place.write(this.files.all());
     const made = checking.apiRequest('updateSnapshot', { openProjects: [this.files.configFile] });
     const api = new CheckerApi(checking, this.#place.cells);
-    const program = new CheckerProgram(checking, api, (await made) as SnapshotData);
+    const opened = new CheckerProgram(checking, api, (await made) as SnapshotData);
     // The first question about a file binds the libraries; ask it before a cell waits for it.
-    await program.semanticDiagnostics(this.files.scratchFile);
+    await opened.semanticDiagnostics(this.files.scratchFile);
     this.#api = api;
-    this.#program = program;
+    this.#program = opened;
     sweep();
   }
 
@@ -312,6 +317,14 @@ function packageFolder(name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Where types without an import are found: those of Node in one file, unless the notebook's folder has its own. */
+function typeRoots(folder: string, node: string | undefined, own: string): string[] {
+  const theirs = join(folder, 'node_modules/@types');
+  if (node === undefined) return [theirs];
+  const isOurs = existsSync(theirs) && realpathSync(theirs) === realpathSync(dirname(node));
+  return [...(isOurs ? [] : [theirs]), typesFolder(own), dirname(node)];
 }
 
 /** `@npulab/*` from the kernel's install, where the notebook's folder has none. */
