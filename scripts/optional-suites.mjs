@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { boardEnvironment, boardTarget, buildBoard } from './board.mjs';
+import { programTarget, romTarget, testOnIcelake } from './icelake.mjs';
 import { command, root } from './steps.mjs';
 
 /** Python of the tests' virtual environment, made by .ci/run; NPULAB_PYTHON names another one. */
@@ -41,6 +42,16 @@ export const optionalSuites = [
       await buildBoard();
       await command(process.execPath, ['test/board/smoke.mjs']);
     },
+  },
+  {
+    name: 'avx512',
+    remedy: `apt-get install bochs bochsbios vgabios; rustup target add ${romTarget} ${programTarget}`,
+    missing: () => {
+      if (!onPath('bochs')) return 'bochs was not found';
+      const absent = [romTarget, programTarget].filter((target) => !hasTarget(target));
+      return absent.length === 0 ? undefined : `the Rust target ${absent.join(' ')} is not installed`;
+    },
+    run: testOnIcelake,
   },
   {
     name: 'jupyter-clients',

@@ -123,6 +123,7 @@ describe('every room', () => {
       'board/client',
       'board/link',
       'board/images',
+      'board/images/icelake',
       'notebooks',
       'notebooks/experiments',
       'test',

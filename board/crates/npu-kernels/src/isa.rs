@@ -104,8 +104,21 @@ pub fn force(isa: impl Into<Option<Isa>>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The instruction sets to compare `what` on. The test's output names them, and those this processor or build lacks:
+    /// the suite `avx512` counts these lines.
+    pub(crate) fn each_available(what: &str) -> impl Iterator<Item = Isa> {
+        Isa::ALL.into_iter().filter(move |isa| {
+            if isa.available() {
+                println!("{what} on {}", isa.name());
+            } else {
+                println!("skipped: {what}: this processor or build has no {}", isa.name());
+            }
+            isa.available()
+        })
+    }
 
     #[test]
     fn every_name_leads_back_to_its_instruction_set() {

@@ -5,7 +5,7 @@ use super::driver::Matrix;
 use super::pack::pack;
 use super::tile::{self, MAX_TILE};
 use crate::dispatch::dispatch;
-use crate::isa;
+use crate::isa::{self, Isa};
 use crate::run::{Cancelled, Run, SharedMut};
 
 /// Products below this stay on the calling thread.
@@ -36,11 +36,25 @@ pub fn chain_products(
         c.fill(0.0);
         return Ok(());
     }
-    let isa = isa::active();
+    products_on(isa::active(), a, b, m, k, n, c, run)
+}
+
+/// [`chain_products`] on an instruction set, for checked shapes that are not empty.
+#[allow(clippy::too_many_arguments)]
+fn products_on(
+    isa: Isa,
+    a: &[f32],
+    b: &[f32],
+    m: usize,
+    k: usize,
+    n: usize,
+    c: &mut [f32],
+    run: &Run,
+) -> Result<(), Cancelled> {
     let kernel = tile::kernel(isa);
     let (mr, nr) = (kernel.rows, kernel.columns);
     let mut packed_a = vec![0.0; m.next_multiple_of(mr) * k];
-    // SAFETY: rows 0..m of k neighbours each were checked; the buffer holds whole tiles; `isa` is the active one.
+    // SAFETY: rows 0..m of k neighbours each were checked; the buffer holds whole tiles; `kernel` found the processor able.
     unsafe { pack(Matrix::rows(a, k), 0, m, 0, k, mr, isa, &mut packed_a) };
     let shared = SharedMut::new(c);
     let run = if m * n * k < SMALL { run.single() } else { *run };
@@ -136,6 +150,7 @@ fn lanes_body(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::tests::each_available;
 
     fn values(seed: usize, count: usize) -> Vec<f32> {
         (0..count)
@@ -147,14 +162,17 @@ mod tests {
     fn every_output_is_one_chain_whatever_the_length_and_the_threads() {
         for (m, k, n) in [(1, 16, 8), (7, 300, 24), (13, 1111, 8), (200, 600, 36)] {
             let (a, b) = (values(1, m * k), values(2, n * k));
-            let mut c = vec![f32::NAN; m * n];
-            chain_products(&a, &b, m, k, n, &mut c, &Run::threads(2)).unwrap();
-            for row in 0..m {
-                for column in 0..n {
-                    let chain = (0..k).fold(0.0f32, |sum, i| a[row * k + i].mul_add(b[column * k + i], sum));
-                    let got = c[(column / 4 * m + row) * 4 + column % 4];
-                    assert_eq!(got.to_bits(), chain.to_bits(), "{m} x {k} x {n} at {row}, {column}");
-                }
+            let mut want = vec![0; m * n];
+            for (at, want) in want.iter_mut().enumerate() {
+                let (row, column) = (at / 4 % m, at / 4 / m * 4 + at % 4);
+                let chain = (0..k).fold(0.0f32, |sum, i| a[row * k + i].mul_add(b[column * k + i], sum));
+                *want = chain.to_bits();
+            }
+            for isa in each_available("chain products") {
+                let mut c = vec![f32::NAN; m * n];
+                products_on(isa, &a, &b, m, k, n, &mut c, &Run::threads(2)).unwrap();
+                let got: Vec<u32> = c.iter().map(|v| v.to_bits()).collect();
+                assert!(got == want, "{m} x {k} x {n} on {}", isa.name());
             }
         }
     }
@@ -163,13 +181,15 @@ mod tests {
     fn every_lane_is_a_chain_over_its_taps() {
         let (m, taps, lanes) = (5, 9, 12);
         let (rows, weights) = (values(3, m * taps * lanes), values(4, taps * 16));
-        let mut c = vec![f32::NAN; lanes * m];
-        chain_lanes(&rows, (taps * lanes, lanes), &weights, 16, (m, taps, lanes), &mut c);
-        for row in 0..m {
-            for lane in 0..lanes {
-                let x = |tap: usize| rows[(row * taps + tap) * lanes + lane];
-                let chain = (0..taps).fold(0.0f32, |sum, tap| x(tap).mul_add(weights[tap * 16 + lane], sum));
-                assert_eq!(c[(lane / 4 * m + row) * 4 + lane % 4].to_bits(), chain.to_bits());
+        for isa in each_available("chain lanes") {
+            let mut c = vec![f32::NAN; lanes * m];
+            lanes_on(isa, &rows, taps * lanes, lanes, &weights, 16, m, taps, lanes, &mut c);
+            for row in 0..m {
+                for lane in 0..lanes {
+                    let x = |tap: usize| rows[(row * taps + tap) * lanes + lane];
+                    let chain = (0..taps).fold(0.0f32, |sum, tap| x(tap).mul_add(weights[tap * 16 + lane], sum));
+                    assert_eq!(c[(lane / 4 * m + row) * 4 + lane % 4].to_bits(), chain.to_bits());
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The product against the chain its module page promises, on every instruction set and several thread counts.
 
 use super::*;
-use crate::isa::Isa;
+use crate::isa::tests::each_available;
 
 pub(crate) fn floats(seed: u32, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).max(1);
@@ -45,7 +45,7 @@ fn every_instruction_set_and_thread_count_gives_the_bytes_of_the_plain_chain() {
         let want: Vec<f32> = (0..m * n)
             .map(|at| chains(None, k, |i| a[at / n * k + i], |i| b[at % n * k + i]))
             .collect();
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for isa in each_available("f32 products") {
             for threads in [1, 3] {
                 let mut c = vec![f32::NAN; m * n];
                 let shared = SharedMut::new(&mut c);
@@ -77,7 +77,7 @@ fn every_instruction_set_and_thread_count_gives_the_bytes_of_the_plain_chain() {
 fn a_gram_matrix_continues_its_chains_over_batches_and_stays_symmetric() {
     for (rows, width) in [(1, 5), (300, 37), (513, 70)] {
         let (x, y) = (floats(1, rows * width), floats(2, 3 * width));
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for isa in each_available("gram matrix") {
             for threads in [1, 2] {
                 let mut h = vec![0.0f32; width * width];
                 gram_on(isa, &x, rows, width, &mut h, &Run::threads(threads)).unwrap();

@@ -84,6 +84,7 @@ fn body(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::tests::each_available;
 
     #[test]
     fn each_lane_sums_its_own_taps() {
@@ -93,23 +94,20 @@ mod tests {
             let value = |at: usize, seed: usize| (at * 73 + seed * 31 + 128) as u8;
             let rows: Vec<u8> = (0..m * row_stride).map(|at| value(at, 1)).collect();
             let weights: Vec<u8> = (0..taps * weight_tap).map(|at| value(at, 2)).collect();
-            let mut c = vec![-1; lanes * m];
-            lane_products(
-                &rows,
-                (row_stride, lanes),
-                &weights,
-                weight_tap,
-                (m, taps, lanes),
-                &mut c,
-            );
-            for row in 0..m {
-                for lane in 0..lanes {
-                    let product = |tap: usize| {
-                        i32::from(rows[row * row_stride + tap * lanes + lane] as i8)
-                            * i32::from(weights[tap * weight_tap + lane] as i8)
-                    };
-                    let expected: i32 = (0..taps).map(product).sum();
-                    assert_eq!(c[(lane / 4 * m + row) * 4 + lane % 4], expected);
+            for isa in each_available("int8 lanes") {
+                let mut c = vec![-1; lanes * m];
+                on(
+                    isa, &rows, row_stride, lanes, &weights, weight_tap, m, taps, lanes, &mut c,
+                );
+                for row in 0..m {
+                    for lane in 0..lanes {
+                        let product = |tap: usize| {
+                            i32::from(rows[row * row_stride + tap * lanes + lane] as i8)
+                                * i32::from(weights[tap * weight_tap + lane] as i8)
+                        };
+                        let expected: i32 = (0..taps).map(product).sum();
+                        assert_eq!(c[(lane / 4 * m + row) * 4 + lane % 4], expected);
+                    }
                 }
             }
         }

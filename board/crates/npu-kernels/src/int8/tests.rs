@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::isa::Isa;
+use crate::isa::tests::each_available;
 use crate::run::Run;
 
 fn bytes(seed: u32, count: usize) -> Vec<i8> {
@@ -67,57 +68,65 @@ const SHAPES: [(usize, usize, usize); 17] = [
     (3, 0, 4),
 ];
 
+/// A · Bᵀ on an instruction set, as rows, from native layouts and from rows by tiles: all three, brought back to rows.
+fn products_on(isa: Isa, a: &[i8], b: &[i8], m: usize, k: usize, n: usize) -> [Vec<i32>; 3] {
+    let (na, nb) = to_native(a, b, m, k, n);
+    let kp = padded(k, 32);
+    let mut wide = vec![0u8; m * kp];
+    for (to, from) in wide.chunks_exact_mut(kp.max(1)).zip(a.chunks_exact(k.max(1))) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as u8);
+    }
+    let mut row_major = vec![-1; m * n];
+    let [mut native, mut tiled] = [(); 2].map(|()| vec![-1; m * padded(n, 16)]);
+    if isa == Isa::Scalar {
+        scalar::rows(a, b, m, k, n, &mut row_major);
+        scalar::native(&na, &nb, m, kp, &mut native);
+        scalar::tiles(&wide, &nb, m, kp, &mut tiled);
+    } else {
+        let run = Run::threads(2);
+        assert_eq!(tiles::rows(isa, a, b, m, k, &mut row_major, &run), Ok(true));
+        assert!(tiles::native(isa, &na, &nb, m, kp, &mut native));
+        assert_eq!(tiles::from_rows(isa, &wide, &nb, m, kp, &mut tiled, &run), Ok(true));
+    }
+    [row_major, from_native(&native, m, n), from_native(&tiled, m, n)]
+}
+
 #[test]
 fn every_available_instruction_set_equals_the_plain_loop() {
-    for isa in Isa::ALL {
-        if !isa.available() {
-            println!("skipped: this processor or build has no {}", isa.name());
-            continue;
-        }
+    for isa in each_available("int8 products") {
         for (index, (m, k, n)) in SHAPES.into_iter().enumerate() {
             let (a, b) = (bytes(index as u32 + 1, m * k), bytes(index as u32 + 77, n * k));
             let want = plain(&a, &b, m, k, n);
-            let (na, nb) = to_native(&a, &b, m, k, n);
-            let (mut row_major, mut native) = (vec![-1; m * n], vec![-1; m * padded(n, 16)]);
-            let kp = padded(k, 32);
-            let mut wide = vec![0u8; m * kp];
-            for (to, from) in wide.chunks_exact_mut(kp.max(1)).zip(a.chunks_exact(k.max(1))) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as u8);
+            for (how, got) in ["rows", "native", "tiles"]
+                .into_iter()
+                .zip(products_on(isa, &a, &b, m, k, n))
+            {
+                assert_eq!(got, want, "{} {how} {m} {k} {n}", isa.name());
             }
-            let mut tiled = vec![-1; m * padded(n, 16)];
-            if isa == Isa::Scalar {
-                scalar::rows(&a, &b, m, k, n, &mut row_major);
-                scalar::native(&na, &nb, m, kp, &mut native);
-                scalar::tiles(&wide, &nb, m, kp, &mut tiled);
-            } else {
-                assert_eq!(
-                    tiles::rows(isa, &a, &b, m, k, &mut row_major, &Run::threads(2)),
-                    Ok(true)
-                );
-                assert!(tiles::native(isa, &na, &nb, m, kp, &mut native));
-                let run = Run::threads(2);
-                assert_eq!(tiles::from_rows(isa, &wide, &nb, m, kp, &mut tiled, &run), Ok(true));
-            }
-            assert_eq!(row_major, want, "{} rows {m} {k} {n}", isa.name());
-            assert_eq!(from_native(&native, m, n), want, "{} native {m} {k} {n}", isa.name());
-            assert_eq!(tiled, native, "{} tiles {m} {k} {n}", isa.name());
         }
     }
 }
 
+/// Largest K of the NPU, and the largest whose native layout no sum can overflow.
+const DEPTHS: [usize; 2] = [10_240, MAX_K / SLICE * SLICE];
+
 #[test]
-fn the_smallest_value_squared_is_exact_at_the_largest_k_of_the_npu() {
-    let (m, k, n) = (3, 10_240, 16);
-    let (a, b) = (vec![i8::MIN; m * k], vec![i8::MIN; n * k]);
-    let mut c = vec![0; m * n];
-    matmul(&a, &b, m, k, n, &mut c);
-    assert_eq!(c, vec![16_384 * 10_240; m * n]);
-    let (na, nb) = to_native(&a, &b, m, k, n);
-    matmul_native(&na, &nb, m, k, n, &mut c);
-    assert_eq!(c, vec![16_384 * 10_240; m * n]);
-    let mixed = vec![i8::MAX; n * k];
-    matmul(&a, &mixed, m, k, n, &mut c);
-    assert_eq!(c, vec![-128 * 127 * 10_240; m * n]);
+fn the_extreme_values_are_exact_at_the_largest_depths_on_every_instruction_set() {
+    for isa in each_available("int8 extremes") {
+        for (k, m) in DEPTHS.into_iter().zip([9, 1]) {
+            for (x, y) in [
+                (i8::MIN, i8::MIN),
+                (i8::MIN, i8::MAX),
+                (i8::MAX, i8::MIN),
+                (i8::MAX, i8::MAX),
+            ] {
+                let want = vec![i32::from(x) * i32::from(y) * k as i32; m * GROUP];
+                for got in products_on(isa, &vec![x; m * k], &vec![y; GROUP * k], m, k, GROUP) {
+                    assert_eq!(got, want, "{} {x} times {y}, {k} deep", isa.name());
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{activation, attention as attention_file, norm, rope as rope_file};
 use crate::gemm::tests::floats;
 use crate::isa::Isa;
+use crate::isa::tests::each_available;
 use crate::{convert, loss, quantize};
 
 fn close(got: &[f32], want: &[f64], tolerance: f64) {
@@ -153,11 +154,7 @@ fn attention_of_many_rows_has_the_bytes_of_row_by_row_and_head_by_head() {
 /// Runs `kernel` on every available instruction set and requires the scalar bytes.
 fn same_everywhere<T: PartialEq + core::fmt::Debug>(what: &str, kernel: impl Fn(Isa) -> T) {
     let want = kernel(Isa::Scalar);
-    for isa in Isa::ALL {
-        if !isa.available() {
-            println!("skipped: {what} on {}, which this processor or build lacks", isa.name());
-            continue;
-        }
+    for isa in each_available(what) {
         assert_eq!(kernel(isa), want, "{what} on {}", isa.name());
     }
 }
