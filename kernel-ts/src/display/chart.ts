@@ -3,6 +3,7 @@
  * a static SVG for everything else, and one line of text. Vega loads with the first chart, not at start.
  */
 import { type Bundle, type Displayable, displayable } from './bundle.js';
+import { figureSize } from './figure-size.js';
 
 /** A Vega-Lite specification, kept inside what majors 5 and 6 both accept. */
 export type ChartSpec = Readonly<Record<string, unknown>>;
@@ -33,9 +34,19 @@ export async function svgOf(spec: ChartSpec): Promise<string> {
   }
 }
 
+/** As wide and high as the publishing tool asks, axes and titles included, where the specification does not say itself. */
+function sized(spec: ChartSpec): ChartSpec {
+  const { widthPx, heightPx } = figureSize();
+  const isUnit = 'mark' in spec || 'layer' in spec;
+  const width = isUnit && widthPx !== undefined && spec.width === undefined ? { width: widthPx } : {};
+  const height = isUnit && heightPx !== undefined && spec.height === undefined ? { height: heightPx } : {};
+  const asked = { ...width, ...height };
+  return Object.keys(asked).length === 0 ? spec : { autosize: { type: 'fit', contains: 'padding' }, ...asked, ...spec };
+}
+
 /** Bundle of a chart. `text` is what a reader without pictures gets. */
 export async function chartBundle(spec: ChartSpec, text: string): Promise<Bundle> {
-  const full = { $schema: schema, ...spec, config: { ...look, ...(spec.config as object | undefined) } };
+  const full = { $schema: schema, ...sized(spec), config: { ...look, ...(spec.config as object | undefined) } };
   return {
     'application/vnd.vegalite.v5+json': full,
     'image/svg+xml': await svgOf(full),

@@ -4,6 +4,7 @@
  */
 import { type Displayable, displayable } from './bundle.js';
 import { chartBundle } from './chart.js';
+import { figureSize } from './figure-size.js';
 import { microsecondsText, significant } from './numbers.js';
 
 /** The fields of a trace record that a plot needs. */
@@ -83,7 +84,7 @@ export function latencyChart(records: readonly LatencyRecord[], options: Latency
       : `total ${microsecondsText(total)}`;
   const spec = {
     title: { text: title, subtitle },
-    width: 520,
+    width: figureSize().widthPx ?? 520,
     height: { step: 18 },
     data: { values: groups },
     layer: bound > 0 ? [bars, ticks] : [bars],

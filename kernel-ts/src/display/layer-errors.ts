@@ -1,6 +1,7 @@
 /** Charts of what quantizing did to a model: its error after each layer, or the error each kind of operator adds alone. */
 import { type Displayable, displayable } from './bundle.js';
 import { chartBundle } from './chart.js';
+import { figureSize } from './figure-size.js';
 import { significant } from './numbers.js';
 
 /** The fields of a layer error that a chart needs; relative errors are ‖quantized − float‖ / ‖float‖. */
@@ -67,7 +68,7 @@ export function layerErrorChart(
   const y = { field: 'relativeError', type: 'quantitative', title: 'relative error' };
   const color = { field: 'variant', type: 'nominal', sort: null, title: null };
   const spec = {
-    ...{ title, width: 520, height: 220, data: { values: points } },
+    ...{ title, width: figureSize().widthPx ?? 520, height: figureSize().heightPx ?? 220, data: { values: points } },
     mark: byLayer ? { type: 'line', point: true } : { type: 'bar' },
     encoding: byLayer
       ? { x: { field: 'at', type: 'ordinal', title: 'layer', axis: { labelAngle: 0 } }, y, color }

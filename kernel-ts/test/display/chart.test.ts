@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { latencyChart, latencyGroups, present } from '../../src/display/index.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { chart, latencyChart, latencyGroups, present } from '../../src/display/index.js';
 
 const record = (operator: string, layer: number | null, modelledUs: number | null, bytesRead = 800) => ({
   ...{ operator, layer, modelledUs, bytesRead, bytesWritten: 200, kind: 'matmul', position: 3 },
@@ -48,5 +48,32 @@ describe('latency chart', () => {
   it('draws the same bytes twice', async () => {
     const [first, second] = await Promise.all([present(latencyChart(records)), present(latencyChart(records))]);
     expect(first).toEqual(second);
+  });
+});
+
+describe('the size of a chart', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  const spec = {
+    data: { values: [{ x: 1, y: 2 }] },
+    mark: 'point',
+    encoding: { x: { field: 'x' }, y: { field: 'y' } },
+  };
+  const size = async (given: Record<string, unknown>): Promise<string[]> => {
+    const svg = String((await present(chart({ ...spec, ...given })))?.['image/svg+xml']);
+    return [...(/^<svg[^>]* width="(\d+)" height="(\d+)"/.exec(svg)?.slice(1) ?? [])];
+  };
+
+  it('is what Quarto asks for in inches, axes included', async () => {
+    vi.stubEnv('QUARTO_FIG_WIDTH', '7');
+    vi.stubEnv('QUARTO_FIG_HEIGHT', '2.5');
+    expect(await size({})).toEqual(['672', '240']);
+  });
+
+  it('is its own where it says one, and Quarto is not listened to where it says no number', async () => {
+    const own = await size({ width: 300, height: 100 });
+    vi.stubEnv('QUARTO_FIG_WIDTH', '7');
+    vi.stubEnv('QUARTO_FIG_HEIGHT', 'wide');
+    expect(await size({ width: 300, height: 100 })).toEqual(own);
+    expect((await size({}))[0]).toBe('672');
   });
 });
