@@ -1,8 +1,9 @@
 /** A small board in memory: HELLO, PING, memory, blobs, one stream, and every fault a test asks for. */
 import { createHash } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
 import { decodeCbor, encodeCbor, type Wire, type WireMap } from '../src/frame/cbor.js';
 import type { Frame } from '../src/frame/frame.js';
-import { type FrameType, frameType } from '../src/frame/header.js';
+import { type FrameType, frameFlag, frameType } from '../src/frame/header.js';
 import type { FrameLink, LinkEvents } from '../src/link/frame-link.js';
 import { Link } from '../src/link/link.js';
 import { methodOf } from '../src/messages/methods.js';
@@ -43,6 +44,8 @@ export class FakeBoard {
   silent = false;
   /** Calls of `once` methods that really ran. */
   ran: string[] = [];
+  /** Deflates what items carry, where the host offers to inflate it. */
+  deflateItems = false;
   /** Items a stream has sent. */
   itemsSent = 0;
   /** Forgets a session that asks to be resumed. */
@@ -364,14 +367,8 @@ export class FakeBoard {
         [0, stream.next],
         [1, method === 0x42 ? [map([0, 'op'], [1, null], [2, 'matmul'], [3, 'npu'], [4, 1], [5, 1])] : payload],
       );
-      const sent = this.#send(
-        frameType.item,
-        method,
-        stream.call,
-        meta,
-        stream.itemBytes > 0 ? new Uint8Array(stream.itemBytes) : null,
-      );
-      stream.credit -= sent.meta.byteLength + (sent.body?.byteLength ?? 0);
+      stream.credit -= encodeCbor(meta).byteLength + stream.itemBytes;
+      this.#item(method, stream, meta);
       stream.next += 1;
       this.itemsSent += 1;
     }
@@ -387,6 +384,24 @@ export class FakeBoard {
       method === 0x52 ? map([0, state], [1, 'maxTokens']) : method === 0x40 ? map([0, handle], [1, info]) : map();
     this.#send(frameType.end, method, stream.call, map([0, stream.count]));
     this.#answers.set(stream.call, this.#send(frameType.reply, method, stream.call, map([0, result])));
+  }
+
+  #item(method: number, { call, itemBytes }: Stream, meta: WireMap): void {
+    const body = itemBytes > 0 ? new Uint8Array(itemBytes) : null;
+    if (!body || !this.deflateItems) {
+      this.#send(frameType.item, method, call, meta, body);
+      return;
+    }
+    meta.set(2, itemBytes);
+    const small = new Uint8Array(deflateRawSync(body));
+    this.#write({
+      type: frameType.item,
+      flags: frameFlag.compressed,
+      method,
+      call,
+      meta: encodeCbor(meta),
+      body: small,
+    });
   }
 
   #state(position: number): Wire {

@@ -101,9 +101,9 @@ describe('a frame', () => {
     const broken = (at: number, value: number) => () => parseFrame(whole.with(at, value));
     expect(broken(0, 0x11)).toThrow('flags 1');
     expect(broken(0, 0x14)).toThrow('flags 4');
-    // Only bodies of calls and their answers may be compressed.
-    const [item, rest] = framePieces(frame(frameType.item, 2, Uint8Array.of(1)), 0);
-    expect(() => parseFrame(new Uint8Array([...item!, ...rest!]).with(0, 0x12))).toThrow('flags 2');
+    // Only what carries a body may be compressed: calls, their answers and items.
+    const [event, rest] = framePieces(frame(frameType.event, 0, Uint8Array.of(1)), 0);
+    expect(() => parseFrame(new Uint8Array([...event!, ...rest!]).with(0, 0x12))).toThrow('flags 2');
     expect(broken(10, 6)).toThrow('6 padding bytes');
     expect(broken(11, 1)).toThrow('reserved');
     expect(broken(17, 1)).toThrow('padding that is not zero');

@@ -201,8 +201,9 @@ describe.each(wires.filter(isSteered))('models over a %s', (kind) => {
     expect([generation.stopReason, run.state.position]).toEqual(['maxTokens', 40]);
   });
 
-  test('a slow reader holds the board back', async () => {
+  test.each([false, true])('a slow reader holds the board back (items deflated: %s)', async (deflated) => {
     const { run, fake } = await inference();
+    fake.deflateItems = deflated;
     const tokens = run.generate({ maxTokens: 100 })[Symbol.asyncIterator]();
     await tokens.next();
     await settle();

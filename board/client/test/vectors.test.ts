@@ -33,6 +33,7 @@ import {
   readFail,
   readHello,
   readInflatedBytes,
+  readInflatedItem,
   readItem,
   readPong,
   readReply,
@@ -200,6 +201,13 @@ describe('what this side understands', () => {
     expect(whole).toHaveLength(1000);
     for (const wrong of [0, 999, 1001, 2 ** 40]) expect(() => inflated(parsed.body!, wrong)).toThrow('inflate');
     expect(inflated(deflated(whole)!, 1000)).toEqual(whole);
+    const item = vector('infer.generate item with a compressed body').parsed;
+    const plain = vector('infer.generate item').parsed;
+    const told = readInflatedItem(item.meta);
+    expect(told.sizeBytes).toBe(1000);
+    expect(inflated(item.body!, 1000)).toEqual(whole);
+    // Index and payload alone, as they stand in the other one.
+    expect(item.meta.byteLength - told.addedBytes).toBe(plain.meta.byteLength);
     const noise = createHash('shake256', { outputLength: 4096 }).digest();
     expect(deflated(noise)).toBeNull();
   });

@@ -29,8 +29,8 @@ export const frameType = {
 /** One of the twelve type codes. */
 export type FrameType = (typeof frameType)[keyof typeof frameType];
 
-/** Flag bits of byte 0. */
-export const frameFlag = { more: 1, compressed: 2, urgent: 4, final: 8 } as const;
+/** Flag bits of byte 0; version 1 has no other. */
+export const frameFlag = { compressed: 2 } as const;
 
 /** A header, checked. */
 export interface Header {
@@ -44,6 +44,9 @@ export interface Header {
   paddingBytes: number;
   bodyBytes: number;
 }
+
+/** Types of frames whose bodies may be compressed. */
+const shrinking: ReadonlySet<number> = new Set([frameType.call, frameType.reply, frameType.item]);
 
 /** Zero bytes between meta and body, so that the body starts at a multiple of 8. */
 export function paddingFor(metaBytes: number, bodyBytes: number): number {
@@ -80,7 +83,7 @@ export function readHeader(source: Uint8Array, frameBytes: number): Header {
     paddingBytes: view.getUint8(10),
     bodyBytes: view.getUint32(12, true),
   };
-  const mayShrink = (type === frameType.call || type === frameType.reply) && header.bodyBytes > 0;
+  const mayShrink = shrinking.has(type) && header.bodyBytes > 0;
   if (header.flags & ~(mayShrink ? frameFlag.compressed : 0)) throw damaged(`flags ${header.flags} nobody agreed on`);
   if (view.getUint8(11) !== 0) throw damaged('a reserved byte that is not zero');
   const padding = paddingFor(header.metaBytes, header.bodyBytes);

@@ -7,6 +7,8 @@ import { damaged } from '../frame/header.js';
 
 /** Name of the capability in both HELLOs. */
 export const deflateCapability = 'body.deflate';
+/** The same for bodies of items, which only a board sends. */
+export const itemDeflateCapability = 'item.deflate';
 /** Largest body after inflating. */
 const maxInflatedBytes = 16 << 20;
 /** Shorter bodies are not worth the trouble. */

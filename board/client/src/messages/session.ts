@@ -119,6 +119,12 @@ export function readInflatedBytes(meta: Uint8Array): number {
   return new Reader(decodeCbor(meta), 'REPLY').uint(1);
 }
 
+/** The same of an ITEM, and how many bytes of its meta say so: they were added with the deflating. */
+export function readInflatedItem(meta: Uint8Array): { sizeBytes: number; addedBytes: number } {
+  const sizeBytes = new Reader(decodeCbor(meta), 'ITEM').uint(2);
+  return { sizeBytes, addedBytes: 1 + encodeCbor(sizeBytes).byteLength };
+}
+
 /** The error of a FAIL; a code that link.cddl does not know becomes `internal` with the code in its fields. */
 export function readFail(meta: Uint8Array, method: string): BoardError {
   const reader = new Reader(decodeCbor(meta), 'FAIL');

@@ -18,6 +18,7 @@ import {
   readEnd,
   readFail,
   readInflatedBytes,
+  readInflatedItem,
   readItem,
   readReply,
   type StreamPlace,
@@ -244,7 +245,7 @@ export class CallTable {
     const { index, payload } = readItem(frame.meta);
     if (index < call.nextItem) return;
     if (index > call.nextItem) throw damaged(`${call.method.name}: ITEM ${index} where ${call.nextItem} was due`);
-    const sizeBytes = frame.meta.byteLength + (frame.body?.byteLength ?? 0);
+    const { body, sizeBytes } = itemOf(frame);
     call.nextItem += 1;
     if (call.key === null) {
       this.#credit(call, sizeBytes);
@@ -253,7 +254,7 @@ export class CallTable {
     call.unconsumedBytes += sizeBytes;
     if (call.unconsumedBytes > timing.streamWindowBytes + this.#limits.maxFrameBytes)
       throw damaged(`${call.method.name}: more items than credit`);
-    this.#emit({ type: 'item', key: call.key, payload, body: frame.body, sizeBytes });
+    this.#emit({ type: 'item', key: call.key, payload, body, sizeBytes });
   }
 
   /** The caller goes, the call stays until the board answers. */
@@ -326,6 +327,14 @@ function shrink(call: Call): void {
 /** The body as it was before it travelled. */
 function bodyOf({ flags, meta, body }: Frame): Uint8Array<ArrayBuffer> | null {
   return body && flags & frameFlag.compressed ? inflated(body, readInflatedBytes(meta)) : body;
+}
+
+/** An item's body as it was before it travelled, and what the item counts for in the stream's credit. */
+function itemOf({ flags, meta, body }: Frame): { body: Uint8Array<ArrayBuffer> | null; sizeBytes: number } {
+  if (body === null || !(flags & frameFlag.compressed))
+    return { body, sizeBytes: meta.byteLength + (body?.byteLength ?? 0) };
+  const { sizeBytes, addedBytes } = readInflatedItem(meta);
+  return { body: inflated(body, sizeBytes), sizeBytes: meta.byteLength - addedBytes + sizeBytes };
 }
 
 function cancelled(call: Call): BoardError {

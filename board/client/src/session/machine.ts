@@ -6,7 +6,7 @@
 import { BoardError } from '../errors.js';
 import type { Frame } from '../frame/frame.js';
 import { damaged, type FrameType, frameType } from '../frame/header.js';
-import { deflateCapability } from '../link/deflate.js';
+import { deflateCapability, itemDeflateCapability } from '../link/deflate.js';
 import {
   byeMeta,
   type Hello,
@@ -140,7 +140,7 @@ export class Session {
     this.#phase = 'greeting';
     this.#phaseEndsAt = now + timing.helloMs;
     const resume = this.#hello && { token: this.#hello.token, streams: this.#calls.streams() };
-    this.#send(frameType.hello, helloMeta(this.#build, wallMicros, resume, [deflateCapability]));
+    this.#send(frameType.hello, helloMeta(this.#build, wallMicros, resume, [deflateCapability, itemDeflateCapability]));
   }
 
   #frame(frame: Frame, now: number): void {

@@ -188,6 +188,7 @@ impl Call {
         let meta = to_vec(&Item {
             index: stream.items.next_index(),
             payload: Encoded(to_vec(payload)),
+            inflated_bytes: None,
         });
         let frame = Frame::build(self.head(FrameType::Item), &meta, body).filter(|_| body.len() <= MAX_BODY_BYTES);
         let frame = frame.filter(|frame| frame.bytes().len() <= self.session.facts().max_frame_bytes);

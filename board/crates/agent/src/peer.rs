@@ -30,8 +30,10 @@ const HELLO_MS: u64 = 10_000;
 const MAX_LINE_BODY_BYTES: usize = 16 * 1024;
 /// A serial line's sessions are kept this many times longer than others: 120 s where TCP has 30 s.
 const LINE_GRACE: u64 = 4;
-/// Capability of a host that inflates.
+/// Capability of a host that inflates bodies of answers.
 const DEFLATE: &str = "body.deflate";
+/// The same for bodies of items.
+const DEFLATE_ITEMS: &str = "item.deflate";
 
 /// Capabilities by name.
 const CAPABILITIES: &[&str] = &[
@@ -144,7 +146,8 @@ pub struct Peer {
     session: Option<Arc<Session>>,
     serial: bool,
     rights: Rights,
-    deflates: bool,
+    inflates: bool,
+    inflates_items: bool,
 }
 
 impl Peer {
@@ -156,13 +159,17 @@ impl Peer {
             session: None,
             serial,
             rights,
-            deflates: false,
+            inflates: false,
+            inflates_items: false,
         }
     }
 
-    /// True where the peer inflates bodies.
-    pub fn deflates(&self) -> bool {
-        self.deflates
+    /// True where the peer inflates the bodies of such frames.
+    pub fn inflates(&self, kind: FrameType) -> bool {
+        match kind {
+            FrameType::Item => self.inflates_items,
+            _ => self.inflates,
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -218,6 +225,10 @@ impl Peer {
         let frame = inflate(frame, self.facts().max_body_bytes)
             .map_err(|error| End::Refused(Failure::new(ErrorCode::Corrupt, format!("a compressed body: {error}"))))?;
         let head = frame.view().head;
+        if head.flags != Flags(0) {
+            let cause = format!("flags {} nobody agreed on", head.flags.0);
+            return Err(End::Refused(Failure::new(ErrorCode::Corrupt, cause)));
+        }
         {
             let (keepalive, greeted) = &mut *self.connection.alive.lock().unwrap_or_else(PoisonError::into_inner);
             keepalive.on(
@@ -289,7 +300,8 @@ impl Peer {
             let cause = format!("the host speaks {min} to {current}, the board {PROTOCOL_MIN} to {PROTOCOL_CURRENT}");
             return Err(Failure::new(ErrorCode::Unsupported, cause).remedy("Install client and agent of one version."));
         }
-        self.deflates = hello.capabilities.iter().flatten().any(|name| name == DEFLATE);
+        let offers = |wanted: &str| hello.capabilities.iter().flatten().any(|name| name == wanted);
+        (self.inflates, self.inflates_items) = (offers(DEFLATE), offers(DEFLATE_ITEMS));
         self.agent.learn_wall_time(hello.wall_us);
         let known = hello.token.as_ref().and_then(|token| self.agent.session(token));
         let streams = hello.streams.unwrap_or_default();

@@ -3,16 +3,20 @@
 
 mod support;
 
-use link::cbor::{Nothing, from_slice};
+use link::cbor::{Nothing, from_slice, to_vec};
+use link::frame::Flags;
 use link::message::call::Handle;
 use link::message::hello::Bye;
-use link::message::mem::RangeArgs;
-use link::message::stream::{ConsoleEvent, Event, TOPIC_CONSOLE};
+use link::message::infer::{GenerateArgs, OpenArgs, OpenResult, Prompt};
+use link::message::mem::{OneDigest, RangeArgs};
+use link::message::model::LoadResult;
+use link::message::stream::{ConsoleEvent, Credit, Event, ItemSize, TOPIC_CONSOLE};
 use link::message::sys::LinkCounts;
+use link::trace::TRACE_RECORD_BYTES;
 use link::uart::lanes::MAX_LANES;
 use link::uart::mask::CUT_SEQUENCE;
-use link::{ErrorCode, FrameType, Method};
-use support::{Folder, Peer, Process, Terminal, Tty, code, frame, noise, npulabd, start};
+use link::{ErrorCode, Frame, FrameType, Method};
+use support::*;
 
 fn serve(folder: &Folder, more: &[&str]) -> (Process, Peer<Tty>, Terminal) {
     let terminal = Terminal::new();
@@ -92,6 +96,54 @@ fn bodies_that_shrink_are_deflated_on_the_line() {
         host.wire.line.counts().received_pdus - before < 8,
         "16 KiB of one value came in few PDUs"
     );
+}
+
+#[test]
+fn items_that_shrink_are_deflated_on_the_line_and_count_as_they_were() {
+    let folder = Folder::new();
+    let (_process, mut host, _terminal) = serve(&folder, &[]);
+    host.wire.open();
+    host.greet(None, &[]);
+    let digest = upload_tiny_model(&mut host);
+    let id = host.begin(Method::ModelLoad, &OneDigest { digest }, None, &[]);
+    let model = answer::<LoadResult>(&host.end_of(id, |_, _| {})).unwrap().0.handle;
+    let args = OpenArgs {
+        model,
+        prompt: Prompt::Text("Once upon a time".into()),
+        sampling: None,
+    };
+    let handle = host.call::<OpenResult>(Method::InferOpen, &args).unwrap().handle;
+    let args = GenerateArgs {
+        handle,
+        max_tokens: 100,
+        sampling: None,
+        stop_tokens: Some(Vec::new()),
+    };
+    let id = host.begin(Method::InferGenerate, &args, None, &[]);
+    let (mut wire_bytes, mut whole_bytes, mut items) = (0, 0, 0);
+    let method = Method::InferGenerate as u16;
+    loop {
+        let small = Frame::from_bytes(host.wire.next_bytes().1).unwrap();
+        if small.view().head.kind != FrameType::Item {
+            assert_eq!(small.view().head.kind, FrameType::End);
+            break;
+        }
+        assert_eq!(small.view().head.flags, Flags::COMPRESSED);
+        let item = link::deflate::inflate(small.clone(), 1 << 20).unwrap();
+        assert_eq!(item.view().body.len() % TRACE_RECORD_BYTES, 0);
+        wire_bytes += small.view().body.len();
+        whole_bytes += item.view().body.len();
+        items += 1;
+        // More than the stream's first credit in all: it ends only where both count alike.
+        let size: ItemSize = from_slice(small.view().meta).unwrap();
+        let added = 1 + to_vec(&size.inflated_bytes).len();
+        let bytes = (small.view().meta.len() - added + item.view().body.len()) as u64;
+        host.send(&frame(FrameType::Credit, method, id, &to_vec(&Credit { bytes }), &[]));
+    }
+    println!("{whole_bytes} bytes of {items} items travelled as {wire_bytes}");
+    assert_eq!(items, 100);
+    assert!(whole_bytes as u64 > link::limits::INITIAL_STREAM_CREDIT_BYTES);
+    assert!(wire_bytes * 2 < whole_bytes, "{wire_bytes} of {whole_bytes}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Bodies in raw deflate (RFC 1951), where that helps. The size before is in the meta and is capped before anything else.
 //!
-//! Knows where `{…, inflatedBytes}` stands in the metas of CALL and REPLY; no other frame is compressed in version 1.
+//! Knows where `{…, inflatedBytes}` stands in the metas of CALL, REPLY and ITEM; no other frame is compressed in version 1.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,6 +11,7 @@ use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use crate::cbor::from_slice;
 use crate::frame::{Flags, Frame, FrameType};
 use crate::message::call::{CallView, ReplySize};
+use crate::message::stream::ItemSize;
 
 /// Bodies below this are sent as they are.
 pub const SMALLEST_BYTES: usize = 256;
@@ -52,6 +53,7 @@ pub fn deflate(frame: &Frame) -> Option<Frame> {
     let key = match view.head.kind {
         FrameType::Call => 2,
         FrameType::Reply => 1,
+        FrameType::Item => 2,
         _ => return None,
     };
     if view.body.len() < SMALLEST_BYTES || view.head.flags.0 & Flags::COMPRESSED.0 != 0 {
@@ -96,6 +98,9 @@ pub fn inflate(frame: Frame, max_body_bytes: usize) -> Result<Frame, InflateErro
         FrameType::Reply => from_slice::<ReplySize>(view.meta)
             .ok()
             .and_then(|reply| reply.inflated_bytes),
+        FrameType::Item => from_slice::<ItemSize>(view.meta)
+            .ok()
+            .and_then(|item| item.inflated_bytes),
         _ => None,
     };
     let announced = announced.ok_or(InflateError::NotCompressed)?;
@@ -116,6 +121,7 @@ mod tests {
     use crate::cbor::{Nothing, to_vec};
     use crate::frame::Head;
     use crate::message::call::{Call, Reply};
+    use crate::message::stream::Item;
 
     fn call(body: &[u8]) -> Frame {
         let head = Head {
@@ -171,6 +177,26 @@ mod tests {
                 inflated_bytes: Some(1000)
             })
         );
+        assert_eq!(inflate(small, 1000).unwrap().view().body, [0; 1000]);
+    }
+
+    #[test]
+    fn an_item_says_its_size_behind_its_payload() {
+        let item = |inflated_bytes| {
+            to_vec(&Item {
+                index: 3,
+                payload: Nothing {},
+                inflated_bytes,
+            })
+        };
+        let head = Head {
+            kind: FrameType::Item,
+            flags: Flags(0),
+            method: 0x52,
+            call_id: 2,
+        };
+        let small = deflate(&Frame::build(head, &item(None), &[0; 1000]).unwrap()).unwrap();
+        assert_eq!(small.view().meta, item(Some(1000)));
         assert_eq!(inflate(small, 1000).unwrap().view().body, [0; 1000]);
     }
 

@@ -61,19 +61,13 @@ impl FrameType {
     }
 }
 
-/// The low nibble of byte 0.
+/// The low nibble of byte 0. What is not named here is 0 in version 1; who sends it is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub u8);
 
 impl Flags {
-    /// The body goes on in the next frame of the call.
-    pub const MORE: Self = Self(1);
     /// The body is raw deflate.
     pub const COMPRESSED: Self = Self(2);
-    /// Goes before bulk frames.
-    pub const URGENT: Self = Self(4);
-    /// Last frame of a body in parts.
-    pub const FINAL: Self = Self(8);
 }
 
 /// Why bytes are no frame.

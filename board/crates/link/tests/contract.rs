@@ -1,7 +1,7 @@
 //! `board/link/link.cddl` itself, read by a validator that knows nothing of this codec: every vector keeps its rules, every
 //! rule has a vector, and a vector whose type is wrong in one place breaks them.
 
-#[allow(dead_code, reason = "the vectors are shown as JSON by another test")]
+#[allow(dead_code, unused_imports, reason = "the vectors are shown as JSON by another test")]
 mod support;
 
 use std::collections::BTreeSet;

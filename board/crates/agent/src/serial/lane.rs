@@ -140,8 +140,8 @@ impl Lane {
         }
         let bulk = channel == Channel::Bulk;
         let frame = self.connection().outbox.take(bulk)?;
-        let deflates = bulk && self.peer.deflates();
-        let frame = deflates.then(|| deflate(&frame)).flatten().unwrap_or(frame);
+        let inflates = bulk && self.peer.inflates(frame.view().head.kind);
+        let frame = inflates.then(|| deflate(&frame)).flatten().unwrap_or(frame);
         let bytes = frame.bytes();
         let Door::Secured(sealer, _) = &mut self.door else {
             return Some(bytes.to_vec());

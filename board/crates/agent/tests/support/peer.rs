@@ -187,7 +187,7 @@ impl<W: Wire> Peer<W> {
     }
 
     pub fn upload(&mut self, bytes: &[u8]) -> Digest {
-        self.upload_in(bytes, 256 * 1024)
+        self.upload_in(bytes, self.hello.limits.max_body_bytes.min(256 * 1024))
     }
 
     /// Uploads in chunks of a size.

@@ -54,7 +54,7 @@ pub struct Tty {
 }
 
 impl Wire for Tty {
-    const CAPABILITIES: &'static [&'static str] = &["body.deflate"];
+    const CAPABILITIES: &'static [&'static str] = &["body.deflate", "item.deflate"];
 
     fn send(&mut self, frame: &Frame) {
         let channel = if frame.view().body.is_empty() {

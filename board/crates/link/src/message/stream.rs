@@ -13,6 +13,18 @@ pub struct Item<T> {
     /// Payload.
     #[n(1)]
     pub payload: T,
+    /// Size of the body before it was deflated; absent where it was not.
+    #[n(2)]
+    pub inflated_bytes: Option<u64>,
+}
+
+/// What of an ITEM says how large its body is, whatever its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
+#[cbor(map)]
+pub struct ItemSize {
+    /// Size of the body before it was deflated.
+    #[n(2)]
+    pub inflated_bytes: Option<u64>,
 }
 
 /// END.

@@ -46,13 +46,13 @@ pub fn cases() -> Vec<Case> {
     fields.set("heldMs", FieldValue::Uint(1_234));
     fields.set("expiresMs", FieldValue::Uint(28_766));
     fields.set("waiting", FieldValue::Uint(2));
-    let compressed = |name: &'static str, kind: FrameType, meta: Vec<u8>, body: &[u8]| Case {
+    let compressed = |name: &'static str, method: u16, kind: FrameType, meta: Vec<u8>, body: &[u8]| Case {
         name,
         frame: Frame::build(
             Head {
                 kind,
                 flags: Flags::COMPRESSED,
-                method: if kind == FrameType::Call { 0x0012 } else { 0x0013 },
+                method,
                 call_id: 98,
             },
             &meta,
@@ -313,6 +313,7 @@ pub fn cases() -> Vec<Case> {
         ),
         compressed(
             "mem.write call with a compressed body",
+            0x0012,
             FrameType::Call,
             to_vec(&Call {
                 args: WriteArgs {
@@ -325,7 +326,22 @@ pub fn cases() -> Vec<Case> {
             &zeros,
         ),
         compressed(
+            "infer.generate item with a compressed body",
+            0x0052,
+            FrameType::Item,
+            to_vec(&Item {
+                index: 7,
+                payload: GeneratedToken {
+                    token: 29,
+                    text: " there".into(),
+                },
+                inflated_bytes: Some(1000),
+            }),
+            &zeros,
+        ),
+        compressed(
             "mem.read reply with a compressed body",
+            0x0013,
             FrameType::Reply,
             to_vec(&Reply {
                 result: Nothing {},
