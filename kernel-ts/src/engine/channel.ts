@@ -15,7 +15,15 @@ import { readSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { CellSettings } from './cell-host.js';
 import { EngineError } from './errors.js';
-import type { CellOutcome, CommMessage, EngineOutput, InputAnswer, InputQuestion, LiveName } from './types.js';
+import type {
+  CellOutcome,
+  CommMessage,
+  EngineOutput,
+  InputAnswer,
+  InputQuestion,
+  LiveName,
+  MimeBundle,
+} from './types.js';
 
 /** File descriptors of the table above, as the child sees them. */
 export const FD = { toMain: 3, fromMain: 4, toWorker: 5, fromWorker: 6 } as const;
@@ -82,7 +90,13 @@ export type FromMain =
   | { readonly kind: 'globals'; readonly names: readonly LiveName[] }
   /** A line for the debugger's console: a log point, a condition that failed. */
   | { readonly kind: 'debug-log'; readonly text: string }
-  | { readonly kind: 'outcome'; readonly requestId: string; readonly outcome: CellOutcome }
+  /** `result` is how its value is shown, where nothing that could print has run since. */
+  | {
+      readonly kind: 'outcome';
+      readonly requestId: string;
+      readonly outcome: CellOutcome;
+      readonly result: MimeBundle | undefined;
+    }
   | { readonly kind: 'disposed' };
 
 /** One interrupt: which requests it stops, and a number that its answer names. */

@@ -226,6 +226,9 @@ class FrontEngine implements Engine {
         this.onOutput(message.requestId || this.#newestRequest, message.output);
         break;
       case 'outcome':
+        if (message.result !== undefined) {
+          this.onOutput(message.requestId, { kind: 'result', data: message.result, metadata: {} });
+        }
         this.#running.get(message.requestId)?.outcome(message.outcome);
         break;
       case 'comm':

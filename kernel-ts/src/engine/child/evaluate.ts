@@ -42,6 +42,8 @@ interface RunningCell {
   readonly holds: Set<Promise<unknown>>;
   readonly disposals: (() => unknown)[];
   readonly executionCount: number;
+  /** How its value is shown; leaves with its outcome. */
+  result: MimeBundle | undefined;
 }
 
 /** Evaluates cells: one after the other in a shell, side by side where shells await. */
@@ -105,7 +107,7 @@ export class Evaluator {
   #end(cell: RunningCell, outcome: CellOutcome): void {
     if (!this.#running.delete(cell.mark.requestId)) return;
     this.onEnd();
-    send({ kind: 'outcome', requestId: cell.mark.requestId, outcome });
+    send({ kind: 'outcome', requestId: cell.mark.requestId, outcome, result: cell.result });
   }
 
   /** Runs a cell and sends its outcome behind its outputs. */
@@ -129,6 +131,7 @@ export class Evaluator {
       holds: new Set(),
       disposals: [],
       executionCount: message.executionCount,
+      result: undefined,
     };
     this.#running.set(message.requestId, cell);
     for (const name of message.names) declared.add(name);
@@ -155,8 +158,8 @@ export class Evaluator {
       const value = await this.#evaluate(cell, message.text);
       await this.#settle(cell);
       if (message.text.hasResult && !message.silent && value !== undefined) {
-        const data = await Promise.race([this.#bundle(value), cell.interrupted]);
-        send({ kind: 'output', requestId: cell.mark.requestId, output: { kind: 'result', data, metadata: {} } });
+        cell.result = await Promise.race([this.#bundle(value), cell.interrupted]);
+        if (cell.disposals.length > 0 || message.expressions.length > 0) sendResult(cell);
       }
     } catch (thrown) {
       failure = this.#show(thrown);
@@ -232,7 +235,9 @@ export class Evaluator {
             new Thrown(exception === undefined ? new Error(answer.exceptionDetails.text) : this.#fetch(exception)),
           );
         } else resolve(new Completion(text.hasResult ? this.#fetch(answer.result) : undefined));
-        this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'cell' });
+        const { result, exceptionDetails } = answer ?? {};
+        if (result?.objectId !== undefined || exceptionDetails !== undefined)
+          this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'cell' });
       });
     });
     value.catch(() => {});
@@ -274,6 +279,14 @@ export class Evaluator {
         ? rich
         : { ...rich, 'text/plain': plainText(value) };
   }
+}
+
+/** Sends the result ahead of the outcome: code that follows may print. */
+function sendResult(cell: RunningCell): void {
+  if (cell.result === undefined) return;
+  const output = { kind: 'result', data: cell.result, metadata: {} } as const;
+  send({ kind: 'output', requestId: cell.mark.requestId, output });
+  cell.result = undefined;
 }
 
 /** Keeps a thenable result from being awaited once more. */

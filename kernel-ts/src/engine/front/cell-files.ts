@@ -185,12 +185,17 @@ export class CellFiles {
       this.#set(file, 'export {};');
       names.push(`export * as c${index} from './${name}';`);
     }
-    const namespace = namespaceOf(first);
-    names.push(`export as namespace ${namespace};`);
-    this.#set(join(this.folder, `${namespace}.d.ts`), names.join('\n'));
-    const files = [...this.moreFiles, ...this.#files.keys()].filter((file) => file !== this.configFile);
+    names.push(`export as namespace ${namespaceOf(first)};`);
+    this.#set(this.#poolFile(first), names.join('\n'));
+    // The cells themselves come with these: the fewer files are named, the shorter is the compiler's answer to a change.
+    const pools = Array.from({ length: this.#slots.length / POOL_STEP }, (_, pool) => this.#poolFile(pool * POOL_STEP));
+    const files = [...this.moreFiles, this.scratchFile, ...pools];
     this.#set(this.configFile, JSON.stringify({ compilerOptions: this.compilerOptions, files }));
     return this.#slots[first] as Slot;
+  }
+
+  #poolFile(index: number): string {
+    return join(this.folder, `${namespaceOf(index)}.d.ts`);
   }
 
   #set(file: string, text: string): void {

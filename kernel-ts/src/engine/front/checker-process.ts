@@ -56,6 +56,16 @@ export class CheckerProcess {
     return this.#process.pid;
   }
 
+  /** What `ask` asks leaves together: each write of its own would wake the process. */
+  together<T>(ask: () => T): T {
+    this.#process.stdin?.cork();
+    try {
+      return ask();
+    } finally {
+      this.#process.stdin?.uncork();
+    }
+  }
+
   /** Asks ahead of the API: its own next question of that method gets this answer. */
   askEarly(method: string, parameters: unknown): void {
     const answer = this.#askJson(method, parameters);

@@ -49,8 +49,6 @@ export class Checker {
   #process: CheckerProcess | undefined;
   #api: CheckerApi | undefined;
   #program: CheckerProgram | undefined;
-  /** Replaced by the current one, and not yet given back. */
-  #oldProgram: CheckerProgram | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #starting: Promise<void> | undefined;
@@ -208,7 +206,6 @@ export class Checker {
       return await question(await this.#update(early));
     } finally {
       clearTimeout(stuck);
-      setImmediate(() => this.#release()); // behind whoever waits for the answer
     }
   }
 
@@ -241,18 +238,21 @@ export class Checker {
   ): Promise<void> {
     const [before, api, checking] = [this.#program, this.#api, this.#process];
     if (before === undefined || api === undefined || checking === undefined) return;
-    const made = checking.apiRequest('updateSnapshot', { fileChanges });
-    if (early !== undefined) checking.askEarly(early.method, { ...before.at(before.id + 1), ...early.parameters });
-    const program = new CheckerProgram(checking, api, (await made) as SnapshotData);
-    if (early !== undefined && program.id !== before.id + 1) checking.forgetEarly(early.method);
-    this.#program = program;
-    this.#release();
-    this.#oldProgram = before;
-  }
-
-  #release(): void {
-    this.#oldProgram?.release();
-    this.#oldProgram = undefined;
+    // A state that does not come about leaves none: the process is of no use then.
+    this.#program = undefined;
+    const made = checking.together(() => {
+      const answer = checking.apiRequest('updateSnapshot', { fileChanges });
+      if (early !== undefined) checking.askEarly(early.method, { ...before.at(before.id + 1), ...early.parameters });
+      before.release(); // behind the question: nobody waits for it
+      return answer;
+    });
+    try {
+      this.#program = new CheckerProgram(checking, api, (await made) as SnapshotData);
+    } catch (error) {
+      if (this.#process === checking) await this.#drop();
+      throw error;
+    }
+    if (early !== undefined && this.#program.id !== before.id + 1) checking.forgetEarly(early.method);
   }
 
   async #open(): Promise<void> {
@@ -291,7 +291,6 @@ export class Checker {
     this.#process = undefined;
     this.#api = undefined;
     this.#program = undefined;
-    this.#oldProgram = undefined;
     this.#starting = undefined;
     this.#watched.clear();
     await lost?.close();
