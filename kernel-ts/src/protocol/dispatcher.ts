@@ -5,6 +5,7 @@
  * Surprising: after an error twice as many requests are read as otherwise, in order to refuse them (`executor.ts`).
  */
 import { Comms } from './comms.js';
+import type { ChannelName } from './connection-file.js';
 import type { Scope } from './handler.js';
 import type { History } from './history/history.js';
 import { Inputs } from './inputs.js';
@@ -36,6 +37,7 @@ export interface DispatcherHost {
   readonly history: History;
   /** Bound by the time the first request is received. */
   channels(): Channels;
+  ports(): Readonly<Record<ChannelName, number>>;
   readonly log: (line: string) => void;
   readonly maxOpenRequests: number;
   interrupt(): Promise<void>;
@@ -86,6 +88,7 @@ export class Dispatcher {
         outputs,
         publish: (message) => void host.channels().iopub.publish(message),
       }),
+      ports: host.ports,
       publish,
       debugFor: (header) => {
         debugRequest = header;

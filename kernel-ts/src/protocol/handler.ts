@@ -1,5 +1,6 @@
 /** What answers a message type, and what it may use. Every message family is one file in `messages/`. */
 import type { Comms } from './comms.js';
+import type { ChannelName } from './connection-file.js';
 import type { History } from './history/history.js';
 import type { Language } from './language.js';
 import type { Json } from './message.js';
@@ -12,6 +13,8 @@ export interface Scope {
   readonly history: History;
   readonly comms: Comms;
   readonly subshells: Subshells;
+  /** Where each socket is bound; the suffix of its path with ipc. */
+  ports(): Readonly<Record<ChannelName, number>>;
   /** Publishes on iopub with the given parent header. */
   publish(type: string, content: Json, parent: Json): void;
   /** Events of the debugger belong to the request with this header from now on. */

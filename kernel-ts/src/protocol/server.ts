@@ -67,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     language,
     history,
     channels: () => channels!,
+    ports: () => portsOf(bound),
     log,
     maxOpenRequests: options.maxOpenRequests ?? maxOpenRequests,
     interrupt,
@@ -110,9 +111,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-/** Ports of bound tcp addresses. */
+/** Ports of bound addresses; of an ipc path its suffix. */
 function portsOf(endpoints: Readonly<Record<ChannelName, string>>): Record<ChannelName, number> {
-  const ports = Object.entries(endpoints).map(([name, endpoint]) => [name, Number(endpoint.split(':').at(-1))]);
+  const ports = Object.entries(endpoints).map(([name, endpoint]) => [name, Number(/\d+$/.exec(endpoint)?.[0])]);
   return Object.fromEntries(ports);
 }
 

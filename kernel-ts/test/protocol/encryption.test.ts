@@ -25,7 +25,8 @@ test('with keys a client that knows them is answered, and one that talks in the 
     const parts = [{ msg_id: id, msg_type: 'execute_request' }, {}, {}, { code }].map((part) => JSON.stringify(part));
     await socket.send(['<IDS|MSG>', hmac('k', parts), ...parts]);
   };
-  await execute(new Dealer({ linger: 0 }), 'clear', 'value 1');
+  // The server may have refused the connection before there is anything to send: nothing can be sent then.
+  await execute(new Dealer({ linger: 0 }), 'clear', 'value 1').catch((error) => expect(error.code).toBe('EAGAIN'));
   const curve = { curveServerKey: publicKey, curvePublicKey: publicKey, curveSecretKey: secretKey };
   const knowing = new Dealer({ linger: 0, ...curve });
   await execute(knowing, 'curve', 'value 2');

@@ -46,6 +46,13 @@ describe.each(['shell', 'control'] as const)('on %s', (channel) => {
     });
   });
 
+  test('connect names the five ports', async () => {
+    const { type, content } = await ask(channel, 'connect_request');
+    expect(type).toBe('connect_reply');
+    const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
+    expect(content).toEqual({ status: 'ok', ...ports });
+  });
+
   test('is_complete gives an indent only when incomplete', async () => {
     expect((await ask(channel, 'is_complete_request', { code: 'f {' })).content).toEqual({
       status: 'incomplete',

@@ -2,6 +2,7 @@
 import type { Handler } from '../handler.js';
 import { comm, commInfo } from './comm.js';
 import { complete } from './complete.js';
+import { connect } from './connect.js';
 import { debug } from './debug.js';
 import { history } from './history.js';
 import { inspect } from './inspect.js';
@@ -13,6 +14,7 @@ import { createSubshell, deleteSubshell, listSubshells } from './subshell.js';
 
 export const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['kernel_info_request', kernelInfo],
+  ['connect_request', connect],
   ['complete_request', complete],
   ['inspect_request', inspect],
   ['is_complete_request', isComplete],
