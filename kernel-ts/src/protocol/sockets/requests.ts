@@ -2,6 +2,7 @@
  * A ROUTER socket that takes requests: shell, control and stdin differ only in who handles them and in whether reading
  * may pause. A message that cannot be decoded is dropped and logged; it never ends the loop.
  */
+import { randomUUID } from 'node:crypto';
 import { Router } from 'zeromq';
 import type { Security } from '../connection-file.js';
 import { decode, type Message, type Outgoing, type Writer } from '../message.js';
@@ -11,6 +12,9 @@ import { bound } from './bound.js';
 
 /** Largest single frame accepted; a peer that sends more is disconnected by ZeroMQ. */
 export const maxFrameBytes = 256 * 1024 * 1024;
+
+/** An address that no peer has: ZeroMQ drops what is sent there. */
+const nobody = [randomUUID(), ''];
 
 /** What a request socket needs. */
 export interface RequestSocketOptions {
@@ -54,7 +58,10 @@ export async function openRequests(options: RequestSocketOptions): Promise<Reque
     },
     reply: (identities, message) => queue.send(options.writer.encode(identities, message)),
     get readable() {
-      return !socket.closed && socket.readable;
+      if (socket.closed || !socket.readable) return false;
+      // Asking has taken the wake-up that a waiting receive waits for; every send makes it look again.
+      void queue.send(nobody);
+      return true;
     },
     get queuedBytes() {
       return queue.queuedBytes;
