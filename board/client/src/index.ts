@@ -48,5 +48,15 @@ export type { NextTask, RegisterBlock, RegisterField, RegisterInfo, RegisterValu
 export { RegisterMap } from './register-map.js';
 export { describeHolder, holderOf, type PortHolder } from './serial/lock.js';
 export type { ClockEstimate } from './session/clock-sync.js';
-export type { JobReport, MatmulInt8, Operand, Task, TaskReport, Tasks } from './task.js';
+export type {
+  JobReport,
+  Matmul,
+  MatmulFp16,
+  MatmulInt8,
+  MatmulShape,
+  Operand,
+  Task,
+  TaskReport,
+  Tasks,
+} from './task.js';
 export type { TraceRecord } from './trace.js';

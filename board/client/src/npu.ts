@@ -5,7 +5,7 @@
 import type { Buffer } from './buffer.js';
 import type { CallOptions } from './options.js';
 import type { RegisterMap } from './register-map.js';
-import type { MatmulInt8, Task } from './task.js';
+import type { Matmul, Task } from './task.js';
 
 /** One command word as text. Arrays of these show as tables (a type, not an interface, so that they are records). */
 export type DisassembledWord = {
@@ -105,7 +105,7 @@ export interface Npu {
    * @example await board.npu.disassemble({ buffer: commands, words: 117 })
    */
   disassemble(
-    what: NpuProgram | MatmulInt8 | readonly MatmulInt8[],
+    what: NpuProgram | Matmul | readonly Matmul[],
     options?: CallOptions,
   ): Promise<readonly DisassembledWord[]>;
   /** Queues command words as one hardware start. With `stepped` it waits for {@link NpuJob.step}. */

@@ -9,9 +9,8 @@ export interface Operand {
   offsetBytes?: number;
 }
 
-/** C = A · Bᵀ: A [m,k] int8, B [n,k] int8, C [m,n] int32, exact. Operands are checked against their buffers before sending. */
-export interface MatmulInt8 {
-  kind: 'matmulInt8';
+/** C = A · Bᵀ: A [m,k], B [n,k], C [m,n]. Operands are checked against their buffers before sending. */
+export interface MatmulShape {
   m: number;
   k: number;
   n: number;
@@ -21,6 +20,22 @@ export interface MatmulInt8 {
   /** `rowMajor` (default): the agent packs and unpacks. `native`: the buffers hold the NPU's own layout. */
   layout?: 'rowMajor' | 'native';
 }
+
+/** int8 · int8 → int32, exact. */
+export interface MatmulInt8 extends MatmulShape {
+  kind: 'matmulInt8';
+}
+
+/**
+ * fp16 · fp16 → fp32, summed in fp32: agreement with another machine is a tolerance. A and B hold the bits of halves (`Uint16Array`), C
+ * those of floats (`Float32Array`). Boards that announce `task.matmulFp16` know it; one that runs on the CPU alone refuses it as `unsupported`.
+ */
+export interface MatmulFp16 extends MatmulShape {
+  kind: 'matmulFp16';
+}
+
+/** An operation of a job. */
+export type Matmul = MatmulInt8 | MatmulFp16;
 
 /** What one operation of a job cost. */
 export interface TaskReport {
@@ -62,5 +77,5 @@ export interface Task {
 /** The NPU's queue. */
 export interface Tasks {
   /** Queues one job of one or more operations that run in order. Returns when the board has accepted it, before it has run. */
-  submit(job: MatmulInt8 | readonly MatmulInt8[], options?: CallOptions): Promise<Task>;
+  submit(job: Matmul | readonly Matmul[], options?: CallOptions): Promise<Task>;
 }

@@ -104,6 +104,39 @@ describe.skipIf(agentPath === null).each(backends)('npulabd with back end %s', (
     expect((await task.wait()).endTicks).toBe(report.endTicks);
   });
 
+  test('multiplies fp16 matrices on the NPU, and says that the CPU cannot', async () => {
+    // 1, 2 and -3 as halves: sums of their products are exact in any order.
+    const [bits, values] = [
+      [0x3c00, 0x4000, 0xc200],
+      [1, 2, -3],
+    ];
+    const [m, k, n] = [3, 40, 11];
+    const a = Uint16Array.from({ length: m * k }, (_, index) => bits[(index * 7) % 3]!);
+    const b = Uint16Array.from({ length: n * k }, (_, index) => bits[(index * 5 + 1) % 3]!);
+    await using bufferA = await board.memory.allocate(a.byteLength);
+    await using bufferB = await board.memory.allocate(b.byteLength);
+    await using bufferC = await board.memory.allocate(4 * m * n);
+    await Promise.all([bufferA.write(a), bufferB.write(b)]);
+    const operands = { a: { buffer: bufferA }, b: { buffer: bufferB }, c: { buffer: bufferC } };
+    const submitted = board.tasks.submit({ kind: 'matmulFp16', m, k, n, ...operands });
+    expect(board.info.capabilities).toContain('task.matmulFp16');
+    if (backend === 'cpu') return expect(submitted).rejects.toMatchObject({ code: 'unsupported' });
+    await (await submitted).wait();
+    const at = (index: number) => values[bits.indexOf(index)]!;
+    const expected = Float32Array.from({ length: m * n }, (_, index) => {
+      const [row, column] = [Math.floor(index / n), index % n];
+      let sum = 0;
+      for (let inner = 0; inner < k; inner += 1) sum += at(a[row * k + inner]!) * at(b[column * k + inner]!);
+      return sum;
+    });
+    expect(new Float32Array((await bufferC.read()).buffer)).toEqual(expected);
+    const small = board.tasks.submit({ kind: 'matmulFp16', m, k: k + 1, n, ...operands });
+    await expect(small).rejects.toMatchObject({
+      code: 'board.bad-argument',
+      message: expect.stringMatching(/^a needs 246 bytes/),
+    });
+  });
+
   test('stores blobs and does not take them twice', async () => {
     const bytes = Uint8Array.from({ length: 600_000 }, (_, index) => (index >> 3) & 255);
     const first = await board.blobs.put(bytes);

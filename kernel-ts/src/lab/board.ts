@@ -136,7 +136,7 @@ export class LabBoard implements AsyncDisposable, Displayable {
     return this.#board.memory;
   }
 
-  /** The NPU's queue: `await board.tasks.submit({ kind: 'matmulInt8', … })`. */
+  /** The NPU's queue: `await board.tasks.submit({ kind: 'matmulInt8', … })`, or `'matmulFp16'`. */
   get tasks(): Tasks {
     return this.#board.tasks;
   }

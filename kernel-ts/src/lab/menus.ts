@@ -13,7 +13,8 @@ const memory: Menu<Memory> = {
 };
 
 const tasks: Menu<Tasks> = {
-  submit: "const task = await board.tasks.submit({ kind: 'matmulInt8', m, k, n, a, b, c }); await task.wait()",
+  submit:
+    "const task = await board.tasks.submit({ kind: 'matmulInt8', m, k, n, a, b, c }); await task.wait()  // or 'matmulFp16'",
 };
 
 const npu: Menu<Npu> = {

@@ -12,7 +12,7 @@ import { Reader } from '../messages/reader.js';
 import type { CapturedFile, Npu, NpuCapture, NpuJob, NpuProgram, NpuStep } from '../npu.js';
 import type { CallOptions } from '../options.js';
 import { type RegisterBlock, RegisterMap } from '../register-map.js';
-import type { MatmulInt8 } from '../task.js';
+import type { Matmul } from '../task.js';
 import { BoardBuffer, pick } from './buffer.js';
 import { type BoardContext, badArgument, Handle, pieceOf, whole } from './context.js';
 import { inPieces } from './pieces.js';
@@ -40,7 +40,7 @@ export function npuOf(context: BoardContext): Npu {
         const { body } = await buffer.handle.call('npu.disassemble', { 1: offsetBytes, 2: words }, pick(options));
         return readWords(body);
       }
-      const operations = (Array.isArray(what) ? what : [what]) as MatmulInt8[];
+      const operations = (Array.isArray(what) ? what : [what]) as Matmul[];
       const epoch = context.epoch();
       const { body } = await invoke(
         context.client,

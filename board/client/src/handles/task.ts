@@ -4,7 +4,7 @@ import { invoke } from '../messages/invoke.js';
 import { Reader } from '../messages/reader.js';
 import { readJobReport } from '../messages/results.js';
 import type { CallOptions } from '../options.js';
-import type { JobReport, MatmulInt8, Operand, Task, Tasks } from '../task.js';
+import type { JobReport, Matmul, Operand, Task, Tasks } from '../task.js';
 import { BoardBuffer, pick } from './buffer.js';
 import { type BoardContext, badArgument, Handle, whole } from './context.js';
 import { type Facts, Shown } from './show.js';
@@ -12,11 +12,14 @@ import { type Facts, Shown } from './show.js';
 /** Largest m, k and n: what the wire carries. */
 const largest = 0xffff_ffff;
 
+/** Bytes of a value of A and B. */
+const valueBytesOf: Readonly<Record<Matmul['kind'], number>> = { matmulInt8: 1, matmulFp16: 2 };
+
 /** {@link Tasks} of a board. */
 export function tasksOf(context: BoardContext): Tasks {
   return {
     async submit(job, options = {}) {
-      const operations = (Array.isArray(job) ? job : [job]) as MatmulInt8[];
+      const operations = (Array.isArray(job) ? job : [job]) as Matmul[];
       if (operations.length === 0) throw badArgument('A job needs at least one operation');
       const epoch = context.epoch();
       const { result } = await invoke(
@@ -32,9 +35,12 @@ export function tasksOf(context: BoardContext): Tasks {
 }
 
 /** An operation as link.cddl's matmul, checked against its buffers. */
-export function operationToWire(operation: MatmulInt8): Wire {
+export function operationToWire(operation: Matmul): Wire {
   const { kind, m, k, n, a, b, c, layout = 'rowMajor' } = operation;
-  if (kind !== 'matmulInt8') throw badArgument(`kind is ${String(kind)}; the board knows matmulInt8`);
+  const valueBytes = Object.hasOwn(valueBytesOf, kind) ? valueBytesOf[kind] : undefined;
+  if (valueBytes === undefined) {
+    throw badArgument(`kind is ${String(kind)}; the board knows ${Object.keys(valueBytesOf).join(' and ')}`);
+  }
   if (layout !== 'rowMajor' && layout !== 'native')
     throw badArgument(`layout is ${String(layout)}; it is rowMajor or native`);
   for (const [name, value] of Object.entries({ m, k, n })) whole(value, name, 1, largest);
@@ -44,8 +50,8 @@ export function operationToWire(operation: MatmulInt8): Wire {
     [1, m],
     [2, k],
     [3, n],
-    [4, operandToWire(a, 'a', exact ? m * k : 1)],
-    [5, operandToWire(b, 'b', exact ? n * k : 1)],
+    [4, operandToWire(a, 'a', exact ? m * k * valueBytes : 1)],
+    [5, operandToWire(b, 'b', exact ? n * k * valueBytes : 1)],
     [6, operandToWire(c, 'c', exact ? 4 * m * n : 1)],
     [7, exact ? 0 : 1],
   ]);

@@ -52,6 +52,7 @@ const CAPABILITIES: &[&str] = &[
     "session.resume",
     "sys.echo",
     "sys.link",
+    "task.matmulFp16",
     "task.matmulInt8",
 ];
 

@@ -10,7 +10,7 @@ use link::message::stream::*;
 use link::message::sys::BoardInfo;
 use link::message::task::*;
 use link::{ErrorCode, FrameType, Method};
-use npu_device::layout::{pack_a, pack_b, unpack_c};
+use npu_device::layout::{half, pack_a, pack_b, unpack_c};
 use support::*;
 
 fn naive(a: &[i8], b: &[i8], m: usize, k: usize, n: usize) -> Vec<i32> {
@@ -34,13 +34,17 @@ fn words(bytes: &[u8]) -> Vec<i32> {
 }
 
 fn operation(shape: [u32; 3], operands: [Handle; 3], layout: Layout) -> Matmul {
+    product(OperationKind::MatmulInt8, shape, operands, layout)
+}
+
+fn product(kind: OperationKind, shape: [u32; 3], operands: [Handle; 3], layout: Layout) -> Matmul {
     let [a, b, c] = operands.map(|handle| Operand {
         handle,
         offset_bytes: 0,
     });
     let [m, k, n] = shape;
     Matmul {
-        kind: OperationKind::MatmulInt8,
+        kind,
         m,
         k,
         n,
@@ -120,6 +124,100 @@ fn a_product_on_the_cpu_is_the_plain_loop() {
 #[test]
 fn a_product_on_the_simulated_npu_is_the_plain_loop() {
     product_is_the_plain_loop("sim:rk3568");
+}
+
+/// Small whole numbers as fp16: their sums of products are exact in fp32, in any order.
+fn whole_halves(count: usize, seed: u64) -> Vec<u16> {
+    // 0 to 4 and their negatives.
+    const HALVES: [u16; 5] = [0x0000, 0x3C00, 0x4000, 0x4200, 0x4400];
+    let bits = |byte: u8| HALVES[usize::from(byte) % 5] | u16::from(byte >> 7) << 15;
+    noise(count, seed).into_iter().map(bits).collect()
+}
+
+fn value(half: u16) -> f32 {
+    let magnitude = if half & 0x7C00 == 0 {
+        0.0
+    } else {
+        f32::from_bits((u32::from(half & 0x7FFF) << 13) + (112 << 23))
+    };
+    if half >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+fn halves_product(a: &[u16], b: &[u16], [m, k, n]: [usize; 3]) -> Vec<f32> {
+    let dot = |row: usize, column: usize| (0..k).map(|i| value(a[row * k + i]) * value(b[column * k + i])).sum();
+    (0..m * n).map(|at| dot(at / n, at % n)).collect()
+}
+
+fn bytes_of(halves: &[u16]) -> Vec<u8> {
+    halves.iter().flat_map(|half| half.to_le_bytes()).collect()
+}
+
+#[test]
+fn an_fp16_product_of_whole_numbers_is_the_plain_loop_in_both_layouts() {
+    let rig = Rig::with(Setup {
+        backend: backend::open("sim:rk3568").unwrap(),
+        ..Setup::default()
+    });
+    let mut peer = rig.peer();
+    // The last ones pass what one hardware task takes: 10240 deep, and 8176 columns.
+    for shape in [[1, 1, 1], [3, 33, 17], [5, 64, 40], [2, 10_500, 9], [1, 17, 8200]] {
+        let [m, k, n] = shape;
+        let (a, b) = (whole_halves(m * k, 1), whole_halves(n * k, 2));
+        let expected = halves_product(&a, &b, shape);
+        let run_in = |peer: &mut Peer, layout, a: &[u8], b: &[u8], c: usize, wire: [usize; 3]| {
+            let buffers = [a.len(), b.len(), c].map(|bytes| peer.alloc(bytes as u64));
+            peer.write(buffers[0], 0, a).unwrap();
+            peer.write(buffers[1], 0, b).unwrap();
+            let wire = wire.map(|size| size as u32);
+            let report = run(peer, vec![product(OperationKind::MatmulFp16, wire, buffers, layout)]);
+            assert!(report.operations[0].macs >= (m * k * n) as u64);
+            peer.read(buffers[2], 0, c as u64).unwrap()
+        };
+        let rows = run_in(
+            &mut peer,
+            Layout::RowMajor,
+            &bytes_of(&a),
+            &bytes_of(&b),
+            m * n * 4,
+            shape,
+        );
+        let floats = |words: Vec<u32>| words.into_iter().map(f32::from_bits).collect::<Vec<_>>();
+        let rows = words(&rows).into_iter().map(|word| word as u32).collect();
+        assert_eq!(floats(rows), expected, "{shape:?}");
+        let (packed_a, packed_b) = (half::pack_a(&a, m, k), half::pack_b(&b, n, k));
+        let padded = [m, half::padded_k(k), half::padded_n(n)];
+        let native = run_in(
+            &mut peer,
+            Layout::Native,
+            &packed_a,
+            &packed_b,
+            half::c_bytes(m, n),
+            padded,
+        );
+        assert_eq!(floats(half::unpack_c(&native, m, n)), expected, "{shape:?}");
+    }
+}
+
+#[test]
+fn a_back_end_without_fp16_and_sizes_between_the_steps_are_refused_by_name() {
+    let on = |name: &str, shape: [u32; 3]| {
+        let rig = Rig::with(Setup {
+            backend: backend::open(name).unwrap(),
+            ..Setup::default()
+        });
+        let mut peer = rig.peer();
+        let buffers = [4096; 3].map(|bytes| peer.alloc(bytes));
+        let operations = vec![product(OperationKind::MatmulFp16, shape, buffers, Layout::Native)];
+        peer.call::<OneHandle>(Method::TaskSubmit, &SubmitArgs { operations })
+    };
+    assert_eq!(on("cpu", [1, 16, 8]).unwrap_err().code, ErrorCode::Unsupported);
+    let between = on("sim:rk3568", [1, 24, 8]).unwrap_err();
+    assert_eq!(between.code, ErrorCode::BadArgument);
+    assert_eq!(
+        between.cause,
+        "native layout: k 24 is no multiple of 16 or n 8 none of 8"
+    );
+    assert!(on("sim:rk3568", [1, 16, 8]).is_ok());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod lease;
 mod mem;
 mod model;
 pub mod npu;
+mod product;
 mod sys;
 mod task;
 

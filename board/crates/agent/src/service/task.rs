@@ -9,11 +9,11 @@ use link::ErrorCode;
 use link::cbor::Nullable;
 use link::message::call::OneHandle;
 use link::message::task::{JobReport, Layout, Matmul, Operand, SubmitArgs, TaskReport};
-use npu_device::layout::{a_bytes, b_bytes, c_bytes, pack_a, pack_b, padded_k, padded_n, unpack_c};
-use npu_device::{Accelerator, BufferId, BufferRange, MatmulInt8, Operation};
+use npu_device::{Accelerator, BufferId, BufferRange, Operation};
 
 use super::Request;
 use super::mem::buffer;
+use super::product::{self, Native, Product};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::handles::Object;
@@ -30,35 +30,13 @@ const MAX_PACKED_BYTES: u64 = 1 << 30;
 /// What a job may take on the device.
 pub(super) const JOB_TIMEOUT_NS: u64 = 30_000_000_000;
 
-/// An operation whose handles and sizes were checked.
-#[derive(Clone, Copy)]
-pub(super) struct Checked {
-    m: usize,
-    k: usize,
-    n: usize,
-    a: BufferRange,
-    b: BufferRange,
-    c: BufferRange,
-    layout: Layout,
-}
-
 /// How large a product may be is the device's to say: the driver cuts what is too large for one task.
-fn check(session: &Session, operation: &Matmul) -> Result<Checked, Failure> {
+fn check(session: &Session, operation: &Matmul) -> Result<Product, Failure> {
     let Matmul { m, k, n, layout, .. } = *operation;
     if m == 0 || k == 0 || n == 0 {
         return Err(Failure::bad_argument(format!("m {m}, k {k}, n {n}: none may be 0")));
     }
-    let (wide_m, wide_k, wide_n) = (u64::from(m), u64::from(k), u64::from(n));
-    let padded = [
-        wide_m.div_ceil(4) * 4,
-        wide_k.div_ceil(32) * 32,
-        wide_n.div_ceil(16) * 16,
-    ];
-    let native = [
-        padded[0].saturating_mul(padded[1]),
-        padded[2].saturating_mul(padded[1]),
-        padded[2].saturating_mul(wide_m).saturating_mul(4),
-    ];
+    let native = product::native_bytes(operation);
     if layout == Layout::RowMajor && native.iter().any(|&bytes| bytes > MAX_PACKED_BYTES) {
         return Err(Failure::new(
             ErrorCode::TooLarge,
@@ -66,8 +44,10 @@ fn check(session: &Session, operation: &Matmul) -> Result<Checked, Failure> {
         )
         .remedy("Split the product along m or n, or pass operands in the native layout."));
     }
-    let plain = [wide_m * wide_k, wide_n * wide_k, (wide_m * wide_n).saturating_mul(4)];
-    let wanted = if layout == Layout::Native { native } else { plain };
+    let wanted = match layout {
+        Layout::Native => native,
+        Layout::RowMajor => product::plain_bytes(operation),
+    };
     let range = |operand: Operand, bytes: u64| {
         let (buffer, size_bytes) = buffer(session, operand.handle)?;
         check_range(operand.offset_bytes, bytes, size_bytes)?;
@@ -76,12 +56,14 @@ fn check(session: &Session, operation: &Matmul) -> Result<Checked, Failure> {
             offset: operand.offset_bytes,
         })
     };
-    if layout == Layout::Native && (k % 32 != 0 || n % 16 != 0) {
+    let (k_step, n_step) = product::steps(operation.kind);
+    if layout == Layout::Native && (!k.is_multiple_of(k_step) || !n.is_multiple_of(n_step)) {
         return Err(Failure::bad_argument(format!(
-            "native layout: k {k} is no multiple of 32 or n {n} none of 16"
+            "native layout: k {k} is no multiple of {k_step} or n {n} none of {n_step}"
         )));
     }
-    Ok(Checked {
+    Ok(Product {
+        kind: operation.kind,
         m: m as usize,
         k: k as usize,
         n: n as usize,
@@ -93,7 +75,7 @@ fn check(session: &Session, operation: &Matmul) -> Result<Checked, Failure> {
 }
 
 /// Checks the operations of a job.
-pub(super) fn check_all(request: &Request, operations: &[Matmul]) -> Result<Vec<Checked>, Failure> {
+pub(super) fn check_all(request: &Request, operations: &[Matmul]) -> Result<Vec<Product>, Failure> {
     if operations.is_empty() || operations.len() > MAX_OPERATIONS {
         return Err(Failure::bad_argument(format!(
             "a job has 1 to {MAX_OPERATIONS} operations"
@@ -104,7 +86,7 @@ pub(super) fn check_all(request: &Request, operations: &[Matmul]) -> Result<Vec<
 }
 
 /// The command words that a job of these operations would run. Runs nothing.
-pub(super) fn listing(room: &mut Room, checked: &[Checked]) -> Result<String, Failure> {
+pub(super) fn listing(room: &mut Room, checked: &[Product]) -> Result<String, Failure> {
     let mut scratch = Vec::new();
     let listed = prepare(&mut room.accelerator, checked, &mut scratch)
         .and_then(|native| Ok(room.accelerator.disassemble_job(&operations(&native))?));
@@ -123,17 +105,17 @@ pub fn submit(request: Request) -> Result<(), Failure> {
     })
 }
 
-fn read(device: &mut Watched, at: BufferRange, length: usize) -> Result<Vec<i8>, Failure> {
+fn read(device: &mut Watched, at: BufferRange, length: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = vec![0u8; length];
     device.read_memory(at, &mut bytes)?;
-    Ok(bytes.into_iter().map(|byte| byte as i8).collect())
+    Ok(bytes)
 }
 
-fn run(room: &mut Room, call: &Arc<Call>, checked: &[Checked], scratch: &mut Vec<BufferId>) -> Result<(), Failure> {
+fn run(room: &mut Room, call: &Arc<Call>, checked: &[Product], scratch: &mut Vec<BufferId>) -> Result<(), Failure> {
     let device = &mut room.accelerator;
     // Row-major operations of one job may feed each other through C, so each is a device job of its own.
     let chained = checked.iter().any(|operation| operation.layout == Layout::RowMajor);
-    let batches: Vec<&[Checked]> = if chained {
+    let batches: Vec<&[Product]> = if chained {
         checked.chunks(1).collect()
     } else {
         vec![checked]
@@ -169,48 +151,30 @@ fn run(room: &mut Room, call: &Arc<Call>, checked: &[Checked], scratch: &mut Vec
     Ok(())
 }
 
-fn operations(native: &[MatmulInt8]) -> Vec<Operation> {
-    native.iter().copied().map(Operation::from).collect()
+fn operations(native: &[Native]) -> Vec<Operation> {
+    native.iter().map(|native| native.operation.clone()).collect()
 }
 
 /// Native operations of a batch, packing what is row-major.
-fn prepare(device: &mut Watched, batch: &[Checked], scratch: &mut Vec<BufferId>) -> Result<Vec<MatmulInt8>, Failure> {
+fn prepare(device: &mut Watched, batch: &[Product], scratch: &mut Vec<BufferId>) -> Result<Vec<Native>, Failure> {
     let mut place = |device: &mut Watched, bytes: usize| {
         let buffer = device.allocate_memory(bytes as u64)?;
         scratch.push(buffer);
         Ok::<_, Failure>(BufferRange { buffer, offset: 0 })
     };
     let mut native = Vec::with_capacity(batch.len());
-    for &Checked {
-        m,
-        k,
-        n,
-        a,
-        b,
-        c,
-        layout,
-    } in batch
-    {
-        let (a, b, c) = match layout {
-            Layout::Native => (a, b, c),
+    for product in batch {
+        native.push(match product.layout {
+            Layout::Native => product.on_device(product.a, product.b, product.c),
             Layout::RowMajor => {
-                let packed_a = pack_a(&read(device, a, m * k)?, m, k);
-                let packed_b = pack_b(&read(device, b, n * k)?, n, k);
-                debug_assert!(packed_a.len() == a_bytes(m, k) && packed_b.len() == b_bytes(n, k));
-                let to_a = place(device, packed_a.len())?;
-                device.write_memory(to_a, &packed_a)?;
-                let to_b = place(device, packed_b.len())?;
-                device.write_memory(to_b, &packed_b)?;
-                (to_a, to_b, place(device, c_bytes(m, n))?)
+                let a = product.pack_a(&read(device, product.a, product.a_bytes())?);
+                let b = product.pack_b(&read(device, product.b, product.b_bytes())?);
+                let to_a = place(device, a.len())?;
+                device.write_memory(to_a, &a)?;
+                let to_b = place(device, b.len())?;
+                device.write_memory(to_b, &b)?;
+                product.on_device(to_a, to_b, place(device, product.native_c_bytes())?)
             }
-        };
-        native.push(MatmulInt8 {
-            m: m as u32,
-            k: padded_k(k) as u32,
-            n: padded_n(n) as u32,
-            a,
-            b,
-            c,
         });
     }
     Ok(native)
@@ -220,17 +184,14 @@ fn prepare(device: &mut Watched, batch: &[Checked], scratch: &mut Vec<BufferId>)
 fn complete(
     device: &mut Watched,
     ticket: npu_device::JobTicket,
-    batch: &[Checked],
-    native: &[MatmulInt8],
+    batch: &[Product],
+    native: &[Native],
 ) -> Result<JobReport, Failure> {
     let report = device.wait_for_completion(ticket, JOB_TIMEOUT_NS)?;
-    for (operation, native) in batch.iter().zip(native) {
-        if operation.layout == Layout::RowMajor {
-            let mut bytes = vec![0u8; c_bytes(operation.m, operation.n)];
-            device.read_memory(native.c, &mut bytes)?;
-            let c = unpack_c(&bytes, operation.m, operation.n);
-            let bytes: Vec<u8> = c.iter().flat_map(|value| value.to_le_bytes()).collect();
-            device.write_memory(operation.c, &bytes)?;
+    for (product, native) in batch.iter().zip(native) {
+        if product.layout == Layout::RowMajor {
+            let results = read(device, native.c, product.native_c_bytes())?;
+            device.write_memory(product.c, &product.unpack_c(&results))?;
         }
     }
     Ok(wire_report(&report))

@@ -20,6 +20,8 @@ text_enum! {
     OperationKind {
         /// int8 × int8 → int32.
         MatmulInt8 => "matmulInt8",
+        /// fp16 × fp16 → fp32.
+        MatmulFp16 => "matmulFp16",
     }
 }
 

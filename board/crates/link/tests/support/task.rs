@@ -33,6 +33,34 @@ pub fn cases() -> Vec<Case> {
             None,
             &[],
         ),
+        call(
+            "task.submit call of an fp16 product in the native layout",
+            0x0020,
+            20,
+            SubmitArgs {
+                operations: vec![Matmul {
+                    kind: OperationKind::MatmulFp16,
+                    m: 1,
+                    k: 16,
+                    n: 8,
+                    a: Operand {
+                        handle: buffer,
+                        offset_bytes: 0,
+                    },
+                    b: Operand {
+                        handle: buffer,
+                        offset_bytes: 128,
+                    },
+                    c: Operand {
+                        handle: buffer,
+                        offset_bytes: 384,
+                    },
+                    layout: Layout::Native,
+                }],
+            },
+            None,
+            &[],
+        ),
         reply(
             "task.submit reply",
             0x0020,
