@@ -72,3 +72,13 @@ test('cells that are checked at the same time have files of their own', () => {
   expect(second.file).not.toBe(first.file);
   expect(files.stage(analyzeCell('3'), undefined).file).toBe(first.file);
 });
+
+test('a cell that imports what an earlier one did takes its file, and cells without imports leave it alone', () => {
+  const files = session();
+  const importing = Array.from({ length: 3 }, (_, at) => run(files, `import { join } from 'node:path'\njoin('${at}')`));
+  const [first, second, third] = importing.map(({ file }) => file);
+  expect(second).not.toBe(first);
+  expect(third).toBe(first);
+  for (let at = 0; at < 40; at++) expect([first, second]).not.toContain(run(files, `${at}`).file);
+  expect(run(files, 'const { sep } = await import("node:path")').file).toBe(second);
+});

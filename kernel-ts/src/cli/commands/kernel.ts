@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { createEngine, type EngineOptions } from '../../engine/index.js';
 import { fileHistory, memoryHistory, readConnectionFile, startServer, watchParent } from '../../protocol/index.js';
 import { type Command, checkMode, exit, parse } from '../command.js';
@@ -26,6 +27,8 @@ Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_H
       { check: { type: 'string', default: process.env.NPULAB_CHECK ?? 'error' } },
       { least: 1, most: 1, name: 'CONNECTION_FILE' },
     );
+    // This process holds little and forgets most of it at once: room for young objects that grows to 48 MiB is of no use here.
+    setFlagsFromString('--semi-space-growth-factor=1');
     const log = openLog();
     const connection = await readConnectionFile(words[0]!);
     const engine = createEngine({

@@ -21,6 +21,8 @@ interface Slot {
   readonly owned: Set<string>;
   /** Where the names of earlier cells lead that it uses. */
   uses: ReadonlySet<Slot>;
+  /** The modules that its text imports, run or not. */
+  imports: string;
   cellId: string | undefined;
   used: boolean;
 }
@@ -93,7 +95,9 @@ export class CellFiles {
 
   /** Puts a cell's text in place, visible to nobody else yet. */
   stage(analysis: CellAnalysis, cellId: string | undefined): StagedCell {
-    const slot = this.#slots.find((one) => !one.used) ?? this.#grow();
+    const imports = analysis.importsModules ? importsOf(analysis.text) : '';
+    const slot = this.#freeSlot(imports);
+    slot.imports = imports;
     const { lines, slots } = this.#visible(analysis.text, analysis.names);
     slot.used = true;
     slot.cellId = cellId;
@@ -175,13 +179,26 @@ export class CellFiles {
     }
   }
 
+  /** A text that imports other modules than the one before in its file makes the compiler build the program anew. */
+  #freeSlot(imports: string): Slot {
+    const free = this.#slots.filter((one) => !one.used);
+    return (
+      free.find((one) => one.imports === imports) ?? free.find((one) => one.imports === '') ?? free[0] ?? this.#grow()
+    );
+  }
+
   #grow(): Slot {
     const first = this.#slots.length;
     const names: string[] = [];
     for (let index = first; index < first + POOL_STEP; index++) {
       const name = `${PREFIX}cell_${index}`;
       const file = join(this.folder, `${name}.ts`);
-      this.#slots.push({ index, file, owned: new Set(), uses: new Set(), cellId: undefined, used: false });
+      this.#slots.push({
+        index,
+        file,
+        owned: new Set(),
+        ...{ uses: new Set(), imports: '', cellId: undefined, used: false },
+      });
       this.#set(file, 'export {};');
       names.push(`export * as c${index} from './${name}';`);
     }
@@ -207,6 +224,11 @@ export class CellFiles {
 /** True for names that only the checker's own files use. */
 export function isBridgeName(name: string): boolean {
   return name.startsWith(PREFIX) || name === '__npulab';
+}
+
+/** What a text imports, in its order, as far as its words say. */
+function importsOf(text: string): string {
+  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*(['"])(.*?)\1/g)].map(([, , module]) => module).join('\n');
 }
 
 /** The global name by which cells reach the files that were created together with this one. */
