@@ -1,6 +1,9 @@
 //! Convolutions as a caller states them: shapes, layouts and what happens to the sums. Knows no banks and no bands.
 
-use crate::{BufferRange, FeatureMap, Precision, Rescale, Window};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::{ActivationTable, BufferId, BufferRange, FeatureMap, Precision, Rescale, Window};
 
 /// Which kind of convolution, and therefore which weight layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,10 +172,33 @@ pub struct Convolution {
     pub output: BufferRange,
 }
 
+/// A convolution whose scaled sums go through two tables before they are converted, in its own tasks:
+/// `out = convert(table(rescale(scaled sums)))`. The tables take the rectifier's stage and the residual's (erratum 28), so the result is
+/// [`ConvolutionResult::Int8`] with neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivatedConvolution {
+    /// The convolution.
+    pub convolution: Convolution,
+    /// From the scaled sums to the table's input.
+    pub rescale: Rescale,
+    /// The function.
+    pub table: Arc<ActivationTable>,
+}
+
 impl Convolution {
     /// Output width and height; `None` when the window does not fit.
     pub fn output_size(&self) -> Option<(u32, u32)> {
         self.window.output_size(self.input.width, self.input.height)
+    }
+
+    /// Buffers that it reads and writes.
+    pub fn buffers(&self) -> Vec<BufferId> {
+        let mut ids: Vec<_> = [self.input.at, self.weights, self.output]
+            .map(|range| range.buffer)
+            .into();
+        ids.extend(self.result.parameters().map(|range| range.buffer));
+        ids.extend(self.result.residual().map(|range| range.buffer));
+        ids
     }
 
     /// Multiply-accumulates of the real channels; 0 when the window does not fit.

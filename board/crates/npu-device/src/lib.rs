@@ -31,7 +31,8 @@ mod table;
 
 pub use accelerator::{Accelerator, Capabilities, JobReport, JobTicket, TaskReport, Traffic};
 pub use convolution::{
-    ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, OutputConversion, Rectifier, Residual,
+    ActivatedConvolution, ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, OutputConversion,
+    Rectifier, Residual,
 };
 pub use device::NpuDevice;
 pub use error::DeviceError;

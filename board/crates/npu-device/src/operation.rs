@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 
 use crate::{
-    Activation, Add, AddFp16, BufferId, BufferRange, Convolution, Dequantize, DeviceError, Pool, RawCommands,
-    Requantize,
+    ActivatedConvolution, Activation, Add, AddFp16, BufferId, BufferRange, Convolution, Dequantize, DeviceError, Pool,
+    RawCommands, Requantize,
 };
 
 /// One step of a job. Steps run in order; a later one may read what an earlier one wrote.
@@ -17,6 +17,8 @@ pub enum Operation {
     MatmulFp16(MatmulFp16),
     /// Convolution: dense, depthwise or first layer.
     Convolution(Convolution),
+    /// int8 convolution with a function given as two tables, fused.
+    ActivatedConvolution(ActivatedConvolution),
     /// Element-wise sum of two int8 feature maps.
     Add(Add),
     /// Element-wise sum of two fp16 feature maps.
@@ -39,12 +41,8 @@ impl Operation {
         let ranges: &[BufferRange] = match self {
             Self::MatmulInt8(op) => &[op.a, op.b, op.c],
             Self::MatmulFp16(op) => &[op.a, op.b, op.c],
-            Self::Convolution(op) => {
-                let mut ids: Vec<_> = [op.input.at, op.weights, op.output].map(|range| range.buffer).into();
-                ids.extend(op.result.parameters().map(|range| range.buffer));
-                ids.extend(op.result.residual().map(|range| range.buffer));
-                return ids;
-            }
+            Self::Convolution(op) => return op.buffers(),
+            Self::ActivatedConvolution(op) => return op.convolution.buffers(),
             Self::Add(op) => &[op.a.at, op.b, op.output],
             Self::AddFp16(op) => &[op.a.at, op.b, op.output],
             Self::Pool(op) => &[op.input.at, op.output],
@@ -78,6 +76,7 @@ impl Operation {
             Self::MatmulInt8(op) => product(op.m, op.k, op.n),
             Self::MatmulFp16(op) => product(op.m, op.k, op.n),
             Self::Convolution(op) => op.macs(),
+            Self::ActivatedConvolution(op) => op.convolution.macs(),
             Self::Add(op) => op.a.values(),
             Self::AddFp16(op) => op.a.values(),
             Self::Pool(op) => {
@@ -105,7 +104,7 @@ macro_rules! operations {
 operations! {
     MatmulInt8 from MatmulInt8, MatmulFp16 from MatmulFp16, Convolution from Convolution, Add from Add,
     AddFp16 from AddFp16, Pool from Pool, Activation from Activation, Requantize from Requantize,
-    Dequantize from Dequantize, Raw from RawCommands,
+    Dequantize from Dequantize, Raw from RawCommands, ActivatedConvolution from ActivatedConvolution,
 }
 
 /// `C[m,n] = A[m,k] · B[n,k]ᵀ`, int8 × int8 → int32, exact.

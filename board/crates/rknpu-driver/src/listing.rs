@@ -44,7 +44,11 @@ fn describe(text: &mut String, task: &TaskPlan) {
                 task.out_width,
                 task.out_rows,
                 task.kernels,
-                if task.operand().is_some() { ", plus a map" } else { "" }
+                match (task.operand(), task.lookup()) {
+                    (Some(_), _) => ", plus a map",
+                    (None, Some(_)) => ", through the tables",
+                    (None, None) => "",
+                }
             )
         }
         Work::PointWise(task) => {
@@ -53,7 +57,7 @@ fn describe(text: &mut String, task: &TaskPlan) {
                 PointWise::Add { .. } => "add",
                 PointWise::AddFp16(_) => "fp16 add",
                 PointWise::Dequantize { .. } => "fp16 to fp32",
-                PointWise::Table { .. } => "activation",
+                PointWise::Table(_) => "activation",
             };
             writeln!(text, "{what} {}x{}x{}", task.width, task.height, task.channels)
         }

@@ -6,7 +6,7 @@ mod common;
 use common::case::{Case, Results, Sizes, case};
 use common::maps::window;
 use common::{Random, driver, run};
-use npu_device::{ConvolutionKind, DeviceError, NpuDevice, Window};
+use npu_device::{ActivatedConvolution, ConvolutionKind, DeviceError, NpuDevice, Window};
 use rknpu_driver::Rknpu;
 
 const FIRST: ConvolutionKind = ConvolutionKind::FirstLayer { unsigned: false };
@@ -60,6 +60,82 @@ fn int32_sums_of_random_shapes_equal_the_reference() {
 #[test]
 fn a_map_added_to_a_convolution_of_random_shape_equals_the_reference() {
     random_shapes(&[ConvolutionKind::Dense], &[Results::Residual], 25, 16);
+}
+
+#[test]
+fn one_row_of_one_kernel_group_is_cut_where_its_results_lie() {
+    // An odd count of tasks is evened by cutting the row; what lies in a pixel depends on what the sums become.
+    let mut npu = driver(64 << 20);
+    let mut random = Random(21);
+    for width in [1, 2, 3, 7, 8, 9, 30] {
+        for results in [
+            Results::Sums,
+            Results::Plain,
+            Results::Bias,
+            Results::Full,
+            Results::Residual,
+            Results::PlainHalf,
+            Results::FullHalf,
+        ] {
+            let sizes = ((16, 1, width), 4);
+            let case = case(
+                &mut npu,
+                &mut random,
+                ConvolutionKind::Dense,
+                sizes,
+                Window::of(1, 1),
+                results,
+            );
+            passes(&mut npu, case);
+        }
+    }
+}
+
+#[test]
+fn a_function_fused_into_a_convolution_of_random_shape_equals_the_reference() {
+    let mut npu = driver(64 << 20);
+    let mut random = Random(19);
+    let results = [Results::Plain, Results::Bias, Results::Full];
+    for round in 0..20 {
+        for kind in [ConvolutionKind::Dense, ConvolutionKind::Depthwise, FIRST_UNSIGNED] {
+            let sizes = sizes(&mut random, kind);
+            let window = window(&mut random, (sizes.0.1, sizes.0.2), 5);
+            let case = case(&mut npu, &mut random, kind, sizes, window, results[round % 3]);
+            let (activated, case) = case.through_tables(&mut random);
+            if let Err(why) = run(&mut npu, &[activated]) {
+                panic!("{}: {why}", case.name);
+            }
+            case.check(&mut npu);
+            case.free(&mut npu);
+        }
+    }
+}
+
+#[test]
+fn a_function_is_fused_onto_int8_results_with_neither_rectifier_nor_residual() {
+    let mut npu = driver(64 << 20);
+    let mut random = Random(20);
+    let small = |npu: &mut Rknpu, random: &mut Random, results| {
+        case(
+            npu,
+            random,
+            ConvolutionKind::Dense,
+            ((8, 4, 4), 16),
+            Window::of(1, 1),
+            results,
+        )
+    };
+    let (activated, _) = small(&mut npu, &mut random, Results::Plain).through_tables(&mut random);
+    for results in [Results::Sums, Results::Residual, Results::FullHalf] {
+        let other = small(&mut npu, &mut random, results);
+        let wrong = ActivatedConvolution {
+            convolution: other.operation,
+            ..activated.clone()
+        };
+        let expected = "tables follow int8 results without rectifier and residual (erratum 28)";
+        let refused = run(&mut npu, &[wrong]).unwrap_err();
+        assert_eq!(refused, DeviceError::Unsupported(expected.into()), "{}", other.name);
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use common::{LONG_NS, Random, driver};
 use npu_device::{
-    Activation, ActivationTable, Add, AddFp16, BufferId, BufferRange, ChannelParameters, Convolution, ConvolutionKind,
-    ConvolutionResult, Dequantize, DeviceError, FeatureMap, MatmulFp16, MatmulInt8, NpuDevice, Operation,
-    OutputConversion, Pool, PoolMethod, Precision, RawCommands, Rectifier, Requantize, Rescale, Residual, Window,
+    ActivatedConvolution, Activation, ActivationTable, Add, AddFp16, BufferId, BufferRange, ChannelParameters,
+    Convolution, ConvolutionKind, ConvolutionResult, Dequantize, DeviceError, FeatureMap, MatmulFp16, MatmulInt8,
+    NpuDevice, Operation, OutputConversion, Pool, PoolMethod, Precision, RawCommands, Rectifier, Requantize, Rescale,
+    Residual, Window,
 };
 
 struct Fields {
@@ -141,6 +142,14 @@ impl Fields {
         }
     }
 
+    fn table(&mut self) -> Arc<ActivationTable> {
+        Arc::new(ActivationTable {
+            lower: [self.random.next() as i16; 513],
+            upper: [self.random.next() as i16; 513],
+            step_shift: self.one(&[0, 5, 16, 17, 255]),
+        })
+    }
+
     fn operation(&mut self) -> Operation {
         let (m, k, n) = (self.size(), self.size(), self.size());
         let precision = self.one(&[Precision::Int8, Precision::Int8, Precision::Fp16]);
@@ -163,7 +172,7 @@ impl Fields {
             }),
             2 | 3 => {
                 let input = self.map();
-                Operation::Convolution(Convolution {
+                let convolution = Convolution {
                     precision,
                     kind: self.one(&[
                         ConvolutionKind::Dense,
@@ -178,7 +187,15 @@ impl Fields {
                     pad_value: self.one(&[0, 0, -128, 127, 300]),
                     result: self.result(),
                     output: self.at(),
-                })
+                };
+                match self.random.below(3) {
+                    0 => Operation::ActivatedConvolution(ActivatedConvolution {
+                        convolution,
+                        rescale: self.rescale(),
+                        table: self.table(),
+                    }),
+                    _ => Operation::Convolution(convolution),
+                }
             }
             4 if precision == Precision::Fp16 => Operation::AddFp16(AddFp16 {
                 a: self.map(),
@@ -218,11 +235,7 @@ impl Fields {
             6 => Operation::Activation(Activation {
                 input: self.map(),
                 rescale: self.rescale(),
-                table: Arc::new(ActivationTable {
-                    lower: [self.random.next() as i16; 513],
-                    upper: [self.random.next() as i16; 513],
-                    step_shift: self.one(&[0, 5, 16, 17, 255]),
-                }),
+                table: self.table(),
                 conversion: self.conversion(),
                 output: self.at(),
             }),

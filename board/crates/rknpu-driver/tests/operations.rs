@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use common::maps::{buffer, converter, empty, int8_map, interleaved, read};
 use common::pooling::{Pooled, random_window};
+use common::tables::{random_tables, stage};
 use common::{Random, driver, run};
 use npu_device::{
-    Accelerator, Activation, ActivationTable, Add, FeatureMap, Operation, OutputConversion, Pool, PoolMethod,
-    Precision, Requantize, Rescale, layout,
+    Accelerator, Activation, Add, FeatureMap, Operation, OutputConversion, Pool, PoolMethod, Precision, Requantize,
+    Rescale, layout,
 };
 use npu_reference as reference;
-use npu_reference::{Algorithm, Element, Joining, Map, Operand, Post, Stage};
+use npu_reference::{Algorithm, Element, Joining, Map, Post};
 
 type Shape = (usize, usize, usize);
 
@@ -42,19 +43,6 @@ fn shapes(random: &mut Random) -> Vec<Shape> {
     let mut shapes = vec![(1, 1, 1), (16, 48, 48), (20, 7, 7), (3, 95, 101)];
     shapes.extend((0..12).map(|_| (1 + random.below(70), 1 + random.below(12), 1 + random.below(12))));
     shapes
-}
-
-fn stage(rescale: &Rescale) -> Stage {
-    Stage {
-        alu: Some((Algorithm::Add, Operand::Common(rescale.offset))),
-        multiplier: Some(reference::Multiplier {
-            operand: Operand::Common(i32::from(rescale.multiplier)),
-            shift: u32::from(rescale.shift),
-            negative_shift: u32::from(rescale.shift),
-            leaky: false,
-        }),
-        ..Stage::BYPASS
-    }
 }
 
 fn expect(input: &Map<i8>, post: &Post) -> Map<i8> {
@@ -153,11 +141,7 @@ fn table_functions_equal_the_reference_and_are_loaded_afresh_by_every_job() {
     for shape in shapes(&mut random) {
         let map = random_map(&mut random, shape);
         let step_shift = 2 + random.below(5) as u8;
-        let table = ActivationTable {
-            lower: std::array::from_fn(|_| random.next() as i16),
-            upper: std::array::from_fn(|_| random.next() as i16),
-            step_shift,
-        };
+        let (table, lookup) = random_tables(&mut random, step_shift);
         // Inputs beyond the tables on both sides too.
         let rescale = Rescale {
             offset: random.below(60) as i32 - 30,
@@ -165,19 +149,6 @@ fn table_functions_equal_the_reference_and_are_loaded_afresh_by_every_job() {
             shift: 0,
         };
         let conversion = OutputConversion::from_ratio(1, 300, 0).unwrap();
-        let reach = 512 << step_shift;
-        let side = |entries: &[i16], start: i32, end: i32| reference::Table {
-            entries: entries.to_vec(),
-            start,
-            end,
-            select: u32::from(step_shift),
-        };
-        let lookup = reference::Lookup {
-            le: side(&table.lower, -reach, 0),
-            lo: side(&table.upper, 0, reach),
-            below: reference::Slope::default(),
-            above: reference::Slope::default(),
-        };
         let post = Post {
             bn: stage(&rescale),
             element: Element::Table(lookup),

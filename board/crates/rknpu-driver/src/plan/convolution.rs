@@ -4,7 +4,10 @@
 use alloc::format;
 
 use npu_device::layout::{features, parameters, weights};
-use npu_device::{ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, DeviceError, Precision, Window};
+use npu_device::{
+    ActivatedConvolution, ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, DeviceError, Precision,
+    Window,
+};
 
 use super::Planner;
 use super::tiling::{Cut, Load};
@@ -39,11 +42,25 @@ pub(crate) struct Layer {
 impl Planner<'_> {
     pub(crate) fn convolution(&mut self, operation: &Convolution) -> Result<(), DeviceError> {
         let layer = self.layer(operation)?;
-        match operation.kind {
-            ConvolutionKind::Depthwise => self.depthwise(&layer),
+        self.tasks_of_layer(&layer)
+    }
+
+    pub(crate) fn activated(&mut self, operation: &ActivatedConvolution) -> Result<(), DeviceError> {
+        let lookup = super::point_wise::lookup(&operation.rescale, &operation.table)?;
+        let mut layer = self.layer(&operation.convolution)?;
+        layer.whole.stage = layer.whole.stage.through(lookup).ok_or_else(|| {
+            DeviceError::Unsupported("tables follow int8 results without rectifier and residual (erratum 28)".into())
+        })?;
+        self.load_tables(&operation.table)?;
+        self.tasks_of_layer(&layer)
+    }
+
+    fn tasks_of_layer(&mut self, layer: &Layer) -> Result<(), DeviceError> {
+        match layer.operation.kind {
+            ConvolutionKind::Depthwise => self.depthwise(layer),
             ConvolutionKind::Dense | ConvolutionKind::FirstLayer { .. } => {
                 let cut = layer.cut(self.soc).ok_or_else(nothing_fits)?;
-                self.dense(&layer, &cut)
+                self.dense(layer, &cut)
             }
         }
     }

@@ -73,6 +73,7 @@ pub(crate) fn plan(
             Operation::MatmulInt8(product) => planner.matmul(&product.into())?,
             Operation::MatmulFp16(product) => planner.matmul(&product.into())?,
             Operation::Convolution(convolution) => planner.convolution(convolution)?,
+            Operation::ActivatedConvolution(activated) => planner.activated(activated)?,
             Operation::Add(add) => planner.add(add)?,
             Operation::AddFp16(add) => planner.add_fp16(add)?,
             Operation::Pool(pool) => planner.pool(pool)?,

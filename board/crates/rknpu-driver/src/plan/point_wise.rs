@@ -9,12 +9,12 @@ use alloc::sync::Arc;
 
 use npu_device::layout::features;
 use npu_device::{
-    Activation, Add, AddFp16, BufferRange, Dequantize, DeviceError, FeatureMap, OutputConversion, Precision,
-    Requantize, Rescale,
+    Activation, ActivationTable, Add, AddFp16, BufferRange, Dequantize, DeviceError, FeatureMap, OutputConversion,
+    Precision, Requantize, Rescale,
 };
 
 use super::Planner;
-use crate::task::{Operand, PointWise, PointWiseTask, TableTask, Work};
+use crate::task::{Lookup, Operand, PointWise, PointWiseTask, TableTask, Work};
 
 /// Widest and highest cube: 13 bits, in whole groups of four pixels (sheet §4.5).
 const MAX_SIDE: usize = 8188;
@@ -48,6 +48,21 @@ pub(super) fn check_conversion(conversion: &OutputConversion) -> Result<(), Devi
         )));
     }
     Ok(())
+}
+
+/// The tables' place in a task, checked.
+pub(super) fn lookup(rescale: &Rescale, table: &ActivationTable) -> Result<Lookup, DeviceError> {
+    check_rescale("rescale", rescale, true)?;
+    let step_shift = table.step_shift;
+    if step_shift > MAX_STEP_SHIFT {
+        return Err(DeviceError::Invalid(format!(
+            "table: step shift {step_shift} is more than {MAX_STEP_SHIFT}"
+        )));
+    }
+    Ok(Lookup {
+        rescale: *rescale,
+        step_shift,
+    })
 }
 
 pub(super) fn check_rescale(what: &str, rescale: &Rescale, signed: bool) -> Result<(), DeviceError> {
@@ -168,24 +183,20 @@ impl Planner<'_> {
     }
 
     pub(crate) fn activation(&mut self, operation: &Activation) -> Result<(), DeviceError> {
-        check_rescale("rescale", &operation.rescale, true)?;
-        let step_shift = operation.table.step_shift;
-        if step_shift > MAX_STEP_SHIFT {
-            return Err(DeviceError::Invalid(format!(
-                "table: step shift {step_shift} is more than {MAX_STEP_SHIFT}"
-            )));
-        }
+        let lookup = lookup(&operation.rescale, &operation.table)?;
         let map = self.map(&operation.input, operation.output, Precision::Int8)?;
+        self.load_tables(&operation.table)?;
+        self.tasks_of(&map, PointWise::Table(lookup), &operation.conversion)
+    }
+
+    /// Pushes the tasks that load both tables.
+    pub(super) fn load_tables(&mut self, table: &Arc<ActivationTable>) -> Result<(), DeviceError> {
         self.reserve(2)?;
         for upper in [false, true] {
-            let table = Arc::clone(&operation.table);
+            let table = Arc::clone(table);
             self.push(Work::Table(TableTask { table, upper }));
         }
-        let what = PointWise::Table {
-            rescale: operation.rescale,
-            step_shift,
-        };
-        self.tasks_of(&map, what, &operation.conversion)
+        Ok(())
     }
 
     /// Address of a second operand, laid out as the map is.

@@ -182,9 +182,8 @@ fn split(last: &ConvolutionTask) -> Option<(ConvolutionTask, ConvolutionTask)> {
         line_stride: width,
         out_width: width,
         features: last.features + (first * 8) as u32,
-        output: last.output + (first * 16) as u32,
         data_reuse: false,
-        ..whole
+        ..whole.at_output_pixel(first)
     };
     let back = ConvolutionTask {
         weight_reuse: true,

@@ -2,7 +2,7 @@
 
 use npu_device::{Precision, Window};
 
-use super::{Operand, Stage, Stream};
+use super::{Lookup, Operand, Stage, Stream};
 
 /// Where pixels of a convolution come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,14 @@ impl ConvolutionTask {
         }
     }
 
+    /// The tables of the element-wise stage.
+    pub(crate) const fn lookup(&self) -> Option<Lookup> {
+        match self.stage {
+            Stage::Integer { lookup, .. } => lookup,
+            Stage::Wide | Stage::Fp16 { .. } => None,
+        }
+    }
+
     /// Whether DPU_RDMA reads anything beside the convolution.
     pub(crate) const fn reads_beside(&self) -> bool {
         self.parameters().is_some() || self.operand().is_some()
@@ -109,8 +117,13 @@ impl ConvolutionTask {
 
     /// Where the task's results begin when its first output row is row `first` of the map.
     pub(crate) fn at_output_row(&self, first: usize) -> Self {
+        self.at_output_pixel(first * self.out_width)
+    }
+
+    /// Where the task's results begin when its first output is pixel `first` of the map.
+    pub(crate) fn at_output_pixel(&self, first: usize) -> Self {
         let (_, pixel_bytes) = self.stage.surface();
-        let output_bytes = (first * self.out_width * pixel_bytes) as u32;
+        let output_bytes = (first * pixel_bytes) as u32;
         Self {
             output: self.output + output_bytes,
             stage: self.stage.further(0, output_bytes),

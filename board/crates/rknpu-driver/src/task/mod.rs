@@ -12,7 +12,7 @@ use npu_regs::task::{Mix, TABLE_WORDS};
 
 pub(crate) use convolution::{ConvolutionTask, Source};
 pub(crate) use point_wise::{PointWise, PointWiseTask};
-pub(crate) use stage::{Operand, Stage, Stream, Written};
+pub(crate) use stage::{Lookup, Operand, Stage, Stream, Written};
 
 /// One hardware task and the operation of the job it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]

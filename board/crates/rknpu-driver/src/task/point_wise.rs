@@ -2,7 +2,7 @@
 
 use npu_device::{OutputConversion, Precision, Rescale};
 
-use super::Operand;
+use super::{Lookup, Operand};
 
 /// What a task of DPU and DPU_RDMA does with each value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub(crate) enum PointWise {
     Requantize(Rescale),
     /// Rescale in the first stage, a second operand in the element-wise stage.
     Add { a: Rescale, operand: Operand },
-    /// Rescale in the second stage, then the tables, whose entries are `2^step_shift` apart.
-    Table { rescale: Rescale, step_shift: u8 },
+    /// Rescale in the second stage, then the tables.
+    Table(Lookup),
     /// fp16: a second operand in the element-wise stage, unconverted.
     AddFp16(Operand),
     /// fp16 to fp32: adds fp32 bits and multiplies by fp16 bits in the first stage.
@@ -32,14 +32,14 @@ impl PointWise {
     pub(crate) const fn operand(&self) -> Option<Operand> {
         match *self {
             Self::Add { operand, .. } | Self::AddFp16(operand) => Some(operand),
-            Self::Requantize(_) | Self::Table { .. } | Self::Dequantize { .. } => None,
+            Self::Requantize(_) | Self::Table(_) | Self::Dequantize { .. } => None,
         }
     }
 
     /// Format of the input.
     pub(crate) const fn precision(&self) -> Precision {
         match self {
-            Self::Requantize(_) | Self::Add { .. } | Self::Table { .. } => Precision::Int8,
+            Self::Requantize(_) | Self::Add { .. } | Self::Table(_) => Precision::Int8,
             Self::AddFp16(_) | Self::Dequantize { .. } => Precision::Fp16,
         }
     }

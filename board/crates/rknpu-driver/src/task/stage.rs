@@ -16,6 +16,7 @@ pub(crate) enum Stage {
         parameters: Option<Stream>,
         rectifier: Rectifier,
         operand: Option<Operand>,
+        lookup: Option<Lookup>,
         output: OutputConversion,
         into: Written,
     },
@@ -29,6 +30,15 @@ pub(crate) enum Written {
     Fp16 {
         exponent: u8,
     },
+}
+
+/// The tables instead of rectifier and operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lookup {
+    /// From the scaled sums to the tables' input.
+    pub(crate) rescale: Rescale,
+    /// log2 of the distance of two entries.
+    pub(crate) step_shift: u8,
 }
 
 /// A map that the element-wise stage adds, at a device address, in the output's layout.
@@ -97,6 +107,7 @@ impl Stage {
                     rescale: added.rescale,
                     relu: added.relu,
                 }),
+                lookup: None,
                 output,
                 into: Written::Int8,
             },
@@ -109,10 +120,26 @@ impl Stage {
                 parameters,
                 rectifier,
                 operand: None,
+                lookup: None,
                 output,
                 into: Written::Fp16 { exponent },
             },
         }
+    }
+
+    /// The stage with tables before the conversion; `None` where something else takes their place.
+    pub(crate) const fn through(mut self, tables: Lookup) -> Option<Self> {
+        match &mut self {
+            Self::Integer {
+                rectifier: Rectifier::None,
+                operand: None,
+                into: Written::Int8,
+                lookup,
+                ..
+            } => *lookup = Some(tables),
+            _ => return None,
+        }
+        Some(self)
     }
 
     /// Channels of an output surface and its bytes per pixel (§2.7).

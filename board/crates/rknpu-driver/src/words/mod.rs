@@ -11,6 +11,8 @@ mod point_wise;
 mod pooling;
 mod post;
 pub(crate) mod program;
+mod rescale;
+mod tables;
 mod writer;
 
 pub(crate) use loader::entries_per_row;

@@ -3,18 +3,12 @@
 use npu_device::Rescale;
 use npu_regs::{Bits, dpu};
 
-use super::operands;
-use super::post::{BYPASS_ELEMENT_WISE, BYPASS_SCALE, add, convert};
+use super::post::{BYPASS_ELEMENT_WISE, add, convert};
 use super::program::TaskValues;
+use super::rescale::{ADD_AND_MULTIPLY, BYPASS, set_first};
 use super::writer::{BURST_16, FP16, FP32, TO_MEMORY};
+use super::{operands, tables};
 use crate::task::{PointWise, PointWiseTask};
-
-/// BS and BN: operands from registers, add and multiply, no rectifier.
-const ADD_AND_MULTIPLY: u32 = 0x48;
-/// EW: the tables instead of an operand.
-const TABLES: u32 = 0x302;
-/// The vendor's choice of tables and priorities.
-const LUT_CFG: u32 = 0x68;
 
 /// Sets them, with those of DPU_RDMA.
 pub(super) fn set(values: &mut TaskValues, plan: &PointWiseTask) {
@@ -31,24 +25,25 @@ pub(super) fn set(values: &mut TaskValues, plan: &PointWiseTask) {
     values.set(Bits::new().with(BS_OW_CFG::OD_BYPASS, 1));
     convert(values, &plan.conversion, 0);
     mode(values, plan);
-    let (bs, bn) = match plan.what {
-        PointWise::Requantize(rescale) => (rescale, Rescale::IDENTITY),
-        PointWise::Add { a, .. } => (a, Rescale::IDENTITY),
-        PointWise::Table { rescale, .. } => (Rescale::IDENTITY, rescale),
-        PointWise::AddFp16(_) | PointWise::Dequantize { .. } => (Rescale::IDENTITY, Rescale::IDENTITY),
+    let bs = match plan.what {
+        PointWise::Requantize(rescale) | PointWise::Add { a: rescale, .. } => rescale,
+        PointWise::Table(_) | PointWise::AddFp16(_) | PointWise::Dequantize { .. } => Rescale::IDENTITY,
     };
     set_first(values, &bs);
-    set_second(values, &bn);
     if let PointWise::Dequantize { offset, multiplier } = plan.what {
         set_float(values, offset, multiplier);
     }
-    formats(values, &plan.what, bs.shift, bn.shift);
-    match (plan.what, plan.what.operand()) {
-        (_, Some(operand)) => add(values, &operand, plan.what.precision()),
-        (PointWise::Table { step_shift, .. }, None) => set_tables(values, step_shift),
-        (_, None) => {
-            values.set(Bits::<EW_CFG>::raw(BYPASS_ELEMENT_WISE));
-            values.set(Bits::new().with(EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
+    formats(values, &plan.what, bs.shift);
+    if let PointWise::Table(lookup) = plan.what {
+        tables::set(values, &lookup);
+    } else {
+        values.set(Bits::<dpu::BN_CFG>::raw(BYPASS));
+        match plan.what.operand() {
+            Some(operand) => add(values, &operand, plan.what.precision()),
+            None => {
+                values.set(Bits::<EW_CFG>::raw(BYPASS_ELEMENT_WISE));
+                values.set(Bits::new().with(EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
+            }
         }
     }
     operands::set_main(values, plan);
@@ -69,12 +64,16 @@ fn mode(values: &mut TaskValues, plan: &PointWiseTask) {
 }
 
 /// Formats, and the shifts of negative values in both scale stages.
-fn formats(values: &mut TaskValues, what: &PointWise, first_shift: u8, second_shift: u8) {
+fn formats(values: &mut TaskValues, what: &PointWise, first_shift: u8) {
     use dpu::DATA_FORMAT;
     let (input, output) = match what {
-        PointWise::Requantize(_) | PointWise::Add { .. } | PointWise::Table { .. } => (0, 0),
+        PointWise::Requantize(_) | PointWise::Add { .. } | PointWise::Table(_) => (0, 0),
         PointWise::AddFp16(_) => (FP16, FP16),
         PointWise::Dequantize { .. } => (FP16, FP32),
+    };
+    let second_shift = match what {
+        PointWise::Table(lookup) => lookup.rescale.shift,
+        _ => 0,
     };
     let format = Bits::new().with(DATA_FORMAT::OUT_PRECISION, output);
     let format = format.with(DATA_FORMAT::IN_PRECISION, input);
@@ -83,40 +82,9 @@ fn formats(values: &mut TaskValues, what: &PointWise, first_shift: u8, second_sh
     values.set(format.with(DATA_FORMAT::BN_MUL_SHIFT_VALUE_NEG, u32::from(second_shift)));
 }
 
-fn set_first(values: &mut TaskValues, rescale: &Rescale) {
-    if *rescale == Rescale::IDENTITY {
-        return values.set(Bits::<dpu::BS_CFG>::raw(BYPASS_SCALE));
-    }
-    values.set(Bits::<dpu::BS_CFG>::raw(ADD_AND_MULTIPLY));
-    values.set(Bits::<dpu::BS_ALU_CFG>::raw(rescale.offset as u32));
-    let multiplier = Bits::new().with(dpu::BS_MUL_CFG::BS_MUL_OPERAND, u32::from(rescale.multiplier as u16));
-    values.set(multiplier.with(dpu::BS_MUL_CFG::BS_MUL_SHIFT_VALUE, u32::from(rescale.shift)));
-}
-
-fn set_second(values: &mut TaskValues, rescale: &Rescale) {
-    if *rescale == Rescale::IDENTITY {
-        return values.set(Bits::<dpu::BN_CFG>::raw(BYPASS_SCALE));
-    }
-    values.set(Bits::<dpu::BN_CFG>::raw(ADD_AND_MULTIPLY));
-    values.set(Bits::<dpu::BN_ALU_CFG>::raw(rescale.offset as u32));
-    let multiplier = Bits::new().with(dpu::BN_MUL_CFG::BN_MUL_OPERAND, u32::from(rescale.multiplier as u16));
-    values.set(multiplier.with(dpu::BN_MUL_CFG::BN_MUL_SHIFT_VALUE, u32::from(rescale.shift)));
-}
-
 /// BS on floating-point values: fp32 bits are added, fp16 bits multiply (§2.7).
 fn set_float(values: &mut TaskValues, offset: u32, multiplier: u16) {
     values.set(Bits::<dpu::BS_CFG>::raw(ADD_AND_MULTIPLY));
     values.set(Bits::<dpu::BS_ALU_CFG>::raw(offset));
     values.set(Bits::new().with(dpu::BS_MUL_CFG::BS_MUL_OPERAND, u32::from(multiplier)));
-}
-
-/// LE covers the negative inputs, LO the others; the slopes outside stay 0.
-fn set_tables(values: &mut TaskValues, step_shift: u8) {
-    values.set(Bits::<dpu::EW_CFG>::raw(TABLES));
-    values.set(Bits::<dpu::LUT_CFG>::raw(LUT_CFG));
-    let steps = Bits::new().with(dpu::LUT_INFO::LUT_LO_INDEX_SELECT, u32::from(step_shift));
-    values.set(steps.with(dpu::LUT_INFO::LUT_LE_INDEX_SELECT, u32::from(step_shift)));
-    let reach = 512u32 << step_shift;
-    values.set(Bits::<dpu::LUT_LE_START>::raw(reach.wrapping_neg()));
-    values.set(Bits::<dpu::LUT_LO_END>::raw(reach));
 }

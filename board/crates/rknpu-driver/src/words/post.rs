@@ -4,10 +4,10 @@ use npu_device::{OutputConversion, Precision, Rectifier};
 use npu_regs::{Bits, dpu};
 
 use super::program::TaskValues;
+use super::rescale::BYPASS;
+use super::tables;
 use crate::task::{ConvolutionTask, Operand, Stage, Stream, Written};
 
-/// Bypass of BS and BN as the vendor writes it.
-pub(super) const BYPASS_SCALE: u32 = 0x53;
 /// Bypass of EW as the vendor writes it.
 pub(super) const BYPASS_ELEMENT_WISE: u32 = 0x383;
 /// EW: operand of the reader, offset first, add, no rectifier (§2.3).
@@ -45,24 +45,13 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
             ..
         } => (parameters, rectifier, output),
     };
-    match plan.operand() {
-        Some(operand) => add(values, &operand, plan.precision),
-        None => {
-            values.set(Bits::<dpu::EW_CFG>::raw(BYPASS_ELEMENT_WISE));
-            if !matches!(plan.stage, Stage::Wide) {
-                // Scale 1 of an operand that is not read, as the vendor writes it (appendix B.1).
-                values.set(Bits::new().with(dpu::EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
-            }
-        }
-    }
     scale(values, parameters);
-    values.set(Bits::<dpu::BN_CFG>::raw(match rectifier {
-        Rectifier::None => BYPASS_SCALE,
-        Rectifier::Relu => RELU,
-        Rectifier::ReluUpTo(_) => RELU_UP_TO,
-    }));
-    if let Rectifier::ReluUpTo(bound) = rectifier {
-        values.set(Bits::<dpu::BN_RELUX_CMP_VALUE>::raw(bound));
+    match plan.lookup() {
+        Some(lookup) => tables::set(values, &lookup),
+        None => {
+            rectify(values, rectifier);
+            join(values, plan);
+        }
     }
     let exponent = match plan.stage {
         Stage::Integer {
@@ -72,6 +61,30 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
         _ => 0,
     };
     convert(values, &output, exponent);
+}
+
+/// BN as a rectifier.
+fn rectify(values: &mut TaskValues, rectifier: Rectifier) {
+    values.set(Bits::<dpu::BN_CFG>::raw(match rectifier {
+        Rectifier::None => BYPASS,
+        Rectifier::Relu => RELU,
+        Rectifier::ReluUpTo(_) => RELU_UP_TO,
+    }));
+    if let Rectifier::ReluUpTo(bound) = rectifier {
+        values.set(Bits::<dpu::BN_RELUX_CMP_VALUE>::raw(bound));
+    }
+}
+
+/// EW of a task without tables.
+fn join(values: &mut TaskValues, plan: &ConvolutionTask) {
+    if let Some(operand) = plan.operand() {
+        return add(values, &operand, plan.precision);
+    }
+    values.set(Bits::<dpu::EW_CFG>::raw(BYPASS_ELEMENT_WISE));
+    if !matches!(plan.stage, Stage::Wide) {
+        // Scale 1 of an operand that is not read, as the vendor writes it (appendix B.1).
+        values.set(Bits::new().with(dpu::EW_CVT_SCALE_VALUE::EW_OP_CVT_SCALE, 1));
+    }
 }
 
 /// EW as a sum with what the reader delivers.
@@ -92,7 +105,7 @@ pub(super) fn add(values: &mut TaskValues, operand: &Operand, precision: Precisi
 
 fn scale(values: &mut TaskValues, parameters: Option<Stream>) {
     match parameters {
-        None => values.set(Bits::<dpu::BS_CFG>::raw(BYPASS_SCALE)),
+        None => values.set(Bits::<dpu::BS_CFG>::raw(BYPASS)),
         Some(Stream { full: true, .. }) => {
             values.set(Bits::<dpu::BS_CFG>::raw(ADD_AND_MULTIPLY));
             let multiplier = Bits::new().with(dpu::BS_MUL_CFG::BS_MUL_SHIFT_VALUE, MULTIPLIER_SHIFT);

@@ -51,6 +51,8 @@ pub(super) fn set(values: &mut TaskValues, plan: &ConvolutionTask) {
     let format = Bits::new().with(DATA_FORMAT::OUT_PRECISION, out);
     let format = format.with(DATA_FORMAT::IN_PRECISION, arithmetic);
     let format = format.with(DATA_FORMAT::BS_MUL_SHIFT_VALUE_NEG, negative_shift(&plan.stage));
+    let rescaled = plan.lookup().map_or(0, |lookup| u32::from(lookup.rescale.shift));
+    let format = format.with(DATA_FORMAT::BN_MUL_SHIFT_VALUE_NEG, rescaled);
     values.set(format.with(DATA_FORMAT::PROC_PRECISION, arithmetic));
     values.set(Bits::<dpu::DST_BASE_ADDR>::raw(plan.output));
     // Both strides count 16 bytes.

@@ -1,14 +1,17 @@
 //! int8 convolutions of random shapes with what the reference makes of them.
 
+use std::sync::Arc;
+
 use npu_device::{
-    Accelerator, ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, FeatureMap, OutputConversion,
-    Precision, Rectifier, Rescale, Residual, Window, layout,
+    Accelerator, ActivatedConvolution, ChannelParameters, Convolution, ConvolutionKind, ConvolutionResult, FeatureMap,
+    OutputConversion, Precision, Rectifier, Rescale, Residual, Window, layout,
 };
 use npu_reference as reference;
 use npu_reference::{Element, Kernels, Map, Operand, Post, Stage, half};
 
 use super::Random;
 use super::maps::{buffer, converter, empty, geometry, int8_map, interleaved, kernel_major, read};
+use super::tables::{random_tables, stage};
 
 /// What the sums of a random convolution become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +295,42 @@ fn residual(
 }
 
 impl Case {
+    /// The same convolution through random tables, which most of its scaled sums reach.
+    pub fn through_tables(mut self, random: &mut Random) -> (ActivatedConvolution, Self) {
+        let step_shift = random.below(7) as u8;
+        let (table, lookup) = random_tables(random, step_shift);
+        let ConvolutionResult::Int8 { rectifier, output, .. } = &mut self.operation.result else {
+            panic!("{}: tables follow int8 results", self.name);
+        };
+        *rectifier = Rectifier::None;
+        *output = OutputConversion::from_ratio(1, 300, 0).unwrap();
+        let largest = self
+            .sums
+            .values
+            .iter()
+            .map(|value| u64::from(value.unsigned_abs()))
+            .max();
+        let (largest, reach) = (largest.unwrap_or(1).max(1), 614u64 << step_shift);
+        let shift = (0..30)
+            .rev()
+            .find(|shift| (reach << shift) / largest <= 32_767)
+            .unwrap_or(0);
+        let rescale = Rescale {
+            offset: random.below(60) as i32 - 30,
+            multiplier: ((reach << shift) / largest).clamp(1, 32_767) as i16,
+            shift: shift as u8,
+        };
+        self.post.bn = stage(&rescale);
+        self.post.element = Element::Table(lookup);
+        self.post.out = converter(output);
+        let activated = ActivatedConvolution {
+            convolution: self.operation,
+            rescale,
+            table: Arc::new(table),
+        };
+        (activated, self)
+    }
+
     /// Compares every real channel with the reference.
     pub fn check(&self, npu: &mut dyn Accelerator) {
         let native = read(npu, self.operation.output);

@@ -5,6 +5,7 @@ pub mod case;
 pub mod half;
 pub mod maps;
 pub mod pooling;
+pub mod tables;
 
 use npu_device::{Accelerator, BufferRange, DeviceError, JobReport, MatmulInt8, NpuDevice, Operation, layout};
 use npu_sim::{SimBoard, SimConfig};
