@@ -107,8 +107,13 @@ export function toFrames(
   parts: readonly object[],
   buffers: readonly Uint8Array[] = [],
 ): (Uint8Array | string)[] {
-  const texts = parts.map((part) => JSON.stringify(part));
+  const texts = parts.map((part) => bytesOnce(JSON.stringify(part)));
   return [...identities, delimiter, signer.sign(texts), ...texts, ...buffers];
+}
+
+/** A long text as the bytes that are signed and sent: as text it would be encoded for each of the two. */
+function bytesOnce(text: string): Uint8Array | string {
+  return text.length < 16 * 1024 ? text : Buffer.from(text);
 }
 
 function object(frame: Buffer, name: string): Json {

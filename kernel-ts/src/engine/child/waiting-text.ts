@@ -9,6 +9,8 @@ import { encodeFrame, FD, type FromMain, writeAll } from '../channel.js';
 export const SEND_AFTER_MS = 15;
 /** One batch; longer text travels alone. */
 const MAX_CHARACTERS = 64 * 1024;
+/** One part of a text that travels alone: while a client reads one, the front signs the next and the cell goes on. */
+const PART_CHARACTERS = 1024 * 1024;
 const MAX_OWNER_CHARACTERS = 256;
 const HEADER_BYTES = 16;
 const TEXT_AT = HEADER_BYTES + 2 * MAX_OWNER_CHARACTERS;
@@ -52,7 +54,7 @@ export class WaitingText {
       waits = 0;
     }
     if (text.length > MAX_CHARACTERS || owner.length > MAX_OWNER_CHARACTERS) {
-      writeAll(FD.fromMain, streamFrame(name, owner, text));
+      for (const part of partsOf(text)) writeAll(FD.fromMain, streamFrame(name, owner, part));
     } else {
       if (waits === 0) {
         this.#owner = owner;
@@ -101,6 +103,16 @@ export class WaitingText {
     const owner = this.#bytes.toString('utf16le', HEADER_BYTES, HEADER_BYTES + 2 * (words[OWNER_CHARACTERS] as number));
     words[TEXT_CHARACTERS] = 0;
     writeAll(FD.fromMain, streamFrame(words[IS_STDERR] === 1 ? 'stderr' : 'stdout', owner, text));
+  }
+}
+
+/** The text in parts that cut no character in two. */
+function* partsOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + PART_CHARACTERS, text.length);
+    if (end < text.length && /[\uD800-\uDBFF]/.test(text[end - 1] as string)) end -= 1;
+    yield text.slice(start, end);
+    start = end;
   }
 }
 
