@@ -9,13 +9,17 @@ const peers = process.env.NPULAB_PEERS ?? join(root, 'out/peers');
 const shownPeers = process.env.NPULAB_PEERS ?? 'out/peers';
 const python = process.env.NPULAB_PYTHON ?? join(root, '.venv/bin/python');
 
+/** A text, and the cursor behind it. */
+const endOf = (code) => [code, code.length];
+
 const typescript = {
   small: (at) => `${at} + 1`,
   typed: (at) =>
     `interface Point${at} { x: number; y: number }\nconst p${at}: Point${at} = { x: ${at}, y: 2 };\nfunction norm${at}(p: Point${at}): number {\n  return Math.hypot(p.x, p.y);\n}\nnorm${at}(p${at})`,
   declare: (at) => `const kept${at} = ${at}; function use${at}(n: number) { return n + kept${at}; }\nuse${at}(1)`,
-  complete: ['const text = "x"; text.toUp', 27],
-  inspect: ['Math.max(1)', 6],
+  // Another text each time: an answer that is remembered is not what is measured.
+  complete: (at) => endOf(`// ${at}\nconst text = "x"; text.toUp`),
+  inspect: (at) => [`Math.max(${at})`, 6],
   megabytes: 'process.stdout.write("x".repeat(9_999_999) + "\\n"); 0',
   lines: 'for (let at = 0; at < 100_000; at++) console.log(at)\n0',
   loops: {
@@ -42,8 +46,8 @@ const others = [
     typed: (at) =>
       `class Point${at}:\n  def __init__(self, x: int, y: int):\n    self.x, self.y = x, y\np${at} = Point${at}(${at}, 2)\n(p${at}.x ** 2 + p${at}.y ** 2) ** 0.5`,
     declare: (at) => `kept${at} = ${at}\ndef use${at}(n): return n + kept${at}\nuse${at}(1)`,
-    complete: ['text = "x"\ntext.upp', 19],
-    inspect: ['max(1, 2)', 2],
+    complete: (at) => endOf(`# ${at}\ntext = "x"\ntext.upp`),
+    inspect: (at) => [`max(${at}, 2)`, 2],
     megabytes: 'import sys; n = sys.stdout.write("x" * 9_999_999 + "\\n")',
     lines: 'for at in range(100_000): print(at)',
     loops: {

@@ -74,15 +74,12 @@ async function measure(kernel) {
       const all = () => Promise.all(Array.from({ length: 50 }, (_, at) => started.run(kernel.small(at))));
       return median(await repeated(3, all)) / 50;
     });
-    const [code, cursor_pos] = kernel.complete;
-    await attempt('completeMs', async () =>
-      median(await repeated(30, () => ask('complete_request', { code, cursor_pos }))),
-    );
-    const [about, at] = kernel.inspect;
+    const complete = ([code, cursor_pos]) => ask('complete_request', { code, cursor_pos });
+    await attempt('completeMs', async () => median(await repeated(30, (at) => complete(kernel.complete(at)))));
+    const inspect = ([code, cursor_pos]) => ask('inspect_request', { code, cursor_pos, detail_level: 0 });
     await attempt('inspectMs', async () => {
-      const question = { code: about, cursor_pos: at, detail_level: 0 };
-      const times = await repeated(30, () => ask('inspect_request', question));
-      if (!(await ask('inspect_request', question)).found) throw new Error('always "not found"');
+      const times = await repeated(30, (at) => inspect(kernel.inspect(at)));
+      if (!(await inspect(kernel.inspect(0))).found) throw new Error('always "not found"');
       return median(times);
     });
     await attempt('growth', async () => {

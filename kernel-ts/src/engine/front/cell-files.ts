@@ -216,6 +216,7 @@ export class CellFiles {
   }
 
   #set(file: string, text: string): void {
+    if (this.#files.get(file) === text) return;
     this.#files.set(file, text);
     this.#changed.add(file);
   }

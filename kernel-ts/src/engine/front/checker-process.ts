@@ -39,6 +39,8 @@ export class CheckerProcess {
   readonly #early = new Map<string, Promise<unknown>>();
   #received: Buffer = Buffer.alloc(0);
   #failure: Error | undefined;
+  /** What is asked waits, for the end of `together` or of this turn. */
+  #holding = false;
   /** Resolves when the process is gone. */
   readonly closed: Promise<void>;
 
@@ -65,12 +67,14 @@ export class CheckerProcess {
     return this.#process.pid;
   }
 
-  /** What `ask` asks leaves together: each write of its own would wake the process. */
+  /** What `ask` asks leaves together and at once: each write of its own would wake the process. */
   together<T>(ask: () => T): T {
     this.#process.stdin?.cork();
+    this.#holding = true;
     try {
       return ask();
     } finally {
+      this.#holding = false;
       this.#process.stdin?.uncork();
     }
   }
@@ -125,7 +129,17 @@ export class CheckerProcess {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
       this.#asked.push({ method, resolve, reject });
+      if (!this.#holding) this.#holdThisTurn();
       this.#process.stdin?.write(frame(REQUEST, method, JSON.stringify(parameters ?? null)));
+    });
+  }
+
+  #holdThisTurn(): void {
+    this.#process.stdin?.cork();
+    this.#holding = true;
+    process.nextTick(() => {
+      this.#holding = false;
+      this.#process.stdin?.uncork();
     });
   }
 

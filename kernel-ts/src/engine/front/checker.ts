@@ -27,7 +27,7 @@ const MAX_SINGLE_UPDATES = 8;
 
 const require = createRequire(import.meta.url);
 
-/** The first thing a question asks, where it is known before the update that it needs: both then travel together. */
+/** What a question asks first, where it is known before the update that it needs: all then travel together. */
 export interface EarlyQuestion {
   readonly method: string;
   readonly parameters: Readonly<Record<string, unknown>>;
@@ -108,7 +108,7 @@ export class Checker {
 
   /** Complaints about a cell whose text is staged, in the order of the text. */
   check(staged: StagedCell): Promise<Complaint[]> {
-    const early = { method: 'getSemanticDiagnostics', parameters: { file: staged.file } };
+    const early = [{ method: 'getSemanticDiagnostics', parameters: { file: staged.file } }];
     let damaged: readonly string[] = [];
     const prepare = (): void => {
       damaged = this.#declareWasm(staged.analysis.text);
@@ -142,14 +142,14 @@ export class Checker {
   explore<T>(
     text: string,
     question: (project: Project, file: string) => Promise<T>,
-    early?: EarlyQuestion,
+    early: readonly EarlyQuestion[] = [],
   ): Promise<T> {
     return this.#ask(async (program) => question(await program.project(), this.files.scratchFile), {
       prepare: () => {
         this.files.setScratch(text, ownNames(text));
         this.#declareWasm(text);
       },
-      ...(early === undefined ? {} : { early }),
+      early,
     });
   }
 
@@ -180,7 +180,7 @@ export class Checker {
 
   #ask<T>(
     question: (program: CheckerProgram) => Promise<T>,
-    { prepare = () => {}, early }: { prepare?: () => void; early?: EarlyQuestion } = {},
+    { prepare = () => {}, early = [] }: { prepare?: () => void; early?: readonly EarlyQuestion[] } = {},
   ): Promise<T> {
     const work = (): Promise<T> => this.#answer(question, prepare, early);
     // At once where nothing waits: the checker then works while this thread goes on with the cell.
@@ -197,7 +197,7 @@ export class Checker {
   async #answer<T>(
     question: (program: CheckerProgram) => Promise<T>,
     prepare: () => void,
-    early: EarlyQuestion | undefined,
+    early: readonly EarlyQuestion[],
   ): Promise<T> {
     if (this.#program === undefined) await this.start();
     const stuck = setTimeout(() => void this.#drop(), ANSWER_WITHIN_MS);
@@ -205,11 +205,12 @@ export class Checker {
       prepare();
       return await question(await this.#update(early));
     } finally {
+      for (const { method } of early) this.#process?.forgetEarly(method);
       clearTimeout(stuck);
     }
   }
 
-  async #update(early: EarlyQuestion | undefined): Promise<CheckerProgram> {
+  async #update(early: readonly EarlyQuestion[]): Promise<CheckerProgram> {
     const { changed: own, config } = this.files.takeChanges();
     this.#place.write(own);
     const changed = [...this.#declared, ...own.keys()];
@@ -223,8 +224,7 @@ export class Checker {
     this.#missing = false;
     if (missing) await this.#replace({ invalidateAll: true }, early);
     else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed }, early);
-    else
-      for (const file of changed) await this.#replace({ changed: [file] }, file === changed.at(-1) ? early : undefined);
+    else for (const file of changed) await this.#replace({ changed: [file] }, file === changed.at(-1) ? early : []);
     const program = this.#program;
     if (program === undefined) throw new Error('the type checker has ended');
     if (changed.length > own.size) await this.#watchLocalFiles(program);
@@ -234,7 +234,7 @@ export class Checker {
   /** `early` is sent with the update. It must name the state that the update will make: they are counted. */
   async #replace(
     fileChanges: { changed: string[] } | { invalidateAll: true },
-    early: EarlyQuestion | undefined,
+    early: readonly EarlyQuestion[],
   ): Promise<void> {
     const [before, api, checking] = [this.#program, this.#api, this.#process];
     if (before === undefined || api === undefined || checking === undefined) return;
@@ -242,7 +242,7 @@ export class Checker {
     this.#program = undefined;
     const made = checking.together(() => {
       const answer = checking.apiRequest('updateSnapshot', { fileChanges });
-      if (early !== undefined) checking.askEarly(early.method, { ...before.at(before.id + 1), ...early.parameters });
+      for (const one of early) checking.askEarly(one.method, { ...before.at(before.id + 1), ...one.parameters });
       before.release(); // behind the question: nobody waits for it
       return answer;
     });
@@ -252,7 +252,7 @@ export class Checker {
       if (this.#process === checking) await this.#drop();
       throw error;
     }
-    if (early !== undefined && this.#program.id !== before.id + 1) checking.forgetEarly(early.method);
+    if (this.#program.id !== before.id + 1) for (const { method } of early) checking.forgetEarly(method);
   }
 
   async #open(): Promise<void> {

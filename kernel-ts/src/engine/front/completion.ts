@@ -157,14 +157,11 @@ function pathBefore(before: string): string[] | undefined {
 
 /** What the compiler itself completes; nothing where it refuses. */
 async function asked(checker: Checker, text: string, cursor: number): Promise<Match[]> {
-  const early = {
-    method: 'getCompletionsAtPosition',
-    parameters: { file: checker.files.scratchFile, position: cursor },
-  };
+  const parameters = { file: checker.files.scratchFile, position: cursor };
   const list = await checker.explore(
     text,
     (project, file) => project.checker.getCompletionsAtPosition(file, cursor).catch(() => undefined),
-    early,
+    [{ method: 'getCompletionsAtPosition', parameters }],
   );
   return (list?.entries ?? [])
     .filter((entry) => !isBridgeName(entry.name))

@@ -22,7 +22,11 @@ export async function inspectAt(
   const text = cellText(code);
   const position = namePosition(text, cursor);
   if (position === undefined) return NOT_FOUND;
-  return checker.explore(text, (project, file) => describe(project, file, position, detailLevel));
+  const parameters = { file: checker.files.scratchFile, position };
+  return checker.explore(text, (project, file) => describe(project, file, position, detailLevel), [
+    { method: 'getSymbolAtPosition', parameters },
+    { method: 'getTypeAtPosition', parameters },
+  ]);
 }
 
 function magicAt(code: string, cursor: number): MagicWord | undefined {
@@ -37,13 +41,16 @@ async function describe(
   detailLevel: 0 | 1,
 ): Promise<InspectionResult> {
   const { checker } = project;
-  const symbol = await checker.getSymbolAtPosition(file, position);
+  const [symbol, typeHere] = await Promise.all([
+    checker.getSymbolAtPosition(file, position),
+    checker.getTypeAtPosition(file, position),
+  ]);
   if (symbol === undefined) return NOT_FOUND;
   const target = (symbol.flags & SymbolFlags.Alias) !== 0 ? await checker.getAliasedSymbol(symbol) : symbol;
   const isTypeOnly = (target.flags & SymbolFlags.Value) === 0;
   const type = isTypeOnly
     ? await checker.getDeclaredTypeOfSymbol(target)
-    : ((await checker.getTypeAtPosition(file, position)) ?? (await checker.getTypeOfSymbol(target)));
+    : (typeHere ?? (await checker.getTypeOfSymbol(target)));
   if (type === undefined) return NOT_FOUND;
   const [shown, documentation, tags] = await Promise.all([
     checker.typeToString(type),
