@@ -31,11 +31,7 @@ fn hosts(fit: &Fit) -> String {
     fit.hosts_ns.map(|host| host.map_or("-".into(), ms)).join(" | ")
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let calibration = Calibration::published()?;
-    let base = Variant::base();
-    let fit = calibration.fit(&base);
-    println!("### Residuals\n");
+fn residuals(fit: &Fit) {
     println!(
         "| network | stack | MHz | published ms | modelled NPU ms | host ms | error % |\n|---|---|---|---|---|---|---|"
     );
@@ -53,6 +49,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     println!("\nRoot of the mean squared error: {} %.", percent(fit.rms_ppm() as i64));
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let calibration = Calibration::published()?;
+    let base = Variant::base();
+    let fit = calibration.fit(&base);
+    println!("### Residuals\n");
+    residuals(&fit);
 
     let keys = Stack::ALL.map(Stack::key).join(" ms | ");
     println!(
@@ -68,6 +72,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             hosts(&refit)
         );
     }
+
+    let waiting = calibration.fit(&Variant::waiting());
+    println!("\n### If the array waited for memory\n");
+    println!(
+        "{} GB/s of weights and features.\n",
+        gigabytes(waiting.bandwidths).replace(" | ", " and ")
+    );
+    residuals(&waiting);
 
     let rows = calibration.rows().ok_or("no bandwidth reaches the NPU-only time")?;
     println!(

@@ -6,6 +6,7 @@
 //! network at a time give the range of the values.
 
 use npu_sim::TimingParameters;
+use npu_sim::timing::Breakdown;
 
 use crate::calibration::{NPU_ONLY, ROWS, Row, Stack};
 use crate::network::NetworkError;
@@ -26,6 +27,30 @@ pub struct Bandwidths {
     pub feature: u64,
 }
 
+/// What the parts of a task make together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// The model: the array works while memory is read and written (§10.3).
+    Whole,
+    /// The array waits for its reads and writes. A hypothesis that no prediction uses.
+    Nothing,
+}
+
+impl Overlap {
+    fn task_ns(self, parts: &Breakdown) -> u64 {
+        match self {
+            Self::Whole => parts.total_ns(),
+            Self::Nothing => {
+                let memory = Breakdown {
+                    compute_ns: 0,
+                    ..*parts
+                };
+                memory.total_ns().saturating_add(parts.compute_ns)
+            }
+        }
+    }
+}
+
 /// Rows and assumptions of one fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
@@ -37,6 +62,8 @@ pub struct Variant {
     pub zoo_mhz: u64,
     /// Everything that is not fitted.
     pub table: TimingParameters,
+    /// How a task's time is made of its parts.
+    pub overlap: Overlap,
 }
 
 impl Variant {
@@ -47,6 +74,16 @@ impl Variant {
             without: None,
             zoo_mhz: 1000,
             table: TimingParameters::RK3568_DEFAULT,
+            overlap: Overlap::Whole,
+        }
+    }
+
+    /// All rows, without overlap. Its bandwidths are another model's, so it is none of [`others`](Self::others).
+    pub fn waiting() -> Self {
+        Self {
+            name: "array waits for memory".into(),
+            overlap: Overlap::Nothing,
+            ..Self::base()
         }
     }
 
@@ -147,7 +184,10 @@ impl Calibration {
     pub fn judge(&self, variant: &Variant, bandwidths: Bandwidths) -> Fit {
         let kept = self.rows.iter().filter(|(row, _)| variant.without != Some(row.network));
         let kept: Vec<(Row, u64)> = kept
-            .map(|(row, plan)| (*row, plan.total_ns(&variant.table(row, bandwidths))))
+            .map(|(row, plan)| {
+                let table = variant.table(row, bandwidths);
+                (*row, plan.total_by(&table, &|parts| variant.overlap.task_ns(parts)))
+            })
             .collect();
         let hosts_ns = Stack::ALL.map(|stack| host_ns(kept.iter().filter(|(row, _)| row.stack == stack)));
         let residual = |&(row, npu_ns): &(Row, u64)| {

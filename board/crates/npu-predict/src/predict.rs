@@ -157,9 +157,14 @@ impl Plan {
 
     /// Modelled nanoseconds of one inference.
     pub fn total_ns(&self, parameters: &TimingParameters) -> u64 {
+        self.total_by(parameters, &Breakdown::total_ns)
+    }
+
+    /// The same where `task_ns` says what the parts of a task make together.
+    pub fn total_by(&self, parameters: &TimingParameters, task_ns: &dyn Fn(&Breakdown) -> u64) -> u64 {
         let layers = self.network.layers.iter().zip(&self.tasks);
         layers
-            .map(|(layer, tasks)| layer_ns(tasks, layer.count, parameters))
+            .map(|(layer, tasks)| layer_ns(tasks, layer.count, parameters, task_ns))
             .fold(starts_ns(self.network.starts, parameters), u64::saturating_add)
     }
 
@@ -191,8 +196,13 @@ fn starts_ns(starts: u64, parameters: &TimingParameters) -> u64 {
     starts.saturating_mul(parameters.start_overhead_ns)
 }
 
-fn layer_ns(tasks: &[(TaskShape, u64)], count: u64, parameters: &TimingParameters) -> u64 {
-    let each = |(task, equal): &(TaskShape, u64)| Breakdown::of(task, parameters).total_ns().saturating_mul(*equal);
+fn layer_ns(
+    tasks: &[(TaskShape, u64)],
+    count: u64,
+    parameters: &TimingParameters,
+    task_ns: &dyn Fn(&Breakdown) -> u64,
+) -> u64 {
+    let each = |(task, equal): &(TaskShape, u64)| task_ns(&Breakdown::of(task, parameters)).saturating_mul(*equal);
     tasks
         .iter()
         .map(each)
@@ -223,6 +233,9 @@ fn layer_time(layer: &Layer, tasks: &[(TaskShape, u64)], clocks: Clocks) -> Laye
         weight_read_bytes: traffic(|traffic| traffic.weight_read_bytes),
         written_bytes: traffic(|traffic| traffic.written_bytes),
         limit: slowest.0,
-        time: Range::of(|parameters| layer_ns(tasks, layer.count, parameters), clocks),
+        time: Range::of(
+            |parameters| layer_ns(tasks, layer.count, parameters, &Breakdown::total_ns),
+            clocks,
+        ),
     }
 }

@@ -1,6 +1,7 @@
 //! The parameter table against the fit, and the cut rule against the driver.
 
 use npu_device::{Accelerator, BufferRange, MatmulInt8, NpuDevice, layout};
+use npu_predict::calibration::NPU_ONLY;
 use npu_predict::fit::{Bandwidths, Calibration, Variant};
 use npu_predict::{Clocks, Network, Plan};
 use npu_sim::{SimBoard, SimConfig, TimingParameters};
@@ -37,6 +38,33 @@ fn the_fit_is_a_minimum_and_says_how_far_off_it_is() {
     // The stated quality of the model: docs/boards/rk3568.md.
     assert!(best.rms_ppm() < 80_000, "{}", best.rms_ppm());
     assert_eq!(best.residuals.len(), 11);
+}
+
+#[test]
+fn without_overlap_whole_networks_are_met_better_and_the_only_time_of_the_npu_alone_is_out_of_reach() {
+    let calibration = Calibration::published().unwrap();
+    let waiting = Variant::waiting();
+    let fit = calibration.fit(&waiting);
+    let base = calibration.fit(&Variant::base());
+    assert!(
+        fit.rms_ppm() < 50_000 && fit.rms_ppm() < base.rms_ppm(),
+        "{}",
+        fit.rms_ppm()
+    );
+    let bus = Bandwidths {
+        weight: 8_000_000_000,
+        feature: 8_000_000_000,
+    };
+    let fastest = Variant {
+        table: TimingParameters::RK3568_FAST,
+        ..waiting
+    };
+    let of_npu_only = calibration
+        .judge(&fastest, bus)
+        .residuals
+        .into_iter()
+        .find(|residual| (residual.row.network, residual.row.npu_mhz) == (NPU_ONLY.network, NPU_ONLY.npu_mhz));
+    assert!(of_npu_only.unwrap().npu_ns > NPU_ONLY.measured_us * 1050);
 }
 
 /// Modelled nanoseconds, tasks and weight bytes of one product, run by the driver on the simulator.
