@@ -1,8 +1,8 @@
 // The debugger as a user of JupyterLab works with it: switch on, click a breakpoint, run, look at the variables, step, go on.
-// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/debugger.mjs [SCREENSHOT.png]
+// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/debugger.mjs
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command, eventually, notebookOf, runCell, withLab } from './lab.mjs';
+import { command, eventually, notebookOf, picture, runCell, withLab } from './lab.mjs';
 
 const sources = [
   `interface Layer { name: string; scale: number }
@@ -15,7 +15,6 @@ function quantize(x: number, layer: Layer): number {
 const q = quantize(3.2, layer);
 q`,
 ];
-const screenshot = process.argv[2];
 const passed = [];
 
 await withLab(
@@ -57,7 +56,7 @@ await withLab(
     const frames = await page.textContent('.jp-DebuggerCallstack');
     if (!frames.includes('quantize') || !frames.includes('cell 2')) throw new Error(`the call stack shows ${frames}`);
     passed.push('the cell stops in a function of an earlier cell, with variables and call stack');
-    if (screenshot !== undefined) await page.screenshot({ path: screenshot });
+    await picture(page, 'debugger');
 
     await command(page, 'debugger:next');
     await at(5);

@@ -1,9 +1,9 @@
 // What JupyterLab asks of the kernel while somebody writes and works: completions in a popup, documentation in a tooltip, a
 // progress bar that moves, a restart, and a second notebook that answers while the first one spins.
-// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/editing.mjs [SCREENSHOT.png]
+// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/editing.mjs
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command, eventually, notebookOf, runCell, withLab } from './lab.mjs';
+import { command, eventually, notebookOf, picture, runCell, withLab } from './lab.mjs';
 
 const marked = '(globalThis as Record<string, unknown>).mark';
 const first = [
@@ -21,7 +21,6 @@ bar.done();`,
 ];
 const second = ["'the second answers'"];
 
-const screenshot = process.argv[2];
 const passed = [];
 
 /** Selects a cell; with `typing`, its editor has the focus and the cursor is at its end. */
@@ -71,7 +70,7 @@ await withLab(
     const popup = await page.waitForSelector('.jp-Completer:not(.lm-mod-hidden)', { timeout: 20_000 });
     const offered = await popup.textContent();
     if (!offered.includes('forty') || !offered.includes('two')) throw new Error(`the popup offers ${offered}`);
-    if (screenshot !== undefined) await page.screenshot({ path: screenshot });
+    await picture(page, 'completion', popup);
     await page.keyboard.press('Escape');
     passed.push('a popup offers the members of a value');
 
@@ -83,6 +82,7 @@ await withLab(
       return text.includes('forty: number') ? text : undefined;
     });
     if (!shown.includes('The answer, in two parts.')) throw new Error(`the tooltip says ${shown}`);
+    await picture(page, 'tooltip', tooltip);
     await page.keyboard.press('Escape');
     passed.push('a tooltip shows type and documentation');
 
@@ -90,6 +90,7 @@ await withLab(
     await shows(page, 3, 'the finished progress bar', (output) => textOf(output) === 'steps · done · 20');
     const [bars] = (await lab.cells(page)).slice(3).map((cell) => cell.outputs.length);
     if (bars !== 1) throw new Error(`progress left ${bars} outputs`);
+    await picture(page, 'progress');
     passed.push('a progress bar moves in place');
 
     await runCell(page, 5);

@@ -1,9 +1,9 @@
 // What a user does in JupyterLab beyond running cells: drags a slider and a display follows, clicks a button, answers
 // input(), interrupts a loop and goes on with the variables.
-// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/interaction.mjs [SCREENSHOT.png]
+// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/interaction.mjs
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { command, eventually, notebookOf, runCell, withLab } from './lab.mjs';
+import { command, eventually, notebookOf, picture, runCell, withLab } from './lab.mjs';
 
 const sources = [
   `const n = kernel.widgets.slider({ label: 'rows', min: 1, max: 9, value: 3 });
@@ -18,7 +18,6 @@ await display(html\`<b id="clicked">not clicked</b>\`, { displayId: 'clicks' });
   "let rounds = 0;\nconsole.log('looping');\nwhile (true) rounds++;",
   'rounds > 0 && name',
 ];
-const screenshot = process.argv[2];
 const passed = [];
 
 await withLab(
@@ -46,11 +45,12 @@ await withLab(
     await page.click('.widget-button');
     await eventually('the clicks', 20_000, async () => (await text('#clicked')) === 'clicked 2');
     passed.push('a button is clicked');
-    if (screenshot !== undefined) await page.screenshot({ path: screenshot });
+    await picture(page, 'slider');
 
     await run(1);
     const box2 = await page.waitForSelector('.jp-Stdin-input', { timeout: 20_000 });
     await box2.fill('Ada');
+    await picture(page, 'input');
     await box2.press('Enter');
     await eventually('the greeting', 20_000, async () => {
       const [, asked] = await lab.cells(page);
@@ -68,6 +68,7 @@ await withLab(
       const cells = await lab.cells(page);
       return cells[2].outputs.some((output) => output.ename === 'Interrupted');
     });
+    await picture(page, 'interrupt');
     await run(3);
     await eventually('the variables after the interrupt', 20_000, async () => {
       const cells = await lab.cells(page);

@@ -1,7 +1,7 @@
 // JupyterLab with our kernelspec in headless Chromium, for one suite: server, browser, page; gone when the suite ends.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -17,6 +17,21 @@ const freePort = () =>
       server.close(() => done(port));
     });
   });
+
+/** Where the suites leave their pictures. */
+export const pictures = join(root, 'out/browser');
+/** What a picture shows above and below the element that it is about. */
+const marginPx = 220;
+
+/** Takes a picture of the page, `NAME.png` in {@link pictures}: of the height around an element, or of the page's top. */
+export async function picture(page, name, around) {
+  const { width, height } = page.viewportSize();
+  const box = (await around?.boundingBox()) ?? { y: 0, height: 400 };
+  const top = Math.max(0, Math.round(box.y) - marginPx);
+  const bottom = Math.min(height, Math.round(box.y + box.height) + marginPx);
+  mkdirSync(pictures, { recursive: true });
+  await page.screenshot({ path: join(pictures, `${name}.png`), clip: { x: 0, y: top, width, height: bottom - top } });
+}
 
 /** Polls until `probe` gives a value; the deadline makes a wedged server fail the suite, not hang it. */
 export async function eventually(what, deadlineMs, probe) {

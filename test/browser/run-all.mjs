@@ -1,11 +1,11 @@
 // JupyterLab or Notebook 7 in headless Chromium opens the first notebook, runs all cells and shows the plot.
-// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/run-all.mjs lab|notebook [SCREENSHOT.png]
+// Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/run-all.mjs lab|notebook
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, root, withLab } from './lab.mjs';
+import { eventually, picture, root, withLab } from './lab.mjs';
 
 const name = '01-quantize-load-step.ipynb';
-const [frontEnd = 'lab', screenshot] = process.argv.slice(2);
+const [frontEnd = 'lab'] = process.argv.slice(2);
 
 await withLab(
   (folder) => cpSync(join(root, 'notebooks', name), join(folder, name)),
@@ -38,9 +38,9 @@ await withLab(
       }
       await found.scrollIntoViewIfNeeded();
       const box = await found.boundingBox();
-      return box !== null && box.width > 200 && box.height > 50 ? box : undefined;
+      return box !== null && box.width > 200 && box.height > 50 ? { ...box, element: found } : undefined;
     });
-    if (screenshot !== undefined) await page.screenshot({ path: screenshot });
+    await picture(page, `run-all-${frontEnd}`, plot.element);
     process.stdout.write(
       `${frontEnd} ran ${facts.cells.length} cells; the plot is ${Math.round(plot.width)} x ${Math.round(plot.height)} pixels\n1 passed, 0 failed\n`,
     );
