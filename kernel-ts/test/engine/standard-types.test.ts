@@ -1,17 +1,28 @@
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { compilerProgram } from '../../src/engine/front/checker-process.js';
-import { LIBRARIES, typesFolder, writeStandardTypes } from '../../src/engine/front/standard-types.js';
+import { placeStandardTypes } from '../../src/engine/front/kept-types.js';
+import { LIBRARIES, NODE_TYPES, writeStandardTypes } from '../../src/engine/front/standard-types.js';
 
 const place = mkdtempSync(join(tmpdir(), 'npulab-types-'));
 afterAll(() => rmSync(place, { recursive: true }));
 
 const require = createRequire(import.meta.url);
 const node = dirname(require.resolve('@types/node/package.json'));
-writeStandardTypes(place, dirname(await compilerProgram()), node);
+const compiler = dirname(await compilerProgram());
+writeStandardTypes(place, compiler, node);
 const text = (path: string): string => readFileSync(join(place, path), 'utf8');
 const library = (path: string): string => text(`node_modules/@typescript/${path}.d.ts`);
 
@@ -32,20 +43,63 @@ test('the first library holds all that the libraries refer to, and the others ho
   expect(LIBRARIES[0]).toBe('es2023');
 });
 
-test('the types of Node are one file of scripts, whose modules and packages are found beside it', () => {
-  const all = text('types/node/index.d.ts');
-  const [head = '', body = ''] = all.split('interface __npulab_types {}\n');
-  expect(head.split('\n').filter((line) => line !== '')).toEqual([
+test('the types of Node are a few files of scripts, whose modules and packages are found beside them', () => {
+  const references = text('types/node/index.d.ts').split('\n');
+  expect(references).toEqual([
     '/// <reference path="globals.typedarray.d.ts" />',
     '/// <reference path="web-globals/abortcontroller.d.ts" />',
     '/// <reference path="web-globals/domexception.d.ts" />',
     '/// <reference path="web-globals/events.d.ts" />',
     '/// <reference path="web-globals/fetch.d.ts" />',
+    ...[0, 1, 2, 3].map((part) => `/// <reference path="part-${part}.d.ts" />`),
+    'interface __npulab_types {}',
+    '',
   ]);
+  const parts = [0, 1, 2, 3].map((part) => text(`types/node/part-${part}.d.ts`));
   for (const name of ['fs', 'node:fs/promises', 'worker_threads', 'node:test'])
-    expect(body).toContain(`declare module "${name}" {`);
-  expect(body).not.toMatch(/^(?:import|export) /m);
+    expect(parts.filter((part) => part.includes(`declare module "${name}" {`)).length).toBe(1);
+  for (const part of parts) {
+    expect(part.startsWith('interface __npulab_types {}\n')).toBe(true);
+    expect(part).not.toMatch(/^(?:import|export) /m);
+  }
   expect(text('types/node/web-globals/fetch.d.ts')).toContain('declare global');
-  const link = join(typesFolder(place), 'node/node_modules/undici-types');
+  const link = join(place, NODE_TYPES, 'node/node_modules/undici-types');
   expect(realpathSync(link)).toBe(realpathSync(join(node, '../../undici-types')));
+});
+
+describe('kept in a cache', () => {
+  const home = mkdtempSync(join(tmpdir(), 'npulab-kept-'));
+  const cache = join(home, 'cache/npulab');
+  afterAll(() => rmSync(home, { recursive: true }));
+  const newPlace = (name: string): string => {
+    mkdirSync(join(home, name));
+    return join(home, name);
+  };
+  const nodeIn = (folder: string): string => join(folder, NODE_TYPES, 'node/index.d.ts');
+
+  test('they are written once, and every kernel after that reads the same files', () => {
+    const [first, second] = [newPlace('first'), newPlace('second')];
+    placeStandardTypes(first, { compiler, node }, cache);
+    const written = statSync(nodeIn(first)).mtimeMs;
+    placeStandardTypes(second, { compiler, node }, cache);
+    expect(realpathSync(nodeIn(second))).toBe(realpathSync(nodeIn(first)));
+    expect(statSync(nodeIn(second)).mtimeMs).toBe(written);
+    expect(readdirSync(cache)).toEqual([expect.stringMatching(/^types-[0-9a-f]{16}$/)]);
+    const [kept] = readdirSync(cache);
+    expect(realpathSync(nodeIn(first))).toBe(join(realpathSync(cache), String(kept), NODE_TYPES, 'node/index.d.ts'));
+  });
+
+  test('without the types of Node there are others', () => {
+    const bare = newPlace('bare');
+    placeStandardTypes(bare, { compiler, node: undefined }, cache);
+    expect(readdirSync(join(bare, NODE_TYPES))).toEqual([]);
+    expect(readdirSync(cache).length).toBe(2);
+  });
+
+  test('where the cache cannot be written, each kernel has its own', () => {
+    writeFileSync(join(home, 'a-file'), '');
+    const own = newPlace('own');
+    placeStandardTypes(own, { compiler, node }, join(home, 'a-file'));
+    expect(realpathSync(nodeIn(own))).toBe(join(realpathSync(own), NODE_TYPES, 'node/index.d.ts'));
+  });
 });

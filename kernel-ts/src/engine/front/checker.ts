@@ -4,18 +4,18 @@
  * time takes a millisecond where two at once take a rebuilt program.
  */
 
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Diagnostic, Project } from 'typescript/unstable/async';
 import type { CellAnalysis } from './analyze.js';
 import { CellFiles, type StagedCell } from './cell-files.js';
 import { CheckerFolder, sweep } from './checker-folder.js';
+import { compilerOptions, knownGlobals, nodeTypes } from './checker-options.js';
 import { CheckerProcess, compilerProgram } from './checker-process.js';
 import { CheckerApi, CheckerProgram, type SnapshotData } from './checker-program.js';
+import { placeStandardTypes } from './kept-types.js';
 import { ownNames } from './own-names.js';
 import type { Complaint } from './shown.js';
-import { LIBRARIES, typesFolder, writeStandardTypes } from './standard-types.js';
 import { WasmDeclarations } from './wasm-declarations.js';
 
 /** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */
@@ -24,8 +24,6 @@ const HARMLESS = new Set([7005, 7034, 1375, 1378, 1431, 1432, 2686]);
 const NOT_FOUND = 'TS2307';
 /** More changed files than this at once are worth a rebuilt program. */
 const MAX_SINGLE_UPDATES = 8;
-
-const require = createRequire(import.meta.url);
 
 /** What a question asks first, where it is known before the update that it needs: all then travel together. */
 export interface EarlyQuestion {
@@ -41,8 +39,6 @@ export class Checker {
   readonly files: CellFiles;
   readonly #place: CheckerFolder;
   readonly #wasm: WasmDeclarations;
-  /** Folder of `@types/node`. */
-  readonly #nodeTypes: string | undefined;
   #hasStandardTypes = false;
   /** Declarations of `.wasm` files that the program must read again. */
   readonly #declared = new Set<string>();
@@ -63,38 +59,12 @@ export class Checker {
     globalsTypes: string | undefined,
     moduleTypes: Readonly<Record<string, string>> = {},
   ) {
-    const types = packageFolder('@types/node');
     this.#place = new CheckerFolder(folder);
-    this.#nodeTypes = types;
     this.#wasm = new WasmDeclarations(folder, this.#place.root);
-    this.files = new CellFiles(
-      this.#place.cells,
-      this.#place.own,
-      {
-        strict: true,
-        target: 'esnext',
-        lib: LIBRARIES,
-        libReplacement: true,
-        module: 'esnext',
-        moduleResolution: 'bundler',
-        customConditions: ['node'],
-        types: types === undefined ? [] : ['node'],
-        typeRoots: typeRoots(folder, types, this.#place.own),
-        rootDirs: [this.#place.root, '/'],
-        noEmit: true,
-        allowUmdGlobalAccess: true,
-        allowImportingTsExtensions: true,
-        allowArbitraryExtensions: true,
-        resolveJsonModule: true,
-        skipLibCheck: true,
-        paths: {
-          ...ownPackages(folder),
-          ...Object.fromEntries(Object.entries(moduleTypes).map(([name, types]) => [name, [types]])),
-        },
-      },
-      globalsTypes === undefined ? [] : [globalsTypes],
-      knownGlobals(globalsTypes),
-    );
+    const { root, own, cells } = this.#place;
+    const options = compilerOptions({ folder, root, own, moduleTypes });
+    const globals = globalsTypes === undefined ? [] : [globalsTypes];
+    this.files = new CellFiles(cells, own, options, globals, knownGlobals(globalsTypes));
   }
 
   /** Starts the checker's process, once; rejects when it cannot start. */
@@ -263,7 +233,9 @@ export class Checker {
     void checking.closed.then(() => {
       if (this.#process === checking) void this.#drop();
     });
-    if (!this.#hasStandardTypes) writeStandardTypes(this.#place.own, dirname(program), this.#nodeTypes);
+    if (!this.#hasStandardTypes) {
+      placeStandardTypes(this.#place.own, { compiler: dirname(program), node: nodeTypes() });
+    }
     this.#hasStandardTypes = true;
     this.files.takeChanges();
     this.#place.write(this.files.all());
@@ -308,76 +280,4 @@ function complaintOf(one: Diagnostic): Complaint {
 function messageOf(one: Diagnostic, depth: number): string {
   const more = (one.messageChain ?? []).map((next) => `\n${'  '.repeat(depth + 1)}${messageOf(next, depth + 1)}`);
   return one.text + more.join('');
-}
-
-function packageFolder(name: string): string | undefined {
-  try {
-    return dirname(require.resolve(`${name}/package.json`));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where types without an import are found: those of Node in one file, unless the notebook's folder has its own. */
-function typeRoots(folder: string, node: string | undefined, own: string): string[] {
-  const theirs = join(folder, 'node_modules/@types');
-  if (node === undefined) return [theirs];
-  const isOurs = existsSync(theirs) && realpathSync(theirs) === realpathSync(dirname(node));
-  return [...(isOurs ? [] : [theirs]), typesFolder(own), dirname(node)];
-}
-
-/** `@npulab/*` from the kernel's install, where the notebook's folder has none. */
-function ownPackages(folder: string): Record<string, string[]> {
-  const paths: Record<string, string[]> = {};
-  const fromFolder = createRequire(join(folder, 'cell.mjs'));
-  for (const name of ['@npulab/board', '@npulab/quant', '@npulab/addon']) {
-    try {
-      const bases = fromFolder.resolve.paths(name) ?? [];
-      const has = bases.some((base) => {
-        try {
-          readFileSync(join(base, name, 'package.json'));
-          return true;
-        } catch {
-          return false;
-        }
-      });
-      if (has) continue;
-      const bases2 = require.resolve.paths(name) ?? [];
-      for (const base of bases2) {
-        try {
-          const found = JSON.parse(readFileSync(join(base, name, 'package.json'), 'utf8')) as {
-            exports?: { '.'?: { types?: string } };
-          };
-          const types = found.exports?.['.']?.types;
-          if (types !== undefined) paths[name] = [join(base, name, types)];
-          break;
-        } catch {
-          // not in this folder
-        }
-      }
-    } catch {
-      // the package is not installed at all
-    }
-  }
-  return paths;
-}
-
-/** Names that exist without any cell: Node's, and those of the lab's declarations. */
-function knownGlobals(globalsTypes: string | undefined): ReadonlySet<string> {
-  const names = new Set(Object.getOwnPropertyNames(globalThis));
-  for (const name of ['require', 'module', 'exports', '__dirname', '__filename']) names.add(name);
-  if (globalsTypes !== undefined) {
-    let text = '';
-    try {
-      text = readFileSync(globalsTypes, 'utf8');
-    } catch {
-      // no declarations: the checker will say that the names are unknown
-    }
-    for (const match of text.matchAll(
-      /^\s*(?:export\s+)?(?:declare\s+)?(?:const|let|var|function|class|namespace|interface|type|enum)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)/gmu,
-    )) {
-      names.add(match[1] as string);
-    }
-  }
-  return names;
 }

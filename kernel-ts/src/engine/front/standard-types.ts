@@ -1,5 +1,5 @@
 /**
- * The declarations of JavaScript and of Node as two files in place of a hundred and thirty. Knows how TypeScript names
+ * The declarations of JavaScript and of Node as a dozen files in place of a hundred and thirty. Knows how TypeScript names
  * its libraries, and no meaning. Surprise: what a check costs is counted in files and in declarations that are spread
  * over several of them (`interface Array` over nine), because the compiler merges those anew for each check; within one
  * file it merges them once.
@@ -14,14 +14,21 @@ import { dirname, join, relative } from 'node:path';
 /** What cells are typed against. */
 export const LIBRARIES = ['es2023', 'esnext.disposable', 'esnext.decorators'] as const;
 
+/** Where the libraries stand, below the folder that the configuration lies in. */
+export const LIBRARY_PACKAGES = 'node_modules';
+/** Where `@types/node` stands, for `typeRoots`. */
+export const NODE_TYPES = 'types';
+
 /** References count only at the top of a file; there a package says what it needs, and then begins. */
 const HEAD_BYTES = 8 * 1024;
+/** About the size of the merged library: the compiler reads files side by side. */
+const PART_BYTES = 640 * 1024;
 /** First in each file: what follows is no top any more, so that references in it are comments. */
 const BEGIN = Buffer.from('interface __npulab_types {}\n');
 const SEPARATOR = Buffer.from('\n');
 
 /**
- * Writes both into `place`, which the configuration lies in, and gives the folder to find the types of Node in.
+ * Writes both into `place`, below which nothing is yet.
  *
  * @param compiler folder of the compiler's program, which its libraries lie beside
  * @param node folder of `@types/node`; without it there are no types of Node
@@ -35,19 +42,14 @@ export function writeStandardTypes(place: string, compiler: string, node: string
     for (const other of references(text, 'lib')) add(other);
   };
   for (const name of LIBRARIES) add(name);
-  if (node !== undefined) writeNode(typesFolder(place), node, add);
+  mkdirSync(join(place, NODE_TYPES));
+  if (node !== undefined) writeNode(join(place, NODE_TYPES, 'node'), node, add);
   for (const name of libraries.keys()) writeFile(libraryFile(place, name), []);
   writeFile(libraryFile(place, LIBRARIES[0]), [...libraries.values()]);
 }
 
-/** Where `@types/node` stands in one file, for `typeRoots`. */
-export function typesFolder(place: string): string {
-  return join(place, 'types');
-}
-
-/** The scripts of `@types/node` in one file; its modules beside it as they are. */
-function writeNode(types: string, node: string, addLibrary: (name: string) => void): void {
-  const place = join(types, 'node');
+/** The scripts of `@types/node` in a few files; its modules beside them as they are. */
+function writeNode(place: string, node: string, addLibrary: (name: string) => void): void {
   const scripts: Buffer[] = [];
   const modules: string[] = [];
   const seen = new Set<string>();
@@ -65,8 +67,27 @@ function writeNode(types: string, node: string, addLibrary: (name: string) => vo
     }
   };
   add(join(node, 'index.d.ts'));
-  writeFile(join(place, 'index.d.ts'), scripts, modules.join(''));
+  const parts = inParts(scripts).map((texts, part) => {
+    writeFile(join(place, `part-${part}.d.ts`), texts);
+    return `/// <reference path="part-${part}.d.ts" />\n`;
+  });
+  writeFile(join(place, 'index.d.ts'), [], [...modules, ...parts].join(''));
   linkPackages(place, node);
+}
+
+/** In the order given, as few parts as {@link PART_BYTES} allows. */
+function inParts(texts: readonly Buffer[]): Buffer[][] {
+  const parts: Buffer[][] = [];
+  let sizeBytes = PART_BYTES;
+  for (const text of texts) {
+    if (sizeBytes + text.length > PART_BYTES) {
+      parts.push([]);
+      sizeBytes = 0;
+    }
+    parts.at(-1)?.push(text);
+    sizeBytes += text.length;
+  }
+  return parts;
 }
 
 /** The packages that the types of Node import. */
@@ -97,7 +118,8 @@ function libraryFile(place: string, name: string): string {
   const [first, ...rest] = name.split('.');
   return join(
     place,
-    'node_modules/@typescript',
+    LIBRARY_PACKAGES,
+    '@typescript',
     `lib-${first}`,
     `${rest.length === 0 ? 'index' : rest.join('-')}.d.ts`,
   );
