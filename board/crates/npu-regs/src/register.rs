@@ -192,11 +192,46 @@ impl<R: Register> Default for Bits<R> {
     }
 }
 
-/// Declares the registers of one block: types, fields and the block's table, from one list.
+/// Declares the registers of one block: types, fields and the block's table, from one list. A block that executes tasks says
+/// where it lies and begins with the three registers that all of them have.
 macro_rules! registers {
+    ($block:ident at $base:literal: $($own:tt)*) => {
+        $crate::register::registers! { $block:
+            /// State of both register groups.
+            S_STATUS = $base, "§2.1 [TRM88], §2.3 [V]" {
+                /// Group 1: 0 idle, 1 running, 2 waiting.
+                STATUS_1 = 17:16,
+                /// Group 0, same codes.
+                STATUS_0 = 1:0,
+            }
+            /// Which group is written and which executes; 0x0E in every vendor task.
+            S_POINTER = $base + 4, "§2.1, §12.2" {
+                /// Executing group, read only.
+                EXECUTER = 16:16,
+                /// 1 sets the executer to group 0.
+                EXECUTER_PP_CLEAR = 5:5,
+                /// 1 sets the pointer to group 0.
+                POINTER_PP_CLEAR = 4:4,
+                /// 1 = the pointer toggles itself, 0 = it follows the executer.
+                POINTER_PP_MODE = 3:3,
+                /// The executer alternates.
+                EXECUTER_PP_EN = 2:2,
+                /// The pointer alternates.
+                POINTER_PP_EN = 1:1,
+                /// Group to write; ignored while the pointer alternates.
+                POINTER = 0:0,
+            }
+            /// Starts this block alone, which scrambles the output on RK3568.
+            OPERATION_ENABLE = $base + 8, "§2.1, erratum 8" {
+                /// Start.
+                OP_EN = 0:0,
+            }
+            $($own)*
+        }
+    };
     ($block:ident: $(
         #[doc = $doc:literal]
-        $name:ident = $offset:literal, $source:literal { $( #[doc = $field_doc:literal] $field:ident = $msb:literal : $lsb:literal, )* }
+        $name:ident = $offset:expr, $source:literal { $( #[doc = $field_doc:literal] $field:ident = $msb:literal : $lsb:literal, )* }
     )*) => {
         $(
             #[doc = $doc]

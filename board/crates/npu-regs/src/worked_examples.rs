@@ -31,6 +31,22 @@ impl WorkedExample {
     }
 }
 
+/// One list of two.
+const fn joined<const N: usize>(own: &[(u32, u32)], common: &[(u32, u32)]) -> [(u32, u32); N] {
+    assert!(own.len() + common.len() == N, "as many as both have");
+    let mut all = [(0, 0); N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < own.len() {
+            own[at]
+        } else {
+            common[at - own.len()]
+        };
+        at += 1;
+    }
+    all
+}
+
 /// Every example, in the order of the sheet.
 pub const ALL: [&WorkedExample; 7] = [&B1, &B2, &B2_SECOND_BAND, &B3, &B4, &B5, &B6];
 
@@ -98,67 +114,77 @@ pub const B1: WorkedExample = WorkedExample {
     implied: &[],
 };
 
+/// What the sheet lists for both bands of B.2.
+const B2_LISTED: [(u32, u32); 12] = [
+    (0x100C, 0xA000),
+    (0x1024, 0x0002_0008),
+    (0x1034, 72),
+    (0x1030, 0x1200),
+    (0x1044, 0x00C0_0030),
+    (0x104C, 0xE_38E1),
+    (0x1050, 0x4000_FF80),
+    (0x1054, 0x4000_FF80),
+    (0x1058, 0x4000_FF80),
+    (0x105C, 0x0001_0000),
+    (0x107C, 0x48),
+    (0x1080, 0x9000),
+];
+
+/// What follows for both: post-processing as in B.1, for 96 columns.
+const B2_IMPLIED: [(u32, u32); 32] = [
+    (0x1010, 0x50),
+    (0x1014, 0x12),
+    (0x1028, 96),
+    (0x1038, 0x0303_0040),
+    (0x1068, 0xFF80_0000),
+    (0x1078, 0x0017_1C07),
+    (0x1088, 8),
+    (0x200C, 1),
+    (0x3014, 0x3F),
+    (0x400C, 0x108),
+    (0x4010, 0xE0),
+    (0x4024, 96 * 96 * 8),
+    (0x4030, 0x5F),
+    (0x403C, 0x003F_003F),
+    (0x4040, 0x148),
+    (0x4048, 0xE01),
+    (0x4050, 0x125),
+    (0x4060, 0x12),
+    (0x4070, 0x383),
+    (0x4078, 1),
+    (0x4080, 0xFFFF_FF80),
+    (0x4084, 0x5BEC),
+    (0x4088, 0x16),
+    (0x40C0, 2 * 96 * 96 * 8),
+    (0x500C, 0x5F),
+    (0x5014, 0x3F),
+    (0x501C, 0xE),
+    (0x5024, 0x3F),
+    (0x5028, 1),
+    (0x5034, 1),
+    (0x5044, 0x4000),
+    (0x5068, 0x0101_0101),
+];
+
 /// B.2, task 0: first band of an int8 first layer, 192 x (149 of 192) x 3 to 96 x 74 x 64, 3x3 stride 2.
 pub const B2: WorkedExample = WorkedExample {
     name: "B.2 task 0",
     mix: Mix::ConvolutionRdma,
-    listed: &[
-        (0x100C, 0xA000),
-        (0x1018, 0x3_EDC0),
-        (0x1020, 0x00C0_0095),
-        (0x1024, 0x0002_0008),
-        (0x1034, 72),
-        (0x1030, 0x1200),
-        (0x1044, 0x00C0_0030),
-        (0x104C, 0xE_38E1),
-        (0x1050, 0x4000_FF80),
-        (0x1054, 0x4000_FF80),
-        (0x1058, 0x4000_FF80),
-        (0x105C, 0x0001_0000),
-        (0x107C, 0x48),
-        (0x1080, 0x9000),
-        (0x3010, 0x0049_005F),
-    ],
-    // Post-processing as in B.1, for 96 columns; one bank of weights beside seven of 48 · 149 entries.
-    implied: &[
-        (0x1010, 0x50),
-        (0x1014, 0x12),
-        (0x1028, 96),
-        (0x102C, 96 * 74),
-        (0x1038, 0x0303_0040),
-        (0x1040, 0x17),
-        (0x1068, 0xFF80_0000),
-        (0x1078, 0x0017_1C07),
-        (0x1084, 0x00C0_0095),
-        (0x1088, 8),
-        (0x200C, 1),
-        (0x3014, 0x3F),
-        (0x400C, 0x108),
-        (0x4010, 0xE0),
-        (0x4024, 96 * 96 * 8),
-        (0x4030, 0x5F),
-        (0x4034, 0x49),
-        (0x403C, 0x003F_003F),
-        (0x4040, 0x148),
-        (0x4048, 0xE01),
-        (0x4050, 0x125),
-        (0x4060, 0x12),
-        (0x4070, 0x383),
-        (0x4078, 1),
-        (0x4080, 0xFFFF_FF80),
-        (0x4084, 0x5BEC),
-        (0x4088, 0x16),
-        (0x40C0, 2 * 96 * 96 * 8),
-        (0x500C, 0x5F),
-        (0x5010, 0x49),
-        (0x5014, 0x3F),
-        (0x501C, 0xE),
-        (0x5024, 0x3F),
-        (0x5028, 1),
-        (0x5034, 1),
-        (0x5044, 0x4000),
-        (0x5068, 0x0101_0101),
-    ],
+    listed: &joined::<15>(
+        &[(0x1018, 0x3_EDC0), (0x1020, 0x00C0_0095), (0x3010, 0x0049_005F)],
+        &B2_LISTED,
+    ),
+    implied: &joined::<37>(
+        // One bank of weights beside seven of 48 · 149 entries.
+        &[
+            (0x102C, 96 * 74),
+            (0x1040, 0x17),
+            (0x1084, 0x00C0_0095),
+            (0x4034, 0x49),
+            (0x5010, 0x49),
+        ],
+        &B2_IMPLIED,
+    ),
 };
 
 /// Bytes from the feature address of B.2's first band to that of its second: 148 rows of 192 pixels of 3.
@@ -168,62 +194,20 @@ pub const B2_FEATURE_STEP: u32 = 0x1_4D00;
 pub const B2_SECOND_BAND: WorkedExample = WorkedExample {
     name: "B.2 task 1",
     mix: Mix::ConvolutionRdma,
-    listed: &[
-        (0x1018, 0x1_2900),
-        (0x1020, 0x00C0_002C),
-        (0x1040, 0x2017),
-        (0x100C, 0xA000),
-        (0x1024, 0x0002_0008),
-        (0x1034, 72),
-        (0x1030, 0x1200),
-        (0x1044, 0x00C0_0030),
-        (0x104C, 0xE_38E1),
-        (0x1050, 0x4000_FF80),
-        (0x1054, 0x4000_FF80),
-        (0x1058, 0x4000_FF80),
-        (0x105C, 0x0001_0000),
-        (0x107C, 0x48),
-        (0x1080, 0x9000),
-    ],
-    implied: &[
-        (0x1010, 0x50),
-        (0x1014, 0x12),
-        (0x1028, 96),
-        (0x102C, 96 * 22),
-        (0x1038, 0x0303_0040),
-        (0x1068, 0xFF80_0000),
-        (0x1078, 0x0017_1C07),
-        (0x1084, 0x00C0_002C),
-        (0x1088, 8),
-        (0x200C, 1),
-        (0x3010, 0x0015_005F),
-        (0x3014, 0x3F),
-        (0x400C, 0x108),
-        (0x4010, 0xE0),
-        (0x4024, 96 * 96 * 8),
-        (0x4030, 0x5F),
-        (0x4034, 0x15),
-        (0x403C, 0x003F_003F),
-        (0x4040, 0x148),
-        (0x4048, 0xE01),
-        (0x4050, 0x125),
-        (0x4060, 0x12),
-        (0x4070, 0x383),
-        (0x4078, 1),
-        (0x4080, 0xFFFF_FF80),
-        (0x4084, 0x5BEC),
-        (0x4088, 0x16),
-        (0x40C0, 2 * 96 * 96 * 8),
-        (0x500C, 0x5F),
-        (0x5010, 0x15),
-        (0x5014, 0x3F),
-        (0x501C, 0xE),
-        (0x5024, 0x3F),
-        (0x5028, 1),
-        (0x5034, 1),
-        (0x5044, 0x4000),
-        (0x5068, 0x0101_0101),
-    ],
+    listed: &joined::<15>(
+        &[(0x1018, 0x1_2900), (0x1020, 0x00C0_002C), (0x1040, 0x2017)],
+        &B2_LISTED,
+    ),
+    implied: &joined::<37>(
+        &[
+            (0x102C, 96 * 22),
+            (0x1084, 0x00C0_002C),
+            (0x3010, 0x0015_005F),
+            (0x4034, 0x15),
+            (0x5010, 0x15),
+        ],
+        &B2_IMPLIED,
+    ),
 };
 
 /// B.3: fp16 1x1 first layer, 10 x 10 x 3 to 3 channels.
