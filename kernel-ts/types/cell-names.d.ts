@@ -15,6 +15,8 @@ declare const html: typeof import('../dist/display/index.js').html;
 declare const md: typeof import('../dist/display/index.js').md;
 /** Shows an SVG picture. */
 declare const svg: typeof import('../dist/display/index.js').svg;
+/** Shows a formula: tex`\frac{a}{b}`. */
+declare const tex: typeof import('../dist/display/index.js').tex;
 /** The kernel: versions, settings, the running cell's signal, widgets, comms, clearOutput. */
 declare const kernel: {
   readonly versions: {

@@ -1,7 +1,7 @@
 /** The names a cell sees, composed from `display` and `lab`. Loaded by the engine in its child process. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDisplay, createWidgets, html, jupyterDisplay, md, present, svg } from '../display/index.js';
+import { createDisplay, createWidgets, html, jupyterDisplay, md, present, svg, tex } from '../display/index.js';
 import type { CellGlobals, CellHost } from '../engine/cell-host.js';
 import { Lab } from '../lab/index.js';
 import { typescriptVersion, version } from '../version.js';
@@ -62,7 +62,7 @@ export async function createCellGlobals(host: CellHost): Promise<CellGlobals> {
   const input = (prompt = '', { password = false } = {}): Promise<string> =>
     host.input({ prompt: String(prompt), password });
   return {
-    names: { lab, input, display, progress, html, md, svg, kernel },
+    names: { lab, input, display, progress, html, md, svg, tex, kernel },
     modules: { tslab: tslabModule((data, options) => host.display(data, options)) },
     present,
     explain,

@@ -15,5 +15,5 @@ export { present } from './present.js';
 export { Progress, type ProgressOptions } from './progress.js';
 export { shownAs, stacked } from './shown-as.js';
 export { type ArrowLike, type TableOptions, table, tableBundle } from './table.js';
-export { html, md, svg } from './tags.js';
+export { html, md, svg, tex } from './tags.js';
 export { createWidgets, type Widgets } from './widgets/index.js';

@@ -30,6 +30,14 @@ function canvasBundle(url: unknown): Bundle | undefined {
   return mime === undefined ? undefined : { [mime]: data, 'text/plain': `[${mime} picture]` };
 }
 
+/** An element by its markup. A picture alone is sent as one: front ends strip pictures out of HTML that they do not trust. */
+function elementBundle(markup: string): Bundle {
+  if (!/^<svg[\s>]/.test(markup)) return { 'text/html': markup, 'text/plain': '[HTML element]' };
+  const isNamed = /^<svg[^>]*\sxmlns=/.test(markup);
+  const picture = isNamed ? markup : markup.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"');
+  return { 'image/svg+xml': picture, 'text/plain': '[SVG picture]' };
+}
+
 function isBundle(value: unknown): value is Bundle {
   return isRecord(value) && Object.keys(value).every((key) => key.includes('/'));
 }
@@ -55,7 +63,7 @@ async function byShape(value: object): Promise<Bundle | undefined> {
   const shaped = value as { toSpec?: unknown; toDataURL?: unknown; outerHTML?: unknown };
   if (typeof shaped.toSpec === 'function') return chartBundle(shaped.toSpec() as Record<string, unknown>, '[chart]');
   if (typeof shaped.toDataURL === 'function') return canvasBundle(shaped.toDataURL() as unknown);
-  if (typeof shaped.outerHTML === 'string') return { 'text/html': shaped.outerHTML, 'text/plain': '[HTML element]' };
+  if (typeof shaped.outerHTML === 'string') return elementBundle(shaped.outerHTML);
   if (isSummary(value)) return summaryBundle(value);
   if (Array.isArray(value) && value.length > 0 && value.every(isRecord)) return tableBundle(value);
   return undefined;

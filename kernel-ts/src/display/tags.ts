@@ -1,5 +1,5 @@
 /**
- * Tagged templates for cells: html`…`, md`…`, svg`…`. Values in HTML and SVG are escaped, so that data cannot become
+ * Tagged templates for cells: html`…`, md`…`, svg`…`, tex`…`. Values in HTML and SVG are escaped, so that data cannot become
  * markup; what another tag made goes in as it is, and lists one after the other. Markdown takes values as they are.
  */
 import { type Displayable, displayable, escapeHtml } from './bundle.js';
@@ -33,3 +33,9 @@ export const md: Tag = tag('text/markdown', (text) => text, String);
 
 /** Shows an SVG picture. */
 export const svg: Tag = tag('image/svg+xml', () => '[SVG picture]', insert);
+
+/** Shows a formula in LaTeX; backslashes need no doubling. */
+export const tex: Tag = (parts, ...values) => {
+  const formula = `$$${String.raw(parts, ...values)}$$`;
+  return displayable(() => ({ 'text/latex': formula, 'text/plain': formula }));
+};

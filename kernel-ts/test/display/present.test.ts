@@ -1,7 +1,7 @@
 import { tableFromArrays } from 'apache-arrow';
 import ndarray from 'ndarray';
 import { describe, expect, it } from 'vitest';
-import { html, jupyterDisplay, md, present, svg, table } from '../../src/display/index.js';
+import { html, jupyterDisplay, md, present, svg, table, tex } from '../../src/display/index.js';
 
 describe('present', () => {
   it('says nothing about values that plain text shows best', async () => {
@@ -24,6 +24,22 @@ describe('present', () => {
     expect(await present(new Broken())).toEqual({
       'text/plain': 'Broken {}\n[its display failed: Error: no link]',
     });
+  });
+
+  it('shows an SVG element as a picture that stands alone, and any other element as HTML', async () => {
+    const named = '<svg class="plot" xmlns="http://www.w3.org/2000/svg" width="9"><path d="M0,0"/></svg>';
+    expect(await present({ outerHTML: named })).toEqual({ 'image/svg+xml': named, 'text/plain': '[SVG picture]' });
+    expect(await present({ outerHTML: '<svg width="9"></svg>' })).toEqual({
+      'image/svg+xml': '<svg xmlns="http://www.w3.org/2000/svg" width="9"></svg>',
+      'text/plain': '[SVG picture]',
+    });
+    const figure = '<figure><svg></svg></figure>';
+    expect(await present({ outerHTML: figure })).toEqual({ 'text/html': figure, 'text/plain': '[HTML element]' });
+  });
+
+  it('shows a formula as LaTeX, backslashes as they are typed', async () => {
+    const formula = '$$\\frac{2}{\\alpha}$$';
+    expect(await present(tex`\frac{${2}}{\alpha}`)).toEqual({ 'text/latex': formula, 'text/plain': formula });
   });
 
   it('shows an array of records as a table with its plain-text twin', async () => {

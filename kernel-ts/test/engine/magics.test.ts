@@ -113,3 +113,13 @@ test('a cell of magics is complete, and completion still works behind one', asyn
   const { matches } = await lab.engine.complete('%time lab.ans', 13);
   expect(matches.map(({ text }) => text)).toEqual(['answer']);
 });
+
+test('a magic that there is not is named, with the place of the list; a remainder is no magic', async () => {
+  const ran = await lab.run('const a = 7\n  %nope 1');
+  expect(ran.traceback.slice(0, 3)).toEqual([
+    `cell ${ran.requestId.slice(8)}, line 2:3 - There is no magic %nope; %help lists them.`,
+    '2 |   %nope 1',
+    '  |   ^^^^^',
+  ]);
+  expect((await lab.run('const b = 7, rest = 4;\n[b\n  %rest]')).result).toBe('[ 3 ]');
+});

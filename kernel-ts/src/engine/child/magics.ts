@@ -39,7 +39,7 @@ export const magic = Object.freeze({
   help: () =>
     print(`${Object.values(MAGICS).join('\n')}
 
-Names: lab (boards, models, quantizers, plots, reports), display, progress, html, md, svg, input, kernel.
+Names: lab (boards, models, quantizers, plots, reports), display, progress, html, md, svg, tex, input, kernel.
 Each has its documentation under the cursor: Shift+Tab in JupyterLab.`),
   usage: (word: MagicWord) => print(`Usage: ${MAGICS[word]}`),
 });

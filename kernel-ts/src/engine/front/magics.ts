@@ -43,6 +43,16 @@ export function withoutMagics(code: string): { text: string; magics: Magic[] } {
   return { text, magics };
 }
 
+/** The first line that asks for a magic there is none of: where it stands, and its word. */
+export function unknownMagic(code: string): { readonly word: string; readonly start: number } | undefined {
+  for (const { 1: indent = '', 2: word = '', index } of code.matchAll(/^([ \t]*)%([a-z]+)(?=\s|$)/gm)) {
+    const start = index + indent.length;
+    if (!WORDS.some((known) => known === word) && parses(withoutMagics(code.slice(0, start)).text))
+      return { word, start };
+  }
+  return undefined;
+}
+
 /** What the magics put into the text that is compiled. */
 export function magicEdits(magics: readonly Magic[], tree: SyntaxTree): TextEdit[] {
   return magics.flatMap((magic) => {

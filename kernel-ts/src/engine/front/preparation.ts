@@ -10,6 +10,7 @@ import type { StagedCell } from './cell-files.js';
 import type { Checker } from './checker.js';
 import { compileCell } from './compile.js';
 import { parserComplaint } from './completeness.js';
+import { unknownMagic } from './magics.js';
 import { type Complaint, complaintError, complaintLines, engineError } from './shown.js';
 import { within } from './within.js';
 
@@ -117,7 +118,12 @@ export class Preparation {
   async #syntaxError(label: string, code: string, error: unknown): Promise<ShownError> {
     const text = cellText(code);
     let complaints: Complaint[] = [];
-    if (this.#host.check() !== 'off') {
+    const magic = unknownMagic(code);
+    if (magic !== undefined) {
+      const [start, end] = [magic.start, magic.start + magic.word.length + 1];
+      const message = `There is no magic %${magic.word}; %help lists them.`;
+      complaints = [{ code: undefined, message, start, end }];
+    } else if (this.#host.check() !== 'off') {
       try {
         complaints = (await within(CHECK_WITHIN_MS, this.#host.checker.syntax(text))) ?? [];
       } catch {
