@@ -23,6 +23,8 @@ interface Stream {
   credit: number;
 }
 
+const initialCredit = 256 * 1024;
+
 class Failure extends Error {
   readonly code: string;
   constructor(code: string, cause: string) {
@@ -139,7 +141,7 @@ export class FakeBoard {
         return;
       case frameType.credit: {
         const stream = this.#streams.get(frame.call);
-        if (stream) {
+        if (stream && !this.held.has('CREDIT')) {
           stream.credit += (decodeCbor(frame.meta) as Args).get(0) as number;
           this.#stream(stream);
         }
@@ -181,6 +183,7 @@ export class FakeBoard {
       const stream = this.#streams.get(place.get(0) as number);
       if (!stream) continue;
       stream.next = place.get(1) as number;
+      stream.credit = initialCredit - (place.get(2) as number);
       this.#stream(stream);
     }
   }
@@ -354,7 +357,7 @@ export class FakeBoard {
   #start(frame: Frame): void {
     const args = (decodeCbor(frame.meta) as Args).get(0) as Args;
     const [count, itemBytes] = frame.method === 0x52 ? [args.get(1) as number, 72 * 500] : [3, 0];
-    const stream: Stream = { call: frame.call, count, itemBytes, next: 0, credit: 256 * 1024 };
+    const stream: Stream = { call: frame.call, count, itemBytes, next: 0, credit: initialCredit };
     this.#streams.set(frame.call, stream);
     this.#stream(stream, frame.method);
   }

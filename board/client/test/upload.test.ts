@@ -227,6 +227,25 @@ describe.each(wires.filter(isSteered))('models over a %s', (kind) => {
     expect(tokens).toEqual(Array.from({ length: 60 }, (_, index) => index));
   });
 
+  test('a stream whose credit was lost with the link goes on over the next one', async () => {
+    const { run, net, clock, board, fake } = await inference();
+    const tokens: number[] = [];
+    fake.held.add('CREDIT');
+    const loop = (async () => {
+      for await (const { token } of run.generate({ maxTokens: 60 })) tokens.push(token);
+    })();
+    // All that the board may send without credit has been read.
+    await until(() => tokens.length > 0 && tokens.length === fake.itemsSent);
+    await settle();
+    expect(tokens.length).toBeLessThan(60);
+    fake.held.delete('CREDIT');
+    net.cut();
+    await until(() => board.state === 'suspended');
+    clock.advance(100);
+    await loop;
+    expect(tokens).toEqual(Array.from({ length: 60 }, (_, index) => index));
+  });
+
   test('leaving the loop early cancels on the board', async () => {
     const { run, fake } = await inference();
     for await (const { token } of run.generate({ maxTokens: 1000 })) if (token === 2) break;

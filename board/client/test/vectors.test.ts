@@ -127,9 +127,16 @@ describe('what this side says', () => {
       meta('hello-host that inflates'),
     );
     const token = new Uint8Array(16).fill(0xa5);
-    expect(hex(helloMeta('@npulab/board 0.1.0', 0, { token, streams: [{ call: 24, nextItem: 1000 }] }, []))).toBe(
-      meta('hello-host that resumes'),
-    );
+    expect(
+      hex(
+        helloMeta(
+          '@npulab/board 0.1.0',
+          0,
+          { token, streams: [{ call: 24, nextItem: 1000, unusedBytes: 70_000 }] },
+          [],
+        ),
+      ),
+    ).toBe(meta('hello-host that resumes with items not used up'));
   });
 
   test('CALL with and without a deadline', () => {

@@ -33,6 +33,8 @@ export function isSerial({ maxBodyBytes }: Pick<Hello, 'maxBodyBytes'>): boolean
 export interface StreamPlace {
   call: number;
   nextItem: number;
+  /** Bytes of the items before it that the reader has yet to take. */
+  unusedBytes: number;
 }
 
 /** HELLO of the host. `wallMicros`: µs since 1970, for the board's log lines. */
@@ -54,10 +56,11 @@ export function helloMeta(
       meta.set(
         5,
         resume.streams.map(
-          ({ call, nextItem }): Wire =>
+          ({ call, nextItem, unusedBytes }): Wire =>
             new Map([
               [0, call],
               [1, nextItem],
+              [2, unusedBytes],
             ]),
         ),
       );

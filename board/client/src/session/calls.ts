@@ -206,11 +206,13 @@ export class CallTable {
     return at;
   }
 
-  /** Streams that a resuming HELLO names. */
+  /** Streams that a resuming HELLO names. What their readers have taken is credited by it: a CREDIT may be lost with a link. */
   streams(): StreamPlace[] {
-    return [...this.#byId.values()]
-      .filter((call) => call.sent && call.method.stream && call.itemCount === null)
-      .map(({ id, nextItem }) => ({ call: id, nextItem }));
+    const streams = [...this.#byId.values()].filter(
+      (call) => call.sent && call.method.stream && call.itemCount === null,
+    );
+    for (const call of streams) call.uncreditedBytes = 0;
+    return streams.map(({ id, nextItem, unconsumedBytes }) => ({ call: id, nextItem, unusedBytes: unconsumedBytes }));
   }
 
   /**
@@ -263,6 +265,7 @@ export class CallTable {
     this.#byKey.delete(call.key!);
     call.key = null;
     if (call.method.stream && call.unconsumedBytes > 0) this.#credit(call, call.unconsumedBytes);
+    call.unconsumedBytes = 0;
   }
 
   /** Frees what a result holds that nobody will see. */

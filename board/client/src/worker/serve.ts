@@ -28,10 +28,18 @@ export interface ServeOptions {
   onClosed(): void;
 }
 
+/** How a request ended well, and what travels back with it. */
+interface Done {
+  value: unknown;
+  transfer?: ArrayBuffer[];
+  spent?: Uint8Array<ArrayBuffer>;
+}
+
 /** Serves until it is told to close. */
 export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions): void {
   const post = (message: FromLink, transfer: ArrayBuffer[] = []) => endpoint.post(message, transfer);
-  const running = new Map<number, AbortController>();
+  /** What cancels a request that is under way. */
+  const running = new Map<number, (reason: BoardError) => void>();
   const untaken = new Map<number, StreamItem[]>();
   let runner: SessionRunner | null = null;
   let agent: LaunchedAgent | null = null;
@@ -101,28 +109,30 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
     return runner;
   };
 
-  const perform = async (
-    message: ToLink & { id: number },
-    signal: AbortSignal,
-  ): Promise<{ value: unknown; transfer?: ArrayBuffer[]; spent?: Uint8Array<ArrayBuffer> }> => {
+  const call = async ({ id, spec, stream }: ToLink & { type: 'call' }): Promise<Done> => {
+    const onItem = (item: StreamItem) => {
+      const waiting = untaken.get(id) ?? [];
+      untaken.set(id, waiting);
+      waiting.push(item);
+      post({ type: 'item', id, payload: item.payload, body: item.body }, transferable(item.body));
+    };
+    const fallenBefore = fallen;
+    const { done, cancel } = session().begin(spec, stream ? onItem : undefined);
+    running.set(id, cancel);
+    const value = await done;
+    // After a fall the call was sent a second time, and the answer to the first may come before that is written.
+    const spent = isSpare(spec.body) && fallen === fallenBefore ? { spent: spec.body } : {};
+    return { value, transfer: transferable(value.body), ...spent };
+  };
+
+  const perform = async (message: ToLink & { id: number }): Promise<Done> => {
+    if (message.type === 'call') return call(message);
+    const control = new AbortController();
+    const { signal } = control;
+    running.set(message.id, (reason) => control.abort(reason));
     switch (message.type) {
       case 'open':
         return { value: await open(message.timeoutMs, signal) };
-      case 'call': {
-        const { id } = message;
-        const onItem = (item: StreamItem) => {
-          const waiting = untaken.get(id) ?? [];
-          untaken.set(id, waiting);
-          waiting.push(item);
-          post({ type: 'item', id, payload: item.payload, body: item.body }, transferable(item.body));
-        };
-        const fallenBefore = fallen;
-        const value = await session().call(message.spec, signal, message.stream ? onItem : undefined);
-        const { body } = message.spec;
-        // After a fall the call was sent a second time, and the answer to the first may come before that is written.
-        const spent = isSpare(body) && fallen === fallenBefore ? { spent: body } : {};
-        return { value, transfer: transferable(value.body), ...spent };
-      }
       case 'ping':
         return { value: await session().ping(message.timeoutMs, signal) };
       case 'upload': {
@@ -156,10 +166,8 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
   };
 
   const request = async (message: ToLink & { id: number }) => {
-    const control = new AbortController();
-    running.set(message.id, control);
     try {
-      const { value, transfer = [], spent } = await perform(message, control.signal);
+      const { value, transfer = [], spent } = await perform(message);
       if (spent) post({ type: 'done', id: message.id, value, spent }, [...transfer, spent.buffer]);
       else post({ type: 'done', id: message.id, value }, transfer);
     } catch (error) {
@@ -172,7 +180,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
   const close = async (reason: string) => {
     if (closing) return;
     closing = true;
-    for (const control of running.values()) if (!runner) control.abort(new BoardError('board.closed', reason));
+    if (!runner) for (const cancel of running.values()) cancel(new BoardError('board.closed', reason));
     runner?.close(reason);
     await agent?.stop(agentGraceMs);
     post({ type: 'closed' });
@@ -185,7 +193,7 @@ export function serve({ endpoint, target, build, clock, onClosed }: ServeOptions
       case 'close':
         return void close(message.reason);
       case 'cancel':
-        return running.get(message.id)?.abort(new BoardError('cancelled', 'The call was cancelled'));
+        return running.get(message.id)?.(new BoardError('cancelled', 'The call was cancelled'));
       case 'spent':
         return spares.give(message.body);
       case 'taken':

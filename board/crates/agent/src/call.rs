@@ -9,6 +9,7 @@ use link::cbor::{Encoded, to_vec};
 use link::frame::{Flags, Head};
 use link::limits::MAX_BODY_BYTES;
 use link::message::call::Reply;
+use link::message::hello::StreamPosition;
 use link::message::stream::{End, Item};
 use link::session::stream::ItemStream;
 use link::{ErrorCode, Frame, FrameType, Method};
@@ -31,12 +32,24 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// What a resumed stream still has to send, its end included if it has one. An index that was credited already
-    /// is no longer kept: the stream goes on with what there is, and the receiver sees the gap by the indices.
-    pub fn owed_from(&self, next_item: u64) -> Vec<Frame> {
-        let mut frames = self.items.resend_from(next_item).unwrap_or_default();
+    /// What a resumed stream still has to send, its end included if it has one, and work that can go on. An index that was
+    /// credited already is no longer kept: the stream goes on with what there is, and the receiver sees the gap by the indices.
+    pub fn resume(&mut self, position: StreamPosition) -> (Vec<Frame>, Option<Work>) {
+        let mut frames = self.items.resend_from(position.next_item).unwrap_or_default();
         frames.extend(self.last.iter().cloned());
-        frames
+        if let Some(unused_bytes) = position.unused_bytes {
+            self.items.received(position.next_item, unused_bytes);
+        }
+        (frames, self.unparked())
+    }
+
+    /// The work that waited for credit, where there is some by now.
+    fn unparked(&mut self) -> Option<Work> {
+        if self.items.may_send() {
+            self.parked.take()
+        } else {
+            None
+        }
     }
 }
 
@@ -218,10 +231,6 @@ impl Call {
     pub fn credit(&self, bytes: u64) -> Option<Work> {
         let mut stream = self.stream();
         stream.items.credit(bytes);
-        if stream.items.may_send() {
-            stream.parked.take()
-        } else {
-            None
-        }
+        stream.unparked()
     }
 }

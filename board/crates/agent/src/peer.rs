@@ -9,7 +9,7 @@ use link::deflate::inflate;
 use link::frame::{Flags, Head};
 use link::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_IN_FLIGHT, PROTOCOL_CURRENT, PROTOCOL_MIN};
 use link::message::call::Fail;
-use link::message::hello::{Bye, HelloBoard, HelloHost, Limits, Ping, Pong};
+use link::message::hello::{Bye, HelloBoard, HelloHost, Limits, Ping, Pong, StreamPosition};
 use link::message::stream::Credit;
 use link::message::sys::LinkCounts;
 use link::session::keepalive::{Keepalive, KeepaliveAction, KeepaliveEvent};
@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::log::Level;
 use crate::outbox::Outbox;
 use crate::service;
-use crate::session::{Facts, Session};
+use crate::session::{Attached, Facts, Session};
 
 /// Time for the first HELLO.
 const HELLO_MS: u64 = 10_000;
@@ -324,7 +324,7 @@ impl Peer {
         Ok(session)
     }
 
-    fn attach(&self, session: &Session, resumed: bool, streams: &[link::message::hello::StreamPosition]) -> bool {
+    fn attach(&self, session: &Session, resumed: bool, streams: &[StreamPosition]) -> bool {
         let (agent, facts) = (&self.agent, self.facts());
         let hello = HelloBoard {
             protocol_min: PROTOCOL_MIN,
@@ -356,21 +356,23 @@ impl Peer {
                 Some(call)
                     if found
                         .iter()
-                        .all(|(known, _): &(Arc<crate::call::Call>, u64)| known.id != call.id) =>
+                        .all(|(known, _): &(Arc<crate::call::Call>, StreamPosition)| known.id != call.id) =>
                 {
-                    found.push((call, position.next_item));
+                    found.push((call, *position));
                 }
                 Some(_) => {}
                 None => missing.push(position.call_id),
             }
         }
         let outbox = &self.connection.outbox;
-        let Some(before) = session.attach(outbox, facts, control(FrameType::Hello, 0, &to_vec(&hello)), &found) else {
+        let hello = control(FrameType::Hello, 0, &to_vec(&hello));
+        let Some(Attached { before, work }) = session.attach(outbox, facts, hello, &found) else {
             return false;
         };
         if let Some(before) = before {
             before.close();
         }
+        work.into_iter().for_each(|work| agent.to_device_always(work));
         for call_id in missing {
             let gone: Fail = Failure::new(ErrorCode::NotFound, "the stream is no longer kept").meta();
             outbox.push(control(FrameType::Fail, call_id, &to_vec(&gone)), false);

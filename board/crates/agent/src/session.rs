@@ -10,6 +10,7 @@ use link::cbor::{Encoded, to_vec};
 use link::frame::{Flags, Head};
 use link::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_IN_FLIGHT};
 use link::message::call::Handle;
+use link::message::hello::StreamPosition;
 use link::message::stream::Event;
 use link::method::Retry;
 use link::session::replies::{Known, StoredReplies};
@@ -20,6 +21,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::handles::{HandleTable, Object};
 use crate::outbox::Outbox;
+use crate::work::Work;
 
 /// Ended streams kept for a resume.
 const KEPT_STREAMS: usize = 16;
@@ -66,6 +68,14 @@ impl Default for Facts {
     }
 }
 
+/// What a session had when it got another connection.
+pub struct Attached {
+    /// The connection before.
+    pub before: Option<Arc<Outbox>>,
+    /// Work of its streams that waited for credit and can go on.
+    pub work: Vec<Work>,
+}
+
 /// What became of a CALL frame at the session's door.
 pub enum Admission {
     /// New: run it.
@@ -99,7 +109,7 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the session a connection and returns the one it had. `None` where it has ended.
+    /// Gives the session a connection. `None` where it has ended.
     ///
     /// Sends `hello` first, then what the resumed streams still owe. Those streams are locked before the session, so
     /// that no new item overtakes an old one; nothing else holds two streams at a time.
@@ -108,9 +118,9 @@ impl Session {
         link: &Arc<Outbox>,
         facts: Facts,
         hello: Frame,
-        streams: &[(Arc<Call>, u64)],
-    ) -> Option<Option<Arc<Outbox>>> {
-        let held: Vec<_> = streams.iter().map(|(call, next)| (call.stream(), *next)).collect();
+        streams: &[(Arc<Call>, StreamPosition)],
+    ) -> Option<Attached> {
+        let held: Vec<_> = streams.iter().map(|(call, from)| (call.stream(), *from)).collect();
         let mut state = self.state();
         if state.ended {
             return None;
@@ -118,12 +128,16 @@ impl Session {
         state.suspended_ns = None;
         state.facts = facts;
         link.push(hello, false);
-        for (stream, next) in &held {
-            for frame in stream.owed_from(*next) {
-                link.push(frame, true);
-            }
+        let mut work = Vec::new();
+        for (mut stream, from) in held {
+            let (frames, unparked) = stream.resume(from);
+            frames.into_iter().for_each(|frame| link.push(frame, true));
+            work.extend(unparked);
         }
-        Some(state.link.replace(Arc::clone(link)))
+        Some(Attached {
+            before: state.link.replace(Arc::clone(link)),
+            work,
+        })
     }
 
     /// Takes the connection away if it is still this one.

@@ -270,9 +270,14 @@ fn a_stream_is_resumed_on_a_new_connection_from_the_item_asked_for() {
     let model = load(&mut peer, manifest).0.handle;
     let run = open(&mut peer, model).handle;
     let (call_id, items) = starve(&mut peer, run);
+    let position = |unused_bytes| StreamPosition {
+        call_id,
+        next_item: 5,
+        unused_bytes,
+    };
     let token_id = peer.token();
     drop(peer);
-    let mut peer = Peer::open(rig.address, Some(token_id), &[StreamPosition { call_id, next_item: 5 }]);
+    let mut peer = Peer::open(rig.address, Some(token_id), &[position(None)]);
     assert!(peer.hello.resumed);
     for expected in &items[5..] {
         assert_eq!(token(&peer.receive().unwrap()), *expected);
@@ -290,6 +295,26 @@ fn a_stream_is_resumed_on_a_new_connection_from_the_item_asked_for() {
     let last = peer.end_of(call_id, |_, _| {});
     let result: GenerateResult = answer(&last).unwrap().0;
     assert_eq!(result.reason, StopReason::ContextFull);
+}
+
+#[test]
+fn credit_that_was_lost_with_a_connection_counts_again_when_the_stream_is_resumed() {
+    let rig = Rig::new();
+    let mut peer = rig.peer();
+    let manifest = upload_tiny_model(&mut peer);
+    let model = load(&mut peer, manifest).0.handle;
+    let run = open(&mut peer, model).handle;
+    // Everything that may be sent has come, the board waits for credit, and the CREDIT goes down with the connection.
+    let (call_id, items) = starve(&mut peer, run);
+    let (token_id, next_item) = (peer.token(), items.len() as u64);
+    drop(peer);
+    let position = StreamPosition {
+        call_id,
+        next_item,
+        unused_bytes: Some(0),
+    };
+    let mut peer = Peer::open(rig.address, Some(token_id), &[position]);
+    assert_eq!(token(&peer.receive().unwrap()).0, next_item);
 }
 
 #[test]

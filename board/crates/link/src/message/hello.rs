@@ -42,6 +42,9 @@ pub struct StreamPosition {
     /// First item not yet received.
     #[n(1)]
     pub next_item: u64,
+    /// Bytes of the items before it that are not used up yet: credit that was lost with the link counts again.
+    #[n(2)]
+    pub unused_bytes: Option<u64>,
 }
 
 /// The board's HELLO.

@@ -45,6 +45,19 @@ impl ItemStream {
         }
     }
 
+    /// The receiver goes on with `next_item` and has yet to use up `unused_bytes` of what came before: the rest is credited,
+    /// whether its CREDIT arrived or was lost with a link.
+    pub fn received(&mut self, next_item: u64, unused_bytes: u64) {
+        let before = match self.kept.iter().find(|(index, ..)| *index == next_item) {
+            Some((_, end, frame)) => end - frame.credit_bytes(),
+            None if next_item == self.next_index => self.sent_bytes,
+            // Credited long ago, or never sent.
+            None => return,
+        };
+        let used_bytes = before.saturating_sub(unused_bytes);
+        self.credit(used_bytes.saturating_sub(self.credited_bytes));
+    }
+
     /// Items to send again after a resume. `None` where one of them was credited before and is gone.
     pub fn resend_from(&self, next_item: u64) -> Option<Vec<Frame>> {
         let first_kept = self.kept.front().map_or(self.next_index, |(index, ..)| *index);
@@ -84,6 +97,28 @@ mod tests {
         s.sent(item(62_144));
         assert!(!s.may_send());
         s.credit(1);
+        assert!(s.may_send());
+    }
+
+    #[test]
+    fn credit_that_was_lost_with_a_link_counts_again_and_none_counts_twice() {
+        let mut s = ItemStream::default();
+        for _ in 0..3 {
+            s.sent(item(100_000));
+        }
+        assert!(!s.may_send());
+        // Two items came, one of them is still to be used up; the third never arrived.
+        s.received(2, 100_000);
+        assert!(s.may_send());
+        s.sent(item(62_144));
+        assert!(!s.may_send());
+        assert_eq!(s.resend_from(2).map(|f| f.len()), Some(2));
+        // Said again, or of what is long gone: nothing changes.
+        s.received(2, 100_000);
+        s.received(0, 0);
+        assert!(!s.may_send());
+        s.received(4, 0);
+        assert_eq!(s.resend_from(4).map(|f| f.len()), Some(0));
         assert!(s.may_send());
     }
 

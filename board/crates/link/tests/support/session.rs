@@ -38,6 +38,27 @@ pub fn cases() -> Vec<Case> {
                 streams: Some(vec![StreamPosition {
                     call_id: 24,
                     next_item: 1000,
+                    unused_bytes: None,
+                }]),
+                capabilities: None,
+            }),
+            &[],
+        ),
+        frame(
+            "hello-host that resumes with items not used up",
+            FrameType::Hello,
+            0,
+            0,
+            &to_vec(&HelloHost {
+                protocol_min: 1,
+                protocol_current: 1,
+                client: "@npulab/board 0.1.0".into(),
+                wall_us: 0,
+                token: Some([0xa5; 16].into()),
+                streams: Some(vec![StreamPosition {
+                    call_id: 24,
+                    next_item: 1000,
+                    unused_bytes: Some(70_000),
                 }]),
                 capabilities: None,
             }),
