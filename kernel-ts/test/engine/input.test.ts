@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Engine } from '../../dist/engine/index.js';
-import { GLOBALS, type Lab, startLab } from './harness.js';
+import { GLOBALS, type Lab, startLab, streamText } from './harness.js';
 
 let lab: Lab;
 let questions: { requestId: string; prompt: string; password: boolean; signal: AbortSignal }[];
@@ -64,4 +64,22 @@ test('a question of a cell that has ended is refused', async () => {
     outputs.some((one) => one.kind === 'stream' && one.text.includes('too-late')),
   );
   expect(questions).toEqual([]);
+});
+
+test('reading process.stdin is an error that names input(), where it would be a wait for ever', async () => {
+  const { traceback } = await lab.run('for await (const text of process.stdin) console.log(text)');
+  expect(traceback.slice(0, 3)).toEqual([
+    'EngineError: process.stdin has nothing to read in a notebook',
+    'code: cell.no-stdin',
+    "remedy: Ask the user with await input('…').",
+  ]);
+  const asking = lab.start(`import { createInterface } from 'node:readline/promises'
+await createInterface({ input: process.stdin, output: process.stdout }).question('name? ')`);
+  await lab.until(asking.requestId, (all) => streamText(all, 'stderr').includes('remedy'));
+  expect(streamText(await lab.until(asking.requestId, () => true), 'stderr')).toMatch(
+    /^Uncaught EngineError: process.stdin/,
+  );
+  await lab.engine.interrupt();
+  expect((await asking.ended).outcome).toMatchObject({ ename: 'Interrupted' });
+  expect((await lab.run('[process.stdin.isTTY, process.stdin.readable]')).result).toBe('[ undefined, true ]');
 });

@@ -20,6 +20,7 @@ import { magic } from './magics.js';
 import { installNativeOutput } from './native-output.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
+import { installStdin } from './stdin.js';
 import type { FromChildMain, WorkerMemory } from './worker.js';
 
 /** What the front passes on the command line, as JSON. */
@@ -41,6 +42,7 @@ process.on('SIGINT', () => {}); // interrupts come over the worker's channel; th
 installAttribution();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
 installNativeOutput();
+installStdin();
 installFrames(options.folder);
 
 const evaluator = new Evaluator();
