@@ -94,6 +94,7 @@ describe('bad input in a cell', () => {
     const text = printed(notebook, id);
     expect(text).toContain(`code: ${code}`);
     expect(text).toMatch(/remedy: \S.{10,}/);
+    expect(text).toMatch(/ at \(cell \d+, line 1:\d+\)$/m);
   });
 
   it('types: names code, line and column as typed, and runs nothing', () => {

@@ -126,7 +126,7 @@ export function toPortable(error: unknown): PortableError {
   return toPortable(new BoardError('board.worker-failed', `The link thread failed: ${text}`));
 }
 
-/** Puts it together again; the stack is the receiver's, so that it names the caller's cell. */
+/** Puts it together again. */
 export function fromPortable(error: PortableError): BoardError {
   const { code, message, remedy, fields, cause } = error;
   return new BoardError(code, message, { remedy, fields, ...(cause === null ? {} : { cause }) });

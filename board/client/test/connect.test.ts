@@ -86,6 +86,14 @@ describe('addresses', () => {
     });
   });
 
+  test('an error of the link thread has the stack of the call that it answers', async () => {
+    await new Promise((resolve) => server.close(resolve));
+    const theCaller = async () => await connect(`tcp://127.0.0.1:${port}`);
+    const { stack } = await theCaller().catch((error) => error);
+    expect(stack).toMatch(/^BoardError: 127\.0\.0\.1:\d+ refused the connection\n/);
+    expect(stack).toContain('theCaller');
+  });
+
   test('something else behind the port is recognised', async () => {
     server
       .removeAllListeners('connection')

@@ -1,6 +1,6 @@
 /** `npulab run` and `npulab verify` through the real kernel, as a user calls them. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,6 +114,22 @@ test('a cell that fails ends the run with status 1, and the outputs so far are w
     'An Exception was encountered at \'<a href="#papermill-error-cell">In [2]</a>\'.',
   );
   expect(String(cells[2]?.source)).toContain('<span id="papermill-error-cell"');
+});
+
+test('a result that has nowhere to go is found before the first cell runs', async () => {
+  const path = await notebook('nowhere.ipynb', { source: 'console.log(1)' });
+  for (const args of [
+    ['-o', folder],
+    ['-o', join(path, 'out.ipynb')],
+    ['-o', join(folder, 'fine.ipynb'), '--html', folder],
+  ]) {
+    const { status, err } = await npulab('run', path, ...args);
+    expect(err).toMatch(
+      /^npulab: cannot write .*\nCause: E(ISDIR|EXIST|NOTDIR).*\nCode: cli\.unwritable\nRemedy: .*\n$/,
+    );
+    expect(status).toBe(1);
+  }
+  expect((await readdir(folder)).filter((name) => name.startsWith('fine') || name.endsWith('.new'))).toEqual([]);
 });
 
 test('a parameter that the notebook does not declare is warned about', async () => {

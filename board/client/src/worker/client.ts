@@ -32,6 +32,13 @@ interface Waiter {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+interface RequestOptions {
+  signal?: AbortSignal | undefined;
+  transfer?: ArrayBuffer[];
+  onItem?: Waiter['onItem'];
+  onProgress?: Waiter['onProgress'];
+}
+
 /** Requests to the link thread. */
 export class LinkClient implements Caller {
   /** Memory for the bodies of calls; the link thread gives it back when a call is done. */
@@ -101,19 +108,19 @@ export class LinkClient implements Caller {
     this.#markClosed();
   }
 
-  #request(
-    message: (id: number) => ToLink,
-    options: {
-      signal?: AbortSignal | undefined;
-      transfer?: ArrayBuffer[];
-      onItem?: Waiter['onItem'];
-      onProgress?: Waiter['onProgress'];
-    },
-  ): Promise<unknown> {
-    const { signal, transfer, onItem, onProgress } = options;
-    if (signal?.aborted)
-      return Promise.reject(new BoardError('cancelled', 'Cancelled before it began', { cause: signal.reason }));
-    if (this.#over) return Promise.reject(again(this.#over));
+  /** Surprising: the error is made anew, for the message that brought it knows no cell; after an await the stack is the caller's. */
+  async #request(message: (id: number) => ToLink, options: RequestOptions): Promise<unknown> {
+    const { signal } = options;
+    if (signal?.aborted) throw new BoardError('cancelled', 'Cancelled before it began', { cause: signal.reason });
+    if (this.#over) throw again(this.#over);
+    try {
+      return await this.#ask(message, options);
+    } catch (error) {
+      throw error instanceof BoardError ? again(error) : error;
+    }
+  }
+
+  #ask(message: (id: number) => ToLink, { signal, transfer, onItem, onProgress }: RequestOptions): Promise<unknown> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const stopListening = onAbort(signal, () => this.#endpoint.post({ type: 'cancel', id }));
@@ -182,7 +189,7 @@ export class LinkClient implements Caller {
   #end(error: BoardError): void {
     const first = this.#over === null;
     this.#over ??= error;
-    for (const waiter of [...this.#waiters.values()]) waiter.reject(again(error));
+    for (const waiter of [...this.#waiters.values()]) waiter.reject(error);
     if (first) this.#listener.ended(error);
   }
 }

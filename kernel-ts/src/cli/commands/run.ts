@@ -1,6 +1,6 @@
 /** npulab run: a notebook from top to bottom, by papermill's conventions. Progress on stderr, so that stdout stays free. */
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { timeLeftText } from '../../display/index.js';
 import { buildsHere, type Notebook, renderReport } from '../../report/index.js';
@@ -83,6 +83,7 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
     for (const name of unknownParameters(notebook, parameters)) {
       streams.err(`npulab: warning: the cell tagged "parameters" does not declare "${name}"\n`);
     }
+    for (const file of [values.output, values.html]) if (file !== undefined) await prove(resolve(file));
     const { signal, release } = interruptible(streams);
     const onProgress = values.quiet ? () => {} : progressLines(streams);
     const result = await runNotebook(notebook, {
@@ -197,11 +198,27 @@ async function read(path: string): Promise<string> {
   }
 }
 
+/** Finds out before the run, not hours later, that its result has nowhere to go. */
+async function prove(path: string): Promise<void> {
+  await writing(path, async (draft) => {
+    if (existsSync(path)) await appendFile(path, '');
+    await writeFile(draft, '');
+    await rm(draft);
+  });
+}
+
 async function write(path: string, text: string): Promise<void> {
+  await writing(path, async (draft) => {
+    await writeFile(draft, text);
+    await rename(draft, path);
+  });
+}
+
+/** Calls `work` with the name under which the file is written until it is whole. */
+async function writing(path: string, work: (draft: string) => Promise<void>): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(`${path}.new`, text);
-    await rename(`${path}.new`, path);
+    await work(`${path}.new`);
   } catch (cause) {
     throw new CliError('cli.unwritable', `cannot write ${path}`, { cause });
   }
