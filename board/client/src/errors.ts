@@ -85,7 +85,7 @@ export class BoardError extends Error {
   override readonly name = 'BoardError';
   /** For programs; see {@link hostCodes} and {@link wireCodes}. */
   readonly code: BoardErrorCode;
-  /** One sentence for a person. */
+  /** One sentence for a person; names the log where there is one. */
   readonly remedy: string;
   /** Facts of this case, for example the fault address of `npuFault`. */
   readonly fields: Readonly<Record<string, unknown>>;
@@ -97,9 +97,15 @@ export class BoardError extends Error {
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.remedy = details.remedy || (code in hostCodes ? hostCodes[code as HostCode] : wireCodes[code as WireCode]);
     this.fields = details.fields ?? {};
+    const remedy = details.remedy || (code in hostCodes ? hostCodes[code as HostCode] : wireCodes[code as WireCode]);
+    this.remedy = remedy.replace(/\(field `(\w+)`\)/g, (whole, name) => shown(this.fields[name]) ?? whole);
   }
+}
+
+/** A field that a remedy points at, for who reads the error in a cell and has no object at hand; one line of it. */
+function shown(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && !value.includes('\n') ? `(${value})` : undefined;
 }
 
 /** True for the codes of link.cddl. */

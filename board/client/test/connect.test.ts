@@ -202,6 +202,9 @@ describe('an agent of our own', () => {
     await expect(pending).rejects.toMatchObject({
       code: 'board.agent-exited',
       message: 'sys.devices: The agent has ended: it ended with status 3',
+      remedy: expect.stringMatching(
+        /^Connect again\. The agent log \(\/.*\/npulabd-\d+-\d+\.log\) says why it ended\.$/,
+      ),
       fields: { logFile: expect.stringContaining(folder) },
     });
     expect(board.state).toBe('lost');
