@@ -46,8 +46,8 @@ export interface CompiledText {
 export interface PositionTrail {
   /** The lowered text, before our edits. */
   readonly lowered: string;
-  /** Pieces of `js`: `[start in js, start in lowered, length]`, by start; what lies between was inserted by us. */
-  readonly pieces: readonly (readonly [number, number, number])[];
+  /** Pieces of `js`, see `positions.ts`: as text, because every cell that has run is remembered and few are asked about. */
+  readonly pieces: string;
   /** Source map of `lowered`, VLQ. */
   readonly mappings: string;
 }

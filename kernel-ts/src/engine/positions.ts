@@ -8,6 +8,20 @@
 import type { PositionTrail } from './channel.js';
 import { mappedSegments, originalPosition } from './source-map.js';
 
+/** A piece of `js` that was copied: `[start in js, start in lowered, length]`. What lies between was inserted by us. */
+export type Piece = readonly [startInJs: number, startInLowered: number, length: number];
+
+/** Pieces, by start, as a trail holds them. */
+export function textOfPieces(pieces: readonly Piece[]): string {
+  return pieces.map((piece) => piece.join(',')).join(';');
+}
+
+/** The pieces of a trail. */
+export function piecesOf({ pieces }: PositionTrail): Piece[] {
+  if (pieces === '') return [];
+  return pieces.split(';').map((piece) => piece.split(',').map(Number) as unknown as Piece);
+}
+
 /** JavaScript and the trail that leads back from it. */
 export interface TrailedText {
   readonly js: string;
@@ -21,7 +35,8 @@ export function userPosition(
   column: number,
 ): { line: number; column: number } | undefined {
   const offset = offsetOf(js, line - 1, column - 1);
-  const piece = trail.pieces.findLast(([start]) => start <= offset) ?? trail.pieces[0];
+  const pieces = piecesOf(trail);
+  const piece = pieces.findLast(([start]) => start <= offset) ?? pieces[0];
   if (piece === undefined) return { line: 1, column: 1 };
   const inLowered = piece[1] + Math.min(Math.max(offset - piece[0], 0), piece[2]);
   const { line: loweredLine, column: loweredColumn } = placeOf(trail.lowered, inLowered);
@@ -48,8 +63,8 @@ export function scriptPlace(
   { js, trail }: TrailedText,
   inLowered: number,
 ): { line: number; column: number } | undefined {
-  let next: readonly [number, number, number] | undefined;
-  for (const piece of trail.pieces) {
+  let next: Piece | undefined;
+  for (const piece of piecesOf(trail)) {
     const [start, from, length] = piece;
     if (inLowered >= from && inLowered < from + Math.max(length, 1)) return placeOf(js, start + inLowered - from);
     if (from > inLowered && (next === undefined || from < next[1])) next = piece;

@@ -6,16 +6,16 @@
 import { findSourceMap } from 'node:module';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CompiledText, PositionTrail } from '../channel.js';
+import type { CompiledText } from '../channel.js';
 import { userPosition } from '../positions.js';
 
-const texts = new Map<string, { label: string; trail: PositionTrail; js: string }>();
+const texts = new Map<string, CompiledText>();
 /** Folders whose frames say nothing to a user. */
 const hidden = [dirname(dirname(dirname(fileURLToPath(import.meta.url))))];
 
 /** Makes the positions of a text known; keep for as long as its functions may run. */
 export function rememberText(text: CompiledText): void {
-  texts.set(text.url, { label: text.label, trail: text.trail, js: text.js });
+  texts.set(text.url, text);
 }
 
 /** The 1-based line and column in the user's text of a 1-based position in a cell's script. */

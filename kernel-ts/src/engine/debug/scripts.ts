@@ -5,7 +5,7 @@
 import { basename, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledText } from '../channel.js';
-import { type TrailedText, userPosition } from '../positions.js';
+import { type TrailedText, textOfPieces, userPosition } from '../positions.js';
 import { originalPosition } from '../source-map.js';
 import type { DapSource } from './dap.js';
 import type { Run, Sources } from './sources.js';
@@ -93,7 +93,7 @@ export class Scripts {
 
 /** A file's script as the compiler left it: the whole text is one piece. */
 export function trailOf(js: string, mappings: string): TrailedText {
-  return { js, trail: { lowered: js, pieces: [[0, 0, js.length]], mappings } };
+  return { js, trail: { lowered: js, pieces: textOfPieces([[0, 0, js.length]]), mappings } };
 }
 
 /** The mappings of a source map that the script carries itself. */

@@ -3,7 +3,7 @@
  * V8's frames and scopes; refuses to know why the code stopped.
  */
 import { EngineError } from '../errors.js';
-import { offsetOf } from '../positions.js';
+import { offsetOf, piecesOf } from '../positions.js';
 import type { DapSource } from './dap.js';
 import { type Evaluated, type Inspector, Plain, type RemoteObject } from './inspector.js';
 import type { Script, Scripts } from './scripts.js';
@@ -69,7 +69,7 @@ export class Stop {
   get atEnd(): boolean {
     const [top] = this.frames;
     const text = top?.script.run?.text;
-    const last = text?.trail.pieces.at(-1);
+    const last = text === undefined ? undefined : piecesOf(text.trail).at(-1);
     if (top === undefined || text === undefined || last === undefined || !isTop(top.call)) return false;
     const { lineNumber, columnNumber = 0 } = top.call.location;
     return offsetOf(text.js, lineNumber, columnNumber) >= last[0] + last[2];

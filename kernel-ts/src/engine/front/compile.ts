@@ -7,6 +7,7 @@
  */
 import type { Options } from '@swc/core';
 import type { CompiledText, PositionTrail } from '../channel.js';
+import { type Piece, textOfPieces } from '../positions.js';
 import type { CellAnalysis } from './analyze.js';
 import { constWrites } from './const-writes.js';
 import { swc } from './swc.js';
@@ -55,7 +56,7 @@ function rewrite(
   tree: SyntaxTree,
   enums: ReadonlySet<string>,
   constants: ReadonlySet<string>,
-): { js: string; pieces: [number, number, number][] } {
+): { js: string; pieces: string } {
   const { at } = tree;
   const inner: Edit[] = [...expressionEdits(tree, lowered), ...constWrites(tree, constants)];
   inner.sort((a, b) => a.start - b.start);
@@ -191,7 +192,7 @@ function expressionEdits(tree: SyntaxTree, text: string): Edit[] {
 /** Puts the new text together and remembers where each copied piece came from. */
 class Assembly {
   readonly #parts: string[] = [];
-  readonly #pieces: [number, number, number][] = [];
+  readonly #pieces: Piece[] = [];
   #length = 0;
 
   constructor(
@@ -221,8 +222,8 @@ class Assembly {
     this.#piece(from, end);
   }
 
-  finish(): { js: string; pieces: [number, number, number][] } {
-    return { js: this.#parts.join(''), pieces: this.#pieces };
+  finish(): { js: string; pieces: string } {
+    return { js: this.#parts.join(''), pieces: textOfPieces(this.#pieces) };
   }
 
   #piece(start: number, end: number): void {
