@@ -63,6 +63,20 @@ describe('streams', () => {
     expect(ran.stderr).toBe('E\n');
   });
 
+  test('text printed once a child process has ended comes behind its output, every time', async () => {
+    const ran = await lab.run(`import { type ChildProcess, spawn } from 'node:child_process'
+const end = (child: ChildProcess, event: string) => new Promise((done) => child.once(event, done));
+for (let i = 0; i < 20; i++) {
+  const child = spawn('sh', ['-c', \`echo child \${i}; echo error \${i} >&2\`], { stdio: 'inherit' });
+  await end(child, i % 2 === 0 ? 'exit' : 'close');
+  console.log('cell', i);
+  console.error('cell', i);
+}`);
+    const lines = (word: string): string =>
+      Array.from({ length: 20 }, (_, index) => `${word} ${index}\ncell ${index}\n`).join('');
+    expect([ran.stdout, ran.stderr]).toEqual([lines('child'), lines('error')]);
+  });
+
   test('bytes written straight to the descriptors belong to the running cell and come before its outcome', async () => {
     expect((await lab.run("require('node:fs').writeSync(1, 'native é\\n')")).stdout).toBe('native é\n');
   });

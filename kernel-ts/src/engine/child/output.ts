@@ -2,6 +2,7 @@
  * The child's way out: joins text of one stream and one cell, and keeps everything else in order behind it. Knows no
  * evaluation. Surprise: text that waits is sent by the worker, because a spinning cell never returns to the event loop.
  */
+import type { ChildProcess } from 'node:child_process';
 import { Console } from 'node:console';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { StringDecoder } from 'node:string_decoder';
@@ -71,7 +72,12 @@ export function installOutput(wake: () => void): void {
   orderChildProcesses();
 }
 
-/** Text written before a child process starts leaves before its output; after a synchronous one, a fence follows it. */
+/** What a child process wrote into our own streams belongs before what is printed once its end is known. */
+function fenceAtExit(child: ChildProcess): void {
+  if (child.stdout === null || child.stderr === null) child.once('exit', fence);
+}
+
+/** Text written before a child process starts leaves before its output; behind its end, a fence follows it. */
 function orderChildProcesses(): void {
   const processes = createRequire(import.meta.url)('node:child_process') as Record<
     string,
@@ -82,7 +88,9 @@ function orderChildProcesses(): void {
     const wrapped = function (this: unknown, ...args: unknown[]): unknown {
       flush();
       try {
-        return original.apply(this, args);
+        const started = original.apply(this, args);
+        if (key === 'spawn' || key === 'fork') fenceAtExit(started as ChildProcess);
+        return started;
       } finally {
         if (key.endsWith('Sync')) fence();
       }
