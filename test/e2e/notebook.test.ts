@@ -100,7 +100,7 @@ describe('the first notebook', () => {
   it('plots modelled latency per layer with a static twin, never below the bandwidth bound', () => {
     const outputs = executed.cells.find((cell) => cell.id === 'latency')?.outputs ?? [];
     const charts = outputs.filter((output) => output.data?.['application/vnd.vegalite.v5+json'] !== undefined);
-    expect(charts.length).toBe(3);
+    expect(charts.length).toBe(2);
     for (const chart of charts) expect(String(chart.data?.['image/svg+xml'])).toContain('<svg');
     const [, , ratio] =
       /\n +([\d. ]+?) {2,}([\d. ]+?) {2,}([\d.e-]+) {2,}\d+\n?$/
@@ -115,7 +115,7 @@ describe('the first notebook', () => {
     const report = place.read('first.html');
     expect(report).toContain('<b>Question.</b> What does int8 GPTQ cost this model');
     expect(report).toContain('<b>sim:rk3568</b> <span class="badge">latency is modelled</span>');
-    expect(report.match(/<img class="chart"/g)?.length).toBe(2);
+    expect(report.match(/<img class="chart"/g)?.length).toBe(3);
   });
 
   it('gives the same notebook bytes a second time, apart from wall-clock times', async () => {
