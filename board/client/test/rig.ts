@@ -151,6 +151,8 @@ function serial(kind: WireKind, board: FakeBoard): Wires {
   };
   const onPty = async (signal: AbortSignal) => {
     const pty = await openPty();
+    // Another dial makes another one, and only the last is pulled out.
+    onTestFinished(pty.remove);
     let far = pty.far;
     if (kind === 'faulty pty') {
       const seed = seeds++;
