@@ -61,6 +61,15 @@ describe('npulab doctor --board', () => {
     const again = await place.npulab(['doctor', '--board', `serial://${ours}?baud=1500000`]);
     expect(again.stdout).toMatch(/ok {8}port: shared through bridge process \d+ since .*, used by nobody now/);
     expect(again.status).toBe(0);
+    // The list names who holds the port of an entry, and nobody for one that is free.
+    const config = place.path('held');
+    mkdirSync(join(config, 'npulab'), { recursive: true });
+    const boards = { bench: { address: `serial://${ours}` }, spare: { address: 'serial:///dev/ttyS99' } };
+    writeFileSync(join(config, 'npulab/boards.json'), JSON.stringify(boards));
+    const list = await place.npulab(['board', 'list'], { XDG_CONFIG_HOME: config });
+    const [bench, spare] = list.stdout.trim().split('\n');
+    expect(bench).toMatch(/^bench: serial:\S+, held by bridge process \d+ since .*, used by nobody now; \S.*$/);
+    expect(spare).toBe('spare: serial:///dev/ttyS99');
   });
 });
 

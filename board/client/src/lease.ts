@@ -15,6 +15,8 @@ export interface LeaseState {
   expiresMs: number;
   /** Sessions that wait for it. */
   waiting: number;
+  /** This session's place among them, from 1; null where it does not wait. */
+  place: number | null;
 }
 
 /** Options of {@link Leases.acquire}. */

@@ -118,12 +118,12 @@ describe('two clients', () => {
     await until(async () => (await ann!.lease.state()).waiting === 1);
     const cids = cid!.lease.acquire(wait('cid', seenByCid!));
     await until(async () => (await ann!.lease.state()).waiting === 2);
-    expect(seenByCid!.map(({ holder, waiting }) => [holder, waiting])).toEqual([['ann', 1]]);
-    expect(seenByBob!.map(({ holder, waiting }) => [holder, waiting])).toEqual([['ann', 0]]);
+    expect(seenByCid!.map(({ holder, place }) => [holder, place])).toEqual([['ann', 2]]);
+    expect(seenByBob!.map(({ holder, place }) => [holder, place])).toEqual([['ann', 1]]);
     await held.release();
     const bobsLease = await bobs;
     await until(() => seenByCid!.at(-1)?.holder === 'bob');
-    expect(seenByCid!.at(-1)).toMatchObject({ mine: false, waiting: 1 });
+    expect(seenByCid!.at(-1)).toMatchObject({ mine: false, waiting: 1, place: 1 });
     expect(seenByCid!.at(-1)!.expiresMs).toBeGreaterThan(0);
     expect(seenByCid!.at(-1)!.expiresMs).toBeLessThanOrEqual(30_000);
     const taken = await dora!.lease.take({ who: 'dora', why: 'urgent' });

@@ -192,7 +192,9 @@ describe('what this side understands', () => {
       heldMs: 1234,
       expiresMs: 28_766,
       waiting: 2,
+      place: null,
     });
+    expect(readLeaseState(result('lease.state reply of a session that waits')).place).toBe(2);
     expect(readLeaseState(result('lease.state reply of a free board')).holder).toBeNull();
     expect(readFail(meta('fail of a lease that is held'), 'lease.acquire')).toMatchObject({
       code: 'leaseHeld',

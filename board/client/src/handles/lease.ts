@@ -73,10 +73,11 @@ export function readLeaseState(result: Wire): LeaseState {
     heldMs: reader.uint(3),
     expiresMs: reader.uint(4),
     waiting: reader.uint(5),
+    place: reader.has(6) ? reader.uint(6) : null,
   };
 }
 
-/** The fields of `leaseHeld`. */
+/** The fields of `leaseHeld`, with the place that who waits takes now: behind all others. */
 function heldBy(fields: Readonly<Record<string, unknown>>): LeaseState {
   const number = (value: unknown) => (typeof value === 'number' ? value : 0);
   return {
@@ -86,6 +87,7 @@ function heldBy(fields: Readonly<Record<string, unknown>>): LeaseState {
     heldMs: number(fields.heldMs),
     expiresMs: number(fields.expiresMs),
     waiting: number(fields.waiting),
+    place: number(fields.waiting) + 1,
   };
 }
 

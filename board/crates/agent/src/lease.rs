@@ -73,13 +73,23 @@ impl Leases {
     pub fn state(&self, session: u64, now_ns: u64) -> LeaseState {
         let holder = self.holder.as_ref();
         let ms = |ns: u64| ns / 1_000_000;
+        let queue: Vec<u64> = self
+            .queue
+            .iter()
+            .filter(|waiter| !waiter.call.answered())
+            .map(|waiter| waiter.call.session.number)
+            .collect();
         LeaseState {
             mine: holder.is_some_and(|holder| holder.session == session),
             holder: Nullable(holder.map(|holder| holder.who.clone())),
             why: holder.map_or(String::new(), |holder| holder.why.clone()),
             held_ms: holder.map_or(0, |holder| ms(now_ns.saturating_sub(holder.since_ns))),
             expires_ms: holder.map_or(0, |holder| ms(holder.expires_ns.saturating_sub(now_ns))),
-            waiting: self.queue.iter().filter(|waiter| !waiter.call.answered()).count() as u32,
+            waiting: queue.len() as u32,
+            place: queue
+                .iter()
+                .position(|&number| number == session)
+                .map(|at| at as u32 + 1),
         }
     }
 

@@ -279,10 +279,12 @@ fn the_queue_is_served_in_order_when_a_holder_leaves_dies_or_falls_silent() {
     bob.call::<LeaseState>(Method::LeaseState, &Nothing {}).unwrap();
     let of_eve = eve.begin(Method::LeaseAcquire, &lease("eve", 60_000), None, &[]);
     let waiting: LeaseState = eve.call(Method::LeaseState, &Nothing {}).unwrap();
-    assert_eq!((waiting.waiting, waiting.mine), (2, false));
+    assert_eq!((waiting.waiting, waiting.place, waiting.mine), (2, Some(2), false));
+    let first: LeaseState = bob.call(Method::LeaseState, &Nothing {}).unwrap();
+    assert_eq!(first.place, Some(1));
     ann.bye();
     let granted: LeaseState = answer(&bob.end_of(of_bob, |_, _| {})).unwrap().0;
-    assert!(granted.mine);
+    assert_eq!((granted.mine, granted.place), (true, None));
     // A PING renews it; without one it expires on the board's clock, link or no link.
     rig.clock.advance_ms(9_000);
     bob.send(&frame(FrameType::Ping, 0, 0, &to_vec(&Ping { host_us: 1 }), &[]));

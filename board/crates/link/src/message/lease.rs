@@ -45,6 +45,9 @@ pub struct LeaseState {
     /// Sessions in the queue.
     #[n(5)]
     pub waiting: u32,
+    /// Place of the session that asks in the queue, from 1; absent where it does not wait.
+    #[n(6)]
+    pub place: Option<u32>,
 }
 
 text_enum! {

@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         held_ms: 1_234,
         expires_ms: 28_766,
         waiting: 2,
+        place: None,
     };
     let free = LeaseState {
         mine: false,
@@ -24,6 +25,7 @@ pub fn cases() -> Vec<Case> {
         held_ms: 0,
         expires_ms: 0,
         waiting: 0,
+        place: None,
     };
     let mine = LeaseState {
         mine: true,
@@ -180,7 +182,14 @@ pub fn cases() -> Vec<Case> {
         ),
         reply("lease.take reply", 0x000a, 82, mine, &[]),
         call("lease.state call", 0x000b, 84, Nothing {}, None, &[]),
-        reply("lease.state reply", 0x000b, 84, held, &[]),
+        reply("lease.state reply", 0x000b, 84, held.clone(), &[]),
+        reply(
+            "lease.state reply of a session that waits",
+            0x000b,
+            84,
+            LeaseState { place: Some(2), ..held },
+            &[],
+        ),
         reply("lease.state reply of a free board", 0x000b, 84, free, &[]),
         reply(
             "blob.list reply with a pinned blob",
