@@ -78,6 +78,17 @@ describe('generation', () => {
     expect(await ids({ ...how, seed: 6 })).not.toEqual(one);
   });
 
+  it('refuses a number of tokens that is none', async () => {
+    for (const maxTokens of [-1, 1.5, Number.NaN]) {
+      const refused = await ids({ maxTokens }).catch((error: unknown) => error);
+      expect(refused).toMatchObject({
+        code: 'quant.bad-settings',
+        message: `maxTokens is ${maxTokens}; it must be a whole number, at least 0`,
+      });
+    }
+    expect(await ids({ maxTokens: 0 })).toEqual([]);
+  });
+
   it('yields the stop token last, and ends where the context is full', async () => {
     const all = await ids({ maxTokens: 100, stopTokens: [] });
     expect(all.length).toBe(63);

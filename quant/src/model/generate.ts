@@ -1,5 +1,6 @@
 // Knows how a text goes on: prefill, then one token per pass from the cache.
 // Refuses to know chat templates. Surprise: a string prompt begins with BOS, token ids are taken as they are.
+import { QuantError } from '../errors.js';
 import { cancellable } from '../pace.js';
 import { KvCache } from './cache.js';
 import { logitsOf } from './forward.js';
@@ -45,6 +46,11 @@ export async function* generate(
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   const { signal, activations = 'float', stopTokens = model.config.eosTokens } = options;
   const how = sampling(options);
+  if (!Number.isInteger(options.maxTokens) || options.maxTokens < 0)
+    throw new QuantError(
+      'quant.bad-settings',
+      `maxTokens is ${options.maxTokens}; it must be a whole number, at least 0`,
+    );
   const cache = new KvCache(model.config);
   const pass = new Pass(model, activations, signal);
   const text = model.tokenizer.decoder();
