@@ -11,6 +11,7 @@
 mod bus;
 mod memory;
 mod record;
+mod recording;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use npu_sim::{Fault, HostMemory, Progress, SimBoard, SimConfig};
 use bus::{ProbedMmio, ProbedPlatform};
 use memory::{CpuSide, DeviceSide};
 use record::Recorder;
-pub use record::{Captured, TooLarge};
+pub use recording::{Captured, TooLarge};
 
 /// Registers that say where a start stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
