@@ -3,7 +3,7 @@
  * A body is copied once on each side, by the cipher.
  */
 import { BoardError } from '../errors.js';
-import { damaged } from '../frame/header.js';
+import { lengthBytes, RecordReader } from '../link/records.js';
 import type { Dial, Transport, TransportEvents } from '../transport/transport.js';
 import { NoiseHandshake, tagBytes } from './noise.js';
 import { preface } from './preface.js';
@@ -11,7 +11,7 @@ import { preface } from './preface.js';
 const maxRecordBytes = 65_535;
 /** Plain bytes of one record. */
 export const maxPlainBytes = maxRecordBytes - tagBytes;
-const lengthBytes = 4;
+const rule = { least: tagBytes, most: maxRecordBytes, name: 'record' };
 
 /** A dial that proves to have the key, and wants the same of the board. Fails with `board.key-refused`. */
 export function secured(dial: Dial, key: Uint8Array, name: string): Dial {
@@ -38,7 +38,7 @@ function secureStream(inner: Transport, key: Uint8Array, name: string, signal: A
       else if (events) events.onClose(reason);
       else closed = reason;
     };
-    const reader = new RecordReader((record) => {
+    const reader = new RecordReader(rule, (record) => {
       if (open) return open(record);
       try {
         handshake.read(record);
@@ -111,38 +111,6 @@ function* inRecords(pieces: readonly Uint8Array[]): Generator<Uint8Array[]> {
     }
   }
   if (group.length > 0) yield group;
-}
-
-/** Cuts a stream into records; a length is checked before anything is allocated. */
-class RecordReader {
-  readonly #onRecord: (record: Uint8Array) => void;
-  readonly #head = new Uint8Array(lengthBytes);
-  #target: Uint8Array = this.#head;
-  #filled = 0;
-
-  constructor(onRecord: (record: Uint8Array) => void) {
-    this.#onRecord = onRecord;
-  }
-
-  push(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.byteLength; ) {
-      const part = chunk.subarray(at, at + this.#target.byteLength - this.#filled);
-      this.#target.set(part, this.#filled);
-      this.#filled += part.byteLength;
-      at += part.byteLength;
-      if (this.#filled < this.#target.byteLength) return;
-      this.#filled = 0;
-      if (this.#target === this.#head) {
-        const length = new DataView(this.#head.buffer).getUint32(0, true);
-        if (length < tagBytes || length > maxRecordBytes) throw damaged(`a record of ${length} bytes`);
-        this.#target = new Uint8Array(length);
-      } else {
-        const record = this.#target;
-        this.#target = this.#head;
-        this.#onRecord(record);
-      }
-    }
-  }
 }
 
 /** The error of a handshake that came to nothing. */

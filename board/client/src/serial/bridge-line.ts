@@ -3,7 +3,7 @@ import { BoardError, fromPortable } from '../errors.js';
 import type { Transport } from '../transport/transport.js';
 import type { FrameLine, LineEvents } from '../uart/frame-line.js';
 import { Inbox } from '../uart/inbox.js';
-import { MessageReader, messageKind, messagePieces, type Notice, noticePieces, readNotice } from './messages.js';
+import { messageKind, messagePieces, messageReader, type Notice, noticePieces, readNotice } from './messages.js';
 
 /** A bridge that ended before it answered: another one is to be asked. */
 export const bridgeGone = Symbol('the bridge ended');
@@ -30,7 +30,7 @@ export class BridgeLine implements FrameLine {
   constructor(socket: Transport, joining: Joining) {
     this.#socket = socket;
     this.#joining = joining;
-    const reader = new MessageReader((kind, bytes) => !this.#over && this.#take(kind, bytes));
+    const reader = messageReader((kind, bytes) => !this.#over && this.#take(kind, bytes));
     socket.start({
       onData: (chunk) => {
         if (this.#over) return;

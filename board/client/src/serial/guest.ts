@@ -4,7 +4,7 @@
  */
 import { BoardError, toPortable } from '../errors.js';
 import type { Transport } from '../transport/transport.js';
-import { MessageReader, messageKind, messagePieces, type Notice, noticePieces, readNotice } from './messages.js';
+import { messageKind, messagePieces, messageReader, type Notice, noticePieces, readNotice } from './messages.js';
 
 /** Bytes that may wait for a program that reads nothing, and for the line. A session in order needs a hundredth. */
 const mostWaitingBytes = 8 << 20;
@@ -38,7 +38,7 @@ export class Guest {
   constructor(socket: Transport, events: GuestEvents) {
     this.#socket = socket;
     this.#events = events;
-    const reader = new MessageReader((kind, bytes) => !this.gone && this.#take(kind, bytes));
+    const reader = messageReader((kind, bytes) => !this.gone && this.#take(kind, bytes));
     socket.start({
       onData: (chunk) => {
         if (this.gone) return;

@@ -4,6 +4,7 @@
  */
 import type { PortableError } from '../errors.js';
 import { damaged } from '../frame/header.js';
+import { lengthBytes, RecordReader } from '../link/records.js';
 import { maxUartFrameBytes } from '../uart/receiver.js';
 
 /** Kinds of messages. A frame's kind is its channel. */
@@ -22,7 +23,8 @@ export type Notice =
   /** The program is not served; nothing follows. */
   | { type: 'refused'; error: PortableError };
 
-const headBytes = 5;
+const headBytes = lengthBytes + 1;
+const rule = { least: 1, most: 1 + maxUartFrameBytes, name: 'message' };
 
 /** A message as pieces to write one after the other. */
 export function messagePieces(kind: number, pieces: readonly Uint8Array[]): Uint8Array[] {
@@ -49,39 +51,7 @@ export function readNotice(bytes: Uint8Array): Notice {
   throw damaged('a notice that is none');
 }
 
-/** A push parser: give it chunks, it gives messages. After it has thrown, the stream is beyond repair. */
-export class MessageReader {
-  readonly #onMessage: (kind: number, bytes: Uint8Array) => void;
-  readonly #head = new Uint8Array(headBytes);
-  #target: Uint8Array = this.#head;
-  #filled = 0;
-
-  constructor(onMessage: (kind: number, bytes: Uint8Array) => void) {
-    this.#onMessage = onMessage;
-  }
-
-  /** Takes bytes; fails with `board.damaged-message`. */
-  push(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.byteLength; ) {
-      const part = chunk.subarray(at, at + this.#target.byteLength - this.#filled);
-      this.#target.set(part, this.#filled);
-      this.#filled += part.byteLength;
-      at += part.byteLength;
-      if (this.#filled === this.#target.byteLength) this.#advance();
-    }
-  }
-
-  #advance(): void {
-    this.#filled = 0;
-    if (this.#target === this.#head) {
-      const sizeBytes = new DataView(this.#head.buffer).getUint32(0, true) - 1;
-      if (sizeBytes < 0 || sizeBytes > maxUartFrameBytes) throw damaged(`a message of ${sizeBytes} bytes`);
-      if (sizeBytes > 0) this.#target = new Uint8Array(sizeBytes);
-      else this.#onMessage(this.#head[4]!, new Uint8Array(0));
-      return;
-    }
-    const bytes = this.#target;
-    this.#target = this.#head;
-    this.#onMessage(this.#head[4]!, bytes);
-  }
+/** A reader of messages: give it chunks, it gives kinds and bytes. After it has thrown, the stream is beyond repair. */
+export function messageReader(onMessage: (kind: number, bytes: Uint8Array) => void): RecordReader {
+  return new RecordReader(rule, (record) => onMessage(record[0]!, record.subarray(1)));
 }
