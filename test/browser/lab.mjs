@@ -7,6 +7,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
 
+/** Debian's Chromium without a window; NPULAB_CHROMIUM names another one. */
+export const launchBrowser = () =>
+  chromium.launch({ executablePath: process.env.NPULAB_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+
 export const root = resolve(import.meta.dirname, '../..');
 const python = process.env.NPULAB_PYTHON ?? join(root, '.venv/bin/python');
 
@@ -120,10 +124,7 @@ export async function withLab(prepare, suite, frontEnd = 'lab') {
   try {
     const base = `http://127.0.0.1:${port}`;
     await eventually('the Jupyter server', 60_000, async () => (await fetch(`${base}/api/status?token=${token}`)).ok);
-    browser = await chromium.launch({
-      executablePath: process.env.NPULAB_CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox'],
-    });
+    browser = await launchBrowser();
     await suite({
       folder,
       async open(notebook) {

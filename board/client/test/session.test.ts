@@ -25,7 +25,8 @@ describe.each(wires)('over a %s', (kind) => {
     expect(board.info).toMatchObject({ ddrClockHz: null, bandwidthBoundBytesPerSecond: null });
     expect(await board.devices()).toEqual([{ name: 'npu0', type: 'npu', irq: null }]);
     await board.close();
-    await until(() => fake.log.includes('BYE'));
+    // A line that loses bytes may lose the last words too: a program that ends repeats them for half a second, no longer.
+    if (kind !== 'faulty pty') await until(() => fake.log.includes('BYE'));
     expect(board.state).toBe('lost');
     expect(await code(board.devices())).toBe('board.closed');
   });
