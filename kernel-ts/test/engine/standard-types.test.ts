@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -6,6 +7,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -87,6 +89,28 @@ describe('kept in a cache', () => {
     expect(readdirSync(cache)).toEqual([expect.stringMatching(/^types-[0-9a-f]{16}$/)]);
     const [kept] = readdirSync(cache);
     expect(realpathSync(nodeIn(first))).toBe(join(realpathSync(cache), String(kept), NODE_TYPES, 'node/index.d.ts'));
+  });
+
+  test('are written again where a file of them was swept away or cut, or a link leads nowhere', () => {
+    const [kept] = readdirSync(cache);
+    const nodeTypes = join(cache, String(kept), NODE_TYPES, 'node');
+    const [link] = readdirSync(join(nodeTypes, 'node_modules'));
+    const damage = [
+      () => rmSync(join(nodeTypes, 'part-0.d.ts')),
+      () => writeFileSync(join(nodeTypes, 'part-0.d.ts'), 'interface Half {'),
+      () => {
+        rmSync(join(nodeTypes, 'node_modules', String(link)));
+        symlinkSync(join(home, 'nowhere'), join(nodeTypes, 'node_modules', String(link)));
+      },
+    ];
+    const whole = readFileSync(join(nodeTypes, 'part-0.d.ts'), 'utf8');
+    for (const [index, harm] of damage.entries()) {
+      harm();
+      placeStandardTypes(newPlace(`swept-${index}`), { compiler, node }, cache);
+      expect(readFileSync(join(nodeTypes, 'part-0.d.ts'), 'utf8')).toBe(whole);
+      expect(existsSync(join(nodeTypes, 'node_modules', String(link), 'package.json'))).toBe(true);
+      expect(readdirSync(cache)).toEqual([kept]);
+    }
   });
 
   test('without the types of Node there are others', () => {

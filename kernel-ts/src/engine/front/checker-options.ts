@@ -67,37 +67,28 @@ function typeRoots(folder: string, node: string | undefined, own: string): strin
 /** `@npulab/*` from the kernel's install, where the notebook's folder has none. */
 function ownPackages(folder: string): Record<string, string[]> {
   const paths: Record<string, string[]> = {};
-  const fromFolder = createRequire(join(folder, 'cell.mjs'));
+  const { resolve } = createRequire(join(folder, 'cell.mjs'));
   for (const name of ['@npulab/board', '@npulab/quant', '@npulab/addon']) {
-    try {
-      const bases = fromFolder.resolve.paths(name) ?? [];
-      const has = bases.some((base) => {
-        try {
-          readFileSync(join(base, name, 'package.json'));
-          return true;
-        } catch {
-          return false;
-        }
-      });
-      if (has) continue;
-      const bases2 = require.resolve.paths(name) ?? [];
-      for (const base of bases2) {
-        try {
-          const found = JSON.parse(readFileSync(join(base, name, 'package.json'), 'utf8')) as {
-            exports?: { '.'?: { types?: string } };
-          };
-          const types = found.exports?.['.']?.types;
-          if (types !== undefined) paths[name] = [join(base, name, types)];
-          break;
-        } catch {
-          // not in this folder
-        }
-      }
-    } catch {
-      // the package is not installed at all
-    }
+    if (packageFolder(name, resolve.paths(name)) !== undefined) continue;
+    const found = packageFolder(name, require.resolve.paths(name));
+    const types = found === undefined ? undefined : typesOf(found);
+    if (types !== undefined) paths[name] = [types];
   }
   return paths;
+}
+
+/** The first of the folders that has the package. */
+function packageFolder(name: string, folders: readonly string[] | null): string | undefined {
+  return folders?.map((folder) => join(folder, name)).find((place) => existsSync(join(place, 'package.json')));
+}
+
+/** The declarations that a package names for itself. */
+function typesOf(place: string): string | undefined {
+  const { exports } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as {
+    exports?: { '.'?: { types?: string } };
+  };
+  const types = exports?.['.']?.types;
+  return types === undefined ? undefined : join(place, types);
 }
 
 /** Names that exist without any cell: Node's, and those of the lab's declarations. */

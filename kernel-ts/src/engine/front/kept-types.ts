@@ -1,16 +1,28 @@
 /**
  * Keeps the merged declarations (`standard-types.ts`) in the user's cache folder: merging takes as long as answering ten
- * requests, and every kernel of an install merges the same. Refuses to know what is merged. A cache that cannot be written
- * costs that time again, and nothing else.
+ * requests, and every kernel of an install merges the same. Refuses to know what is merged. A cache that cannot be written, or
+ * of which something was swept away, costs that time again, and nothing else.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LIBRARY_PACKAGES, NODE_TYPES, writeStandardTypes } from './standard-types.js';
 
 /** A new number for each change of what is written. */
-const FORMAT = 2;
+const FORMAT = 3;
+/** What was written: file → bytes; null for a link, which must lead somewhere. */
+const CONTENTS = 'contents.json';
 
 /** Where the declarations come from. */
 export interface TypesOrigin {
@@ -25,7 +37,7 @@ export function placeStandardTypes(place: string, origin: TypesOrigin, cache = c
   let kept: string;
   try {
     kept = join(cache, `types-${keyOf(origin)}`);
-    if (!existsSync(kept)) keep(kept, cache, origin);
+    if (!isWhole(kept)) keep(kept, cache, origin);
   } catch {
     writeStandardTypes(place, origin.compiler, origin.node);
     return;
@@ -39,10 +51,36 @@ function keep(kept: string, cache: string, { compiler, node }: TypesOrigin): voi
   const fresh = mkdtempSync(`${kept}-`);
   try {
     writeStandardTypes(fresh, compiler, node);
+    writeFileSync(join(fresh, CONTENTS), JSON.stringify(contentsOf(fresh)));
+    // What is there and not whole stands in the way of the new one.
+    if (!isWhole(kept)) rmSync(kept, { recursive: true, force: true });
     renameSync(fresh, kept);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
-    if (!existsSync(kept)) throw error;
+    if (!isWhole(kept)) throw error;
+  }
+}
+
+function contentsOf(folder: string): Record<string, number | null> {
+  const contents: Record<string, number | null> = {};
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) contents[path.slice(folder.length + 1)] = statSync(path).size;
+    else if (entry.isSymbolicLink()) contents[path.slice(folder.length + 1)] = null;
+  }
+  return contents;
+}
+
+/** Whether all is there that was written: caches are swept file by file, and packages move. */
+function isWhole(kept: string): boolean {
+  try {
+    const contents = JSON.parse(readFileSync(join(kept, CONTENTS), 'utf8')) as Record<string, number | null>;
+    return Object.entries(contents).every(([file, bytes]) => {
+      const { size } = statSync(join(kept, file));
+      return bytes === null || size === bytes;
+    });
+  } catch {
+    return false;
   }
 }
 
