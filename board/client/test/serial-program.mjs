@@ -13,7 +13,7 @@ const board = await connect(process.argv[2], {
 tell({ bootId: board.info.bootId });
 let buffer = null;
 for await (const line of createInterface({ input: process.stdin })) {
-  const [what, size] = line.split(' ');
+  const [what, size, waitMs = '0'] = line.split(' ');
   if (what === 'upload') {
     const bytes = randomBytes(Number(size));
     const { id } = await board.blobs.put(bytes, { onProgress: ({ doneBytes }) => tell({ doneBytes }) });
@@ -25,8 +25,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   } else if (what === 'digest') {
     tell({ digest: await buffer.digest() });
   } else if (what === 'lease') {
-    const failed = await board.lease.acquire({ who: size }).catch((error) => error);
-    tell(failed.code ? { failed: { code: failed.code, holder: failed.fields.holder } } : { lease: size });
+    const onWaiting = ({ holder }) => tell({ waiting: holder });
+    const got = await board.lease.acquire({ who: size, waitMs: Number(waitMs), onWaiting }).catch((error) => error);
+    tell(got.code ? { failed: { code: got.code, holder: got.fields.holder } } : { lease: size });
   } else if (what === 'close') {
     await board.close();
     tell({ closed: true });

@@ -137,6 +137,19 @@ describe.runIf(hasPty && hasAgent)('two kernels on one serial port', () => {
     expect(await two.says('failed')).toEqual({ code: 'leaseHeld', holder: 'ann' });
   });
 
+  test('of which one waits for the lease: it sees who holds it, and has it when the other closes', async () => {
+    const { address } = await place();
+    const [one, two] = [new Program(address), new Program(address)];
+    await Promise.all([one.says('bootId'), two.says('bootId')]);
+    one.tell('lease ann');
+    expect(await one.says('lease')).toBe('ann');
+    two.tell('lease bob 60000');
+    expect(await two.says('waiting')).toBe('ann');
+    expect(two.said.some((said) => 'lease' in said)).toBe(false);
+    one.tell('close');
+    expect(await two.says('lease')).toBe('bob');
+  });
+
   test('notice an adapter that is pulled out, and nobody holds the port any more', async () => {
     const { cable, address } = await place();
     const one = new Program(address);

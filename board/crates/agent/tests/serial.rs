@@ -240,6 +240,25 @@ fn lanes_have_sessions_of_their_own_and_one_that_ends_leaves_the_others() {
 }
 
 #[test]
+fn a_program_that_says_goodbye_and_goes_at_once_leaves_nothing_to_come_back_to() {
+    let folder = Folder::new();
+    let (_process, mut host, _terminal) = serve(&folder, &[]);
+    host.wire.open();
+    host.wire.share();
+    // The two mostly come in one read, which is what once turned a goodbye into a lost link.
+    for lane in (1..20).step_by(2) {
+        host.wire.lane = Some(lane);
+        let gone = host.greet(None, &[]);
+        let bye = to_vec(&Bye { reason: "done".into() });
+        host.send(&frame(FrameType::Bye, 0, 0, &bye, &[]));
+        host.wire.end_lane(lane);
+        host.wire.lane = Some(lane + 1);
+        assert!(!host.greet(Some(*gone.token), &[]).resumed, "lane {lane}");
+        host.wire.end_lane(lane + 1);
+    }
+}
+
+#[test]
 fn a_lane_that_breaks_the_rules_is_ended_alone_and_one_too_many_at_once() {
     let folder = Folder::new();
     let (_process, mut host, _terminal) = serve(&folder, &[]);

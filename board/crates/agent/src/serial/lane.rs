@@ -182,7 +182,11 @@ impl Lane {
     }
 
     /// The link under it has gone.
-    pub fn lost(&self, why: &str) {
+    pub fn lost(&mut self, why: &str) {
+        // What it said last may have come in the same read: after a BYE nothing is kept for the session to come back to.
+        if let Some(end) = self.end.take() {
+            self.peer.end(end);
+        }
         self.peer.end(End::Lost(why.into()));
     }
 

@@ -88,7 +88,7 @@ impl Lanes {
         let known = self.list.iter().position(|(known, _)| *known == Some(number));
         match known {
             Some(at) if frame.is_empty() => {
-                if let Some((_, lane)) = self.list.remove(at) {
+                if let Some((_, mut lane)) = self.list.remove(at) {
                     lane.lost("the host ended the lane");
                 }
             }
@@ -149,7 +149,7 @@ impl Lanes {
 
     /// The line is gone, or its host began anew.
     pub fn lost(&mut self, why: &str) {
-        for (_, lane) in self.list.drain(..) {
+        for (_, mut lane) in self.list.drain(..) {
             lane.lost(why);
         }
         self.shared = false;
