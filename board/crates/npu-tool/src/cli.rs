@@ -87,7 +87,7 @@ tasks, bytes, and what limits each layer. Times are modelled from the parameter 
   op depthwise   input, kernel, stride, padding, activation        op maxpool, avgpool   input, kernel, stride, padding
   op matmul      m, k, n                                           op add, activation, upsample   input (upsample: factor)
 
-The whole format stands in board/crates/npu-predict/README.md; board/crates/npu-predict/networks/ has seven networks.
+The whole format stands in docs/boards/network-files.md; board/crates/npu-predict/networks/ has seven networks.
 
   npulab-npu time board/crates/npu-predict/networks/resnet50.json
   npulab-npu time my-network.json --npu-mhz 600 --json

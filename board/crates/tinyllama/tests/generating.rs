@@ -4,7 +4,7 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use support::{PROMPT, TestDevice, f32s, files, generate, never, open, step};
+use support::{PROMPT, TestDevice, f32s, files, generate, never, open, step_to};
 use tinyllama::{GenerateOptions, Inference, ModelError, Sampling, StopReason, Until};
 
 #[test]
@@ -50,12 +50,7 @@ fn rewinding_in_the_middle_of_a_pass_drops_the_pass() {
     let (model, mut session) = open(&mut device);
     let tokens = generate(&mut session, &model, &mut device, 3);
     session.rewind(5).unwrap();
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.1.self_attn.k_proj".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.1.self_attn.k_proj");
     assert_eq!(session.snapshot(), 5);
     session.rewind(5).unwrap();
     assert_eq!(generate(&mut session, &model, &mut device, 2), tokens[1..]);

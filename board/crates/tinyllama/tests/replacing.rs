@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{PROMPT, TestDevice, f32s, files, never, open, step};
+use support::{PROMPT, TestDevice, f32s, files, never, open, step, step_to};
 use tinyllama::{Inference, Sampling, Until};
 
 #[test]
@@ -36,7 +36,7 @@ fn a_replaced_residual_carries_the_other_prompt_to_its_own_next_token() {
 fn a_replaced_logit_is_the_sampled_token_and_a_replaced_token_is_the_next_input() {
     let mut device = TestDevice::default();
     let (model, mut session) = open(&mut device);
-    step(&mut session, &model, &mut device, Until::Named("lm_head".into()));
+    step_to(&mut session, &model, &mut device, "lm_head");
     session.replace("lm_head", 123, &[1e9]).unwrap();
     step(&mut session, &model, &mut device, Until::Op);
     assert_eq!(session.state().last_token, Some(123));
@@ -53,23 +53,13 @@ fn a_replaced_logit_is_the_sampled_token_and_a_replaced_token_is_the_next_input(
 fn activations_replaced_between_products_of_one_job_change_the_products_that_follow() {
     let mut device = TestDevice::default();
     let (model, mut session) = open(&mut device);
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.0.self_attn.q_proj".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.0.self_attn.q_proj");
     let q = f32s(&session, "layers.0.self_attn.q_proj");
     let name = "layers.0.self_attn.qkv_quantize";
     assert_eq!(session.tensor(name).unwrap().dtype(), "i8");
     assert_eq!(session.tensor(&format!("{name}.scales")).unwrap().shape, [5]);
     session.replace(name, 0, &[0.0; 5 * 32]).unwrap();
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.0.self_attn.v_proj".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.0.self_attn.v_proj");
     assert_eq!(f32s(&session, "layers.0.self_attn.q_proj"), q);
     assert!(q.iter().any(|&value| value != 0.0));
     assert_eq!(f32s(&session, "layers.0.self_attn.k_proj"), [0.0; 5 * 16]);
@@ -81,12 +71,7 @@ fn activations_replaced_between_products_of_one_job_change_the_products_that_fol
 fn a_replacement_that_could_not_matter_is_refused() {
     let mut device = TestDevice::default();
     let (model, mut session) = open(&mut device);
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.0.attn_residual".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.0.attn_residual");
     let code = |session: &mut Inference, name: &str, offset, values: &[f32]| {
         session.replace(name, offset, values).map_err(|error| error.code())
     };
@@ -108,12 +93,7 @@ fn a_replacement_that_could_not_matter_is_refused() {
         Err("notFound")
     );
     assert_eq!(code(&mut session, "lm_head.scales", 0, &[1.0]), Err("notFound"));
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.0.mlp.gate_up_quantize".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.0.mlp.gate_up_quantize");
     assert_eq!(
         code(&mut session, "layers.0.mlp.gate_up_quantize", 0, &[0.5]),
         Err("badArgument")
@@ -135,14 +115,9 @@ fn a_replacement_that_could_not_matter_is_refused() {
 fn infinities_end_in_an_error_at_the_sampler_and_not_in_a_token() {
     let mut device = TestDevice::default();
     let (model, mut session) = open(&mut device);
-    step(&mut session, &model, &mut device, Until::Named("norm".into()));
+    step_to(&mut session, &model, &mut device, "norm");
     session.replace("norm", 0, &[f32::NAN; 32]).unwrap();
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("lm_head_quantize".into()),
-    );
+    step_to(&mut session, &model, &mut device, "lm_head_quantize");
     session.replace("lm_head_quantize.scales", 0, &[f32::INFINITY]).unwrap();
     let error = session.step(&model, &Until::Token, &mut device, &never).unwrap_err();
     assert_eq!(error.code(), "badArgument");

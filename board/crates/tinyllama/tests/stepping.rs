@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use npu_device::DeviceError;
 use support::{
-    PROMPT, Shape, TOKEN_OPERATORS, TestDevice, Weights, f32s, files, generate, model_files, never, open, step,
+    PROMPT, Shape, TOKEN_OPERATORS, TestDevice, Weights, f32s, files, generate, model_files, never, open, step, step_to,
 };
 use tinyllama::{Inference, InferenceState, ModelError, RunsOn, Sampling, TraceRecord, Until};
 
@@ -52,12 +52,7 @@ fn steps_stop_where_they_say() {
         (layer.len(), layer.last().unwrap().as_str()),
         (18, "layers.0.mlp_residual")
     );
-    let named = names(step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.1.self_attn.k_proj".into()),
-    ));
+    let named = names(step_to(&mut session, &model, &mut device, "layers.1.self_attn.k_proj"));
     assert_eq!(named.last().unwrap(), "layers.1.self_attn.k_proj");
     let tail = ["norm", "lm_head_quantize", "lm_head", "sample"];
     step(&mut session, &model, &mut device, Until::Layer);
@@ -181,12 +176,7 @@ fn a_cancelled_step_stands_at_an_operator_and_loses_no_record() {
 fn a_failed_job_can_be_stepped_again() {
     let mut device = TestDevice::default();
     let (model, mut session) = open(&mut device);
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.0.self_attn.o_quantize".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.0.self_attn.o_quantize");
     for (error, code) in [
         (DeviceError::Timeout { tasks_done: 0 }, "npuTimeout"),
         (DeviceError::Fault("CNA".into()), "npuFault"),
@@ -237,12 +227,7 @@ fn a_session_checks_its_prompt_its_sampling_and_its_model() {
 fn tensors_are_read_as_little_endian_ranges() {
     let mut device = TestDevice::default();
     let (model, mut session) = open(&mut device);
-    step(
-        &mut session,
-        &model,
-        &mut device,
-        Until::Named("layers.0.self_attn.qkv_quantize".into()),
-    );
+    step_to(&mut session, &model, &mut device, "layers.0.self_attn.qkv_quantize");
     let values = f32s(&session, "layers.0.input_layernorm");
     let tensor = session.tensor("layers.0.input_layernorm").unwrap();
     assert_eq!((tensor.dtype(), &tensor.shape[..]), ("f32", &[5, 32][..]));

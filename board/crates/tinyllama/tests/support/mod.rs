@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub use device::TestDevice;
 pub use files::{Shape, Tensors, Weights, Writer, model_files, sentencepiece, small_tokenizer};
 pub use reference::{Activations, forward};
-pub use session::{PROMPT, TOKEN_OPERATORS, f32s, files, generate, open, step};
+pub use session::{PROMPT, TOKEN_OPERATORS, f32s, files, generate, open, step, step_to};
 use tinyllama::{Model, ModelError, ModelFiles};
 
 /// splitmix64: the tests' only source of chance.

@@ -23,6 +23,11 @@ pub fn step(session: &mut Inference, model: &Model, device: &mut TestDevice, unt
     session.step(model, &until, device, &never).unwrap().records
 }
 
+/// Runs until the named operator has run.
+pub fn step_to(session: &mut Inference, model: &Model, device: &mut TestDevice, name: &str) -> Vec<TraceRecord> {
+    step(session, model, device, Until::Named(name.into()))
+}
+
 pub fn f32s(session: &Inference, name: &str) -> Vec<f32> {
     match session.tensor(name).unwrap().data {
         TensorData::F32(values) => values.to_vec(),
