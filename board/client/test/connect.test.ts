@@ -1,6 +1,6 @@
 /** The real thread and real processes, from `dist`: agents here are small scripts, the board behind them is the fake one. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -184,7 +184,8 @@ describe('an agent of our own', () => {
       { endpoint: endpointOf(port1), url: 'cpu', timeoutMs: 5_000, afterClose: async () => port1.close() },
       () => undefined,
     ).catch((error) => error.code);
-    await until(() => existsSync(started));
+    // The file is there before the number is in it.
+    await until(() => existsSync(started) && readFileSync(started, 'utf8') !== '');
     clock.advance(5_000);
     expect(await opening).toBe('board.agent-not-ready');
     expect(isRunning(Number(await readFile(started, 'utf8')))).toBe(false);
