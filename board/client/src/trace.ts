@@ -18,7 +18,7 @@ export interface TraceRecord {
   endTicks: number;
   /** Time by the timing model in µs; null for CPU operators and back ends without a model. Never a measurement. */
   modelledUs: number | null;
-  /** Modelled NPU cycles; 0 where there are none. */
+  /** Modelled cycles of the MAC array; 0 where there are none. */
   cycles: number;
   bytesRead: number;
   bytesWritten: number;

@@ -23,14 +23,18 @@ const menu: Menu<LabPlot> = {
 /** A chart that shows itself as the value of a cell or through `display`. */
 export class LabPlot implements Displayable {
   /**
-   * Modelled latency per layer, operator or token. With `board`, each bar has a mark at the least time its bytes need.
+   * Modelled latency per layer, operator or token. With `board`, each bar tells how long the MAC array works and how long
+   * it waits, and has a mark at the least time its bytes need.
    *
    * @example lab.plot.latency(run.trace, { by: 'layer', board })
    */
   latency(records: readonly TraceRecord[], options: LatencyOptions & { readonly board?: LabBoard } = {}): Displayable {
     const { board, ...rest } = options;
-    const bound = board?.info.bandwidthBoundBytesPerSecond ?? undefined;
-    return latencyChart(records, { ...(bound === undefined ? {} : { boundBytesPerSecond: bound }), ...rest });
+    const limits =
+      board === undefined
+        ? {}
+        : { arrayHz: board.info.npuClockHz, boundBytesPerSecond: board.info.bandwidthBoundBytesPerSecond ?? 0 };
+    return latencyChart(records, { ...limits, ...rest });
   }
 
   /**

@@ -3,6 +3,7 @@ import { chart, latencyChart, latencyGroups, present } from '../../src/display/i
 
 const record = (operator: string, layer: number | null, modelledUs: number | null, bytesRead = 800) => ({
   ...{ operator, layer, modelledUs, bytesRead, bytesWritten: 200, kind: 'matmul', position: 3 },
+  cycles: modelledUs === null ? 0 : 600,
   runsOn: modelledUs === null ? ('cpu' as const) : ('npu' as const),
 });
 const records = [
@@ -14,9 +15,9 @@ const records = [
 
 describe('latency groups', () => {
   it('add up the NPU operators of a layer and leave out the CPU, which carries no modelled time', () => {
-    expect(latencyGroups(records, { by: 'layer', boundBytesPerSecond: 1e9 })).toEqual([
-      { group: 'layer 0', modelledUs: 5, boundUs: 2, bytesMoved: 2000 },
-      { group: 'lm_head', modelledUs: 10, boundUs: 1, bytesMoved: 1000 },
+    expect(latencyGroups(records, { by: 'layer', arrayHz: 6e8, boundBytesPerSecond: 1e9 })).toEqual([
+      { group: 'layer 0', modelledUs: 5, arrayUs: 2, boundUs: 2, bytesMoved: 2000 },
+      { group: 'lm_head', modelledUs: 10, arrayUs: 1, boundUs: 1, bytesMoved: 1000 },
     ]);
   });
 
@@ -27,7 +28,7 @@ describe('latency groups', () => {
       'lm_head',
     ]);
     expect(latencyGroups(records, { by: 'token' })).toEqual([
-      { group: 'token 3', modelledUs: 15, boundUs: null, bytesMoved: 3000 },
+      { group: 'token 3', modelledUs: 15, arrayUs: null, boundUs: null, bytesMoved: 3000 },
     ]);
   });
 });
@@ -37,12 +38,28 @@ describe('latency chart', () => {
     const bundle = await present(latencyChart(records, { boundBytesPerSecond: 1e9 }));
     expect(Object.keys(bundle ?? {})).toEqual(['application/vnd.vegalite.v5+json', 'image/svg+xml', 'text/plain']);
     expect(bundle?.['text/plain']).toBe(
-      'Modelled latency per layer (NPU only): total 15 µs; red: least time for the same bytes, 3 µs (20 % of the total)\n  layer 0: 5 µs\n  lm_head: 10 µs',
+      'Modelled latency per layer (NPU only): total 15 µs; red: least time for the same bytes, 3 µs (20 %)\n  layer 0: 5 µs\n  lm_head: 10 µs',
     );
     const svg = String(bundle?.['image/svg+xml']);
     expect(svg.startsWith('<svg')).toBe(true);
     expect(svg).toContain('Modelled latency per layer (NPU only)');
     expect(svg).toContain('modelled µs');
+  });
+
+  it('parts each bar into the time in which the MAC array works and the time in which it waits', async () => {
+    const bundle = await present(latencyChart(records, { arrayHz: 6e8 }));
+    expect(bundle?.['text/plain']).toBe(
+      'Modelled latency per layer (NPU only): total 15 µs; the MAC array works 3 µs (20 %), else it waits for memory or a job to start\n  layer 0: 5 µs\n  lm_head: 10 µs',
+    );
+    const bars = [
+      ...String(bundle?.['image/svg+xml']).matchAll(/aria-label="modelled µs: ([\d.]+)[^"]*part: ([^"]+)"/g),
+    ];
+    expect(bars.map(([, us, part]) => `${part}: ${us}`).sort()).toEqual([
+      'MAC array waits: 3',
+      'MAC array waits: 9',
+      'MAC array works: 1',
+      'MAC array works: 2',
+    ]);
   });
 
   it('draws the same bytes twice', async () => {
