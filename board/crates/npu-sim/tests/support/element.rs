@@ -1,7 +1,8 @@
 //! DPU-only tasks: the second tensor joins the first (appendix B.4).
 
-use npu_reference::Post;
+use npu_reference::{Algorithm, Converter, Element, Joining, Map, Post, Rectifier};
 
+use super::machine::Machine;
 use super::post;
 use super::program::Program;
 use super::style::Style;
@@ -58,6 +59,33 @@ impl Join {
         ]);
         program
     }
+}
+
+/// The sum of two maps of zeros as appendix B.4 adds them, without its stages: right but for what a test changes.
+pub fn zeros_joined(machine: &Machine, shape: (usize, usize, usize), style: Style) -> Program {
+    let (channels, height, width) = shape;
+    let post = Post {
+        element: Element::Operand {
+            second: Map::from_fn(channels, height, width, |_, _, _| 0i8).into(),
+            converter: Converter {
+                offset_first: true,
+                ..Converter::IDENTITY
+            },
+            joining: Joining::Alu(Algorithm::Add),
+            rectifier: Rectifier::Off,
+        },
+        ..Post::BYPASS
+    };
+    let mut join = Join {
+        shape,
+        left: 0,
+        right: 0,
+        output: 0,
+        rows: (0, height),
+    };
+    let bytes = channels / 8 * join.surface_bytes();
+    [join.left, join.right, join.output] = std::array::from_fn(|_| machine.reserve(bytes, 64));
+    join.program(&post, style)
 }
 
 /// The vendor's task that loads one table (§2.6): a DPU task over a 1x1x8 cube with 516 data words, 588 words in all.

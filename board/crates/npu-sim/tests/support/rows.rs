@@ -71,3 +71,17 @@ pub fn rows(formats: (Format, Format), shape: (usize, usize, usize), (from, to):
     ]);
     program
 }
+
+/// A task whose stages are all bypassed.
+pub fn copy(formats: (Format, Format), shape: (usize, usize, usize), places: (u32, u32)) -> Program {
+    let mut program = rows(formats, shape, places);
+    program.set_all(&[
+        (0x4040, 0x53),
+        (0x4060, 0x53),
+        (0x4070, 0x383),
+        (0x4084, 1),
+        (0x501C, 1),
+        (0x5028, 1),
+    ]);
+    program
+}

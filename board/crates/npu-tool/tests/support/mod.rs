@@ -119,6 +119,11 @@ pub fn b6(next: Option<(u32, u32)>) -> Vec<u64> {
     example(&B6, next)
 }
 
+/// The example's registers with others in their place.
+pub fn with(example: &WorkedExample, changes: &[(u32, u32)]) -> Vec<u64> {
+    task(example.mix, &[example.listed, example.implied, changes].concat(), None)
+}
+
 /// Pads in front to a multiple of 8 words, as model files do (§3.2).
 pub fn padded(words: Vec<u64>) -> Vec<u64> {
     let zeros = words.len().next_multiple_of(8) - words.len();

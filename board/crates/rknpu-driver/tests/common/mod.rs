@@ -133,3 +133,13 @@ pub fn registers(words: &[u64]) -> std::collections::HashMap<u32, u32> {
         .map(|word| ((word & 0xFFFF) as u32, (word >> 16) as u32))
         .collect()
 }
+
+/// Runs a product and checks it: the device works.
+pub fn works(npu: &mut Rknpu) {
+    let mut random = Random(99);
+    let (a, b) = (random.values(3 * 64), random.values(40 * 64));
+    let placed = place(npu, &a, &b, 3, 64, 40);
+    run(npu, &[placed.operation]).unwrap();
+    assert_eq!(placed.result(npu), naive(&a, &b, 3, 64, 40));
+    placed.free(npu);
+}
