@@ -8,4 +8,4 @@ export { environmentMime, provenanceMime, type ReportFacts } from './provenance.
 export { LabQuant, type QuantSettings } from './quant.js';
 export { LabSession, type LabStep } from './session.js';
 export { LabTensor } from './tensor.js';
-export { traceTable } from './trace.js';
+export { type TraceTable, traceTable } from './trace.js';

@@ -7,6 +7,7 @@ import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import type { ConnectOptions, TraceRecord } from '@npulab/board';
 import {
+  type ArrowLike,
   card,
   type Displayable,
   jupyterDisplay,
@@ -23,7 +24,7 @@ import { LabModels } from './models.js';
 import { LabPlot } from './plot.js';
 import { environmentBundle, provenanceBundle, type ReportFacts } from './provenance.js';
 import { LabQuant } from './quant.js';
-import { loadTables, traceTable } from './trace.js';
+import { loadTables, type TraceTable, traceTable } from './trace.js';
 
 export class Lab implements Displayable {
   readonly #context: LabContext;
@@ -92,9 +93,12 @@ export class Lab implements Displayable {
     return table(rows, options);
   }
 
-  /** Trace records of a board of this session as an Apache Arrow table. */
-  traceTable(records: readonly TraceRecord[]): ReturnType<typeof traceTable> {
-    return traceTable(records);
+  /**
+   * Trace records of a board of this session as an Apache Arrow table.
+   * @example lab.traceTable(run.trace).getChild('cycles')?.toArray()
+   */
+  traceTable<T extends ArrowLike = TraceTable>(records: readonly TraceRecord[]): T {
+    return traceTable<T>(records);
   }
 
   /** A path relative to the notebook's folder, as an absolute one. */
