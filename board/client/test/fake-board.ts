@@ -1,5 +1,4 @@
-/** A small board in memory: HELLO, PING, memory, blobs, one stream, and every fault a test asks for. */
-import { createHash } from 'node:crypto';
+/** A small board in memory: HELLO, PING, calls, one stream, and every fault a test asks for. What it holds is FakeObjects. */
 import { deflateRawSync } from 'node:zlib';
 import { decodeCbor, encodeCbor, type Wire, type WireMap } from '../src/frame/cbor.js';
 import type { Frame } from '../src/frame/frame.js';
@@ -8,13 +7,8 @@ import type { FrameLink, LinkEvents } from '../src/link/frame-link.js';
 import { Link } from '../src/link/link.js';
 import { methodOf } from '../src/messages/methods.js';
 import type { Transport } from '../src/transport/transport.js';
+import { type Args, type Body, Failure, FakeObjects, map, stateAt } from './fake-objects.js';
 
-type Args = Map<number, Wire>;
-type Body = Uint8Array<ArrayBuffer> | null;
-interface Answer {
-  result: Wire;
-  body?: Body;
-}
 interface Stream {
   call: number;
   count: number;
@@ -25,17 +19,9 @@ interface Stream {
 
 const initialCredit = 256 * 1024;
 
-class Failure extends Error {
-  readonly code: string;
-  constructor(code: string, cause: string) {
-    super(cause);
-    this.code = code;
-  }
-}
-
-const map = (...entries: [number, Wire][]): WireMap => new Map(entries);
-
 export class FakeBoard {
+  /** What it holds. */
+  readonly objects = new FakeObjects();
   /** What happened, for example `CALL mem.alloc`, `HELLO`, `CANCEL`. PINGs are not noted. */
   readonly log: string[] = [];
   /** Methods (by name) that are taken but not answered until `release`. */
@@ -52,16 +38,9 @@ export class FakeBoard {
   itemsSent = 0;
   /** Forgets a session that asks to be resumed. */
   forgetSessions = false;
-  readonly buffers = new Map<number, Uint8Array<ArrayBuffer>>();
-  readonly blobs = new Map<string, Uint8Array>();
-  readonly parts = new Map<
-    string,
-    { size: number; chunk: number; digests: Uint8Array; chunks: Map<number, Uint8Array> }
-  >();
   #bootId = 1;
   #tokens = 0;
   #token = 0;
-  #slot = 0;
   #events = 0;
   #link: FrameLink | null = null;
   #raw: ((frame: Uint8Array) => void) | null = null;
@@ -91,7 +70,7 @@ export class FakeBoard {
 
   /** The session's objects and answers go. */
   forget(): void {
-    this.buffers.clear();
+    this.objects.forget();
     this.#answers.clear();
     this.#streams.clear();
     this.#heldFrames = [];
@@ -204,11 +183,8 @@ export class FakeBoard {
       return;
     }
     try {
-      const { result, body = null } = this.#run(
-        method.name,
-        (decodeCbor(frame.meta) as Args).get(0) as Args,
-        frame.body,
-      );
+      const args = (decodeCbor(frame.meta) as Args).get(0) as Args;
+      const { result, body = null } = this.objects.run(method.name, args, frame.body);
       if (method.retry === 'once') this.ran.push(method.name);
       const reply = this.#send(frameType.reply, frame.method, frame.call, map([0, result]), body);
       if (method.retry === 'once') this.#answers.set(frame.call, reply);
@@ -230,128 +206,6 @@ export class FakeBoard {
     this.#heldFrames = this.#heldFrames.filter(({ call }) => call !== frame.call);
     const fields = new Map<string, Wire>([['progress', 3]]);
     this.#send(frameType.fail, frame.method, frame.call, map([0, 'cancelled'], [1, 'stopped'], [2, ''], [3, fields]));
-  }
-
-  #run(name: string, args: Args, body: Body): Answer {
-    switch (name) {
-      case 'sys.info': {
-        const facts: Wire[] = [
-          'rk3568',
-          'fake',
-          true,
-          1_000_000_000,
-          0,
-          0,
-          1 << 30,
-          1 << 29,
-          '0.1.0',
-          '0.1.0',
-          'none',
-          'scalar',
-          [],
-          '/log',
-        ];
-        return { result: new Map(facts.map((fact, key) => [key, fact])) };
-      }
-      case 'sys.devices':
-        return { result: [map([0, 'npu0'], [1, 'npu'], [2, null])] };
-      case 'mem.alloc': {
-        const size = args.get(0) as number;
-        if (size > 1 << 30) throw new Failure('outOfMemory', 'no room');
-        this.buffers.set(++this.#slot, new Uint8Array(size));
-        return { result: map([0, map([0, this.#slot], [1, 1], [2, 1])]) };
-      }
-      case 'mem.free':
-        this.#buffer(args);
-        this.buffers.delete((args.get(0) as Args).get(0) as number);
-        return { result: map() };
-      case 'mem.write':
-        this.#buffer(args).set(body ?? new Uint8Array(0), args.get(1) as number);
-        return { result: map() };
-      case 'mem.read': {
-        const at = args.get(1) as number;
-        return { result: map(), body: this.#buffer(args).slice(at, at + (args.get(2) as number)) };
-      }
-      case 'mem.fill': {
-        const at = args.get(1) as number;
-        this.#buffer(args).fill(args.get(3) as number, at, at + (args.get(2) as number));
-        return { result: map() };
-      }
-      case 'mem.digest': {
-        const at = args.get(1) as number;
-        return { result: map([0, sha256(this.#buffer(args).subarray(at, at + (args.get(2) as number)))]) };
-      }
-      case 'blob.has':
-        return { result: map([0, (args.get(0) as Uint8Array[]).map((digest) => this.blobs.has(hex(digest)))]) };
-      case 'blob.begin':
-        return { result: map([0, this.#begin(args, body)]) };
-      case 'blob.put': {
-        const part = this.parts.get(hex(args.get(0) as Uint8Array))!;
-        const index = args.get(1) as number;
-        if (hex(sha256(body!)) !== hex(part.digests.subarray(index * 32, index * 32 + 32)))
-          throw new Failure('corrupt', 'wrong chunk');
-        part.chunks.set(index, body!.slice());
-        return { result: map() };
-      }
-      case 'blob.commit': {
-        const id = hex(args.get(0) as Uint8Array);
-        const part = this.parts.get(id)!;
-        const whole = Buffer.concat(
-          Array.from({ length: part.digests.byteLength / 32 }, (_, index) => part.chunks.get(index)!),
-        );
-        if (hex(sha256(whole)) !== id || whole.byteLength !== part.size) throw new Failure('corrupt', 'wrong content');
-        this.blobs.set(id, whole);
-        return { result: map() };
-      }
-      case 'infer.open':
-        return { result: map([0, map([0, 11], [1, 1], [2, 4])], [1, this.#state(0)]) };
-      case 'infer.step':
-        return { result: map([0, this.#state(1)]), body: new Uint8Array(72) };
-      case 'infer.close':
-      case 'model.unload':
-        return { result: map() };
-      case 'infer.tensor': {
-        const [offset, count] = [args.get(2) as number, args.get(3) as number];
-        const elements = Float32Array.from({ length: count }, (_, index) => offset + index);
-        return { result: map([0, args.get(1)!], [1, 'f32'], [2, [300, 500]]), body: new Uint8Array(elements.buffer) };
-      }
-      case 'blob.remove':
-        if (!this.blobs.delete(hex(args.get(0) as Uint8Array))) throw new Failure('notFound', 'no such blob');
-        return { result: map() };
-      case 'blob.list': {
-        const blobs = [...this.blobs].map(([id, bytes]) =>
-          map([0, new Uint8Array(Buffer.from(id, 'hex'))], [1, bytes.byteLength], [2, 0]),
-        );
-        return { result: map([0, blobs], [1, 1 << 30], [2, 0]) };
-      }
-      default:
-        throw new Failure('unsupported', `no ${name} here`);
-    }
-  }
-
-  #begin(args: Args, body: Body): Uint8Array {
-    const id = hex(args.get(0) as Uint8Array);
-    const listed = args.get(3) as Uint8Array;
-    const list = args.get(4) as Uint8Array | undefined;
-    const found = list && this.blobs.get(hex(list));
-    if (list && !found) throw new Failure('notFound', 'no such list');
-    const digests = found ?? (listed.byteLength > 0 ? listed : (body ?? new Uint8Array(0)));
-    const part = this.parts.get(id) ?? {
-      size: args.get(1) as number,
-      chunk: args.get(2) as number,
-      digests,
-      chunks: new Map(),
-    };
-    this.parts.set(id, part);
-    const bitmap = new Uint8Array(Math.ceil(digests.byteLength / 32 / 8));
-    for (const index of part.chunks.keys()) bitmap[index >> 3]! |= 1 << (index & 7);
-    return bitmap;
-  }
-
-  #buffer(args: Args): Uint8Array<ArrayBuffer> {
-    const buffer = this.buffers.get((args.get(0) as Args).get(0) as number);
-    if (!buffer) throw new Failure('staleHandle', 'no such buffer');
-    return buffer;
   }
 
   #start(frame: Frame): void {
@@ -377,7 +231,7 @@ export class FakeBoard {
     }
     if (stream.next < stream.count || this.held.has('END')) return;
     this.#streams.delete(stream.call);
-    const state = this.#state(stream.count);
+    const state = stateAt(stream.count);
     const info = new Map<number, Wire>([
       [0, 'tiny'],
       ...Array.from({ length: 9 }, (_, key): [number, Wire] => [key + 1, 8]),
@@ -407,10 +261,6 @@ export class FakeBoard {
     });
   }
 
-  #state(position: number): Wire {
-    return map([0, position], [1, 0], [2, null], [3, [1]]);
-  }
-
   #send(type: FrameType, method: number, call: number, meta: Wire, body: Body = null): Frame {
     const frame: Frame = { type, flags: 0, method, call, meta: encodeCbor(meta), body };
     this.#write(frame);
@@ -421,12 +271,4 @@ export class FakeBoard {
     // What ends a stream must not overtake its items.
     this.#link?.send(frame, frame.body !== null || methodOf(frame.method)?.stream === true);
   }
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(bytes).digest());
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

@@ -213,3 +213,13 @@ export function open(net: Network, clock: FakeClock, events: BoardEvent[] = [], 
     () => undefined,
   );
 }
+
+/** The code of the error that a promise rejects with. */
+export const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'resolved',
+    (error) => error.code,
+  );
+
+/** How often something is in a fake board's log. */
+export const count = (fake: FakeBoard, what: string): number => fake.log.filter((line) => line === what).length;

@@ -74,10 +74,10 @@ describe.each(wires)('over a %s', (kind) => {
     await expect(first).rejects.toMatchObject({ code: 'cancelled' });
     fake.held.clear();
     await settle();
-    const there = fake.parts.get(sha256(bytes))!.chunks.size;
+    const there = fake.objects.parts.get(sha256(bytes))!.chunks.size;
     expect(there).toBeGreaterThanOrEqual(4);
     expect((await board.blobs.put({ path })).uploadedBytes).toBe((8 - there) * chunk);
-    expect(fake.blobs.has(sha256(bytes))).toBe(true);
+    expect(fake.objects.blobs.has(sha256(bytes))).toBe(true);
   });
 
   test('an upload survives a cut link', async () => {
@@ -128,7 +128,7 @@ describe.each(wires)('over a %s', (kind) => {
     // Where the list fits no body it goes ahead as a blob, and its own list is what the board knows by then.
     const listBytes = 1030 * 32;
     const known = listBytes > bodyBytesOf(kind) ? Math.ceil(listBytes / chunk) * 32 : listBytes;
-    expect([...fake.parts.values()].map(({ digests }) => digests.byteLength)).toEqual([0, known]);
+    expect([...fake.objects.parts.values()].map(({ digests }) => digests.byteLength)).toEqual([0, known]);
   });
 
   test('a file that is missing or changes is named', async () => {
@@ -158,7 +158,7 @@ describe.each(wires.filter(isSteered))('models over a %s', (kind) => {
     const seen: string[] = [];
     const model = await board.models.load(await modelFolder(), { onProgress: ({ stage }) => seen.push(stage) });
     expect([...new Set(seen)]).toEqual(['hashing', 'uploading', 'loading']);
-    const manifest = Buffer.from(fake.blobs.get(model.manifestId)!).toString();
+    const manifest = Buffer.from(fake.objects.blobs.get(model.manifestId)!).toString();
     const entry = (name: string) => `"${name}":{"sha256":"${sha256(Buffer.from(name))}","sizeBytes":${name.length}}`;
     expect(manifest).toBe(
       `{"files":{${entry('config.json')},${entry('model.safetensors')},${entry('tokenizer.model')}},"format":"npulab.model.v1","name":"${folder.split('/').at(-1)}"}`,

@@ -20,6 +20,7 @@ use npu_device::{Accelerator, Capabilities};
 
 use crate::access::Keys;
 use crate::backend::Backend;
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::devices;
 use crate::doorkeeper::Doorkeeper;
@@ -148,6 +149,11 @@ impl Agent {
         (u128::from(self.clock.now_ns()) * u128::from(self.ticks_hz) / 1_000_000_000) as u64
     }
 
+    /// Milliseconds of the agent's monotonic clock.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ns() / 1_000_000
+    }
+
     /// Device memory nobody has.
     pub fn free_bytes(&self) -> u64 {
         self.capabilities.memory_bytes.saturating_sub(self.watch.used_bytes())
@@ -204,9 +210,8 @@ impl Agent {
             ),
         );
         for call in calls {
-            if let Some(work) = call.cancel() {
-                self.device.push(work);
-            }
+            call.cancel();
+            self.device.wake(&call);
         }
         let number = session.number;
         // Queued behind the session's running calls, so nothing is freed under their feet.
@@ -228,6 +233,11 @@ impl Agent {
     /// Queues work that gives something back; it runs when the device answers again, if it is stuck.
     pub(crate) fn to_device_always(&self, work: Work) {
         self.device.push(work);
+    }
+
+    /// Has a call's work go on that waited for credit, where it may.
+    pub(crate) fn wake(&self, call: &Call) {
+        self.device.wake(call);
     }
 
     /// Writes a line of warning and tells every session.
@@ -287,12 +297,12 @@ impl Agent {
 
     pub(crate) fn door_admits(&self, from: IpAddr) -> bool {
         let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
-        door.admits(from, self.clock.now_ns() / 1_000_000)
+        door.admits(from, self.now_ms())
     }
 
     pub(crate) fn door_failed(&self, from: IpAddr) {
         let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
-        door.failed(from, self.clock.now_ns() / 1_000_000);
+        door.failed(from, self.now_ms());
     }
 
     /// Random, for a serial line's epoch.
@@ -316,9 +326,8 @@ impl Agent {
             for call in session.running() {
                 if call.deadline_ns.is_some_and(|at| now >= at) {
                     call.fail(Failure::new(ErrorCode::Deadline, "the call's deadline passed"));
-                    if let Some(work) = call.cancel() {
-                        self.device.push(work);
-                    }
+                    call.cancel();
+                    self.device.wake(&call);
                 }
             }
             let grace_ns = session.facts().grace_ms.saturating_mul(1_000_000);
@@ -348,6 +357,7 @@ impl Agent {
                     ErrorCode::DeviceStuck,
                     "the device hangs in an earlier call",
                 ));
+                self.device.wake(&call);
             }
         }
         self.warn(&format!("device {}", state.name()));

@@ -1,6 +1,6 @@
 //! One call on its way: it is answered exactly once, by whoever is first (worker, deadline, cancel, end of session).
 //!
-//! Knows its session and its stream; not what the method does.
+//! Knows its stream and where its answers go; not the session behind that, nor what the method does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,47 +16,45 @@ use link::{ErrorCode, Frame, FrameType, Method};
 use minicbor::Encode;
 
 use crate::failure::Failure;
-use crate::session::Session;
-use crate::work::Work;
 
 /// Bytes of a frame kept for what is not body.
 const ANSWER_META_BYTES: usize = 4096;
 
-/// A stream's sending half and the work that waits for its credit.
+/// Where a call's answers go: the session it came from.
+pub trait Answers: Send + Sync {
+    /// Largest frame the connection takes.
+    fn max_frame_bytes(&self) -> usize;
+    /// Sends a frame if there is a connection.
+    fn send(&self, frame: Frame, bulk: bool);
+    /// Sends the frames that end a call, and keeps them where its class asks for it.
+    fn end_call(&self, call: &Call, frames: Vec<Frame>);
+}
+
+/// A stream's sending half.
 #[derive(Default)]
 pub struct Stream {
-    /// Items and credit.
-    pub items: ItemStream,
-    parked: Option<Work>,
+    items: ItemStream,
     last: Vec<Frame>,
 }
 
 impl Stream {
-    /// What a resumed stream still has to send, its end included if it has one, and work that can go on. An index that was
-    /// credited already is no longer kept: the stream goes on with what there is, and the receiver sees the gap by the indices.
-    pub fn resume(&mut self, position: StreamPosition) -> (Vec<Frame>, Option<Work>) {
+    /// What a resumed stream still has to send, its end included if it has one. An index that was credited already is no
+    /// longer kept: the stream goes on with what there is, and the receiver sees the gap by the indices.
+    pub fn resume(&mut self, position: StreamPosition) -> Vec<Frame> {
         let mut frames = self.items.resend_from(position.next_item).unwrap_or_default();
         frames.extend(self.last.iter().cloned());
         if let Some(unused_bytes) = position.unused_bytes {
             self.items.received(position.next_item, unused_bytes);
         }
-        (frames, self.unparked())
-    }
-
-    /// The work that waited for credit, where there is some by now.
-    fn unparked(&mut self) -> Option<Work> {
-        if self.items.may_send() {
-            self.parked.take()
-        } else {
-            None
-        }
+        frames
     }
 }
 
 /// A call.
 pub struct Call {
-    /// Whose.
-    pub session: Arc<Session>,
+    /// Number of the session whose it is.
+    pub session: u64,
+    answers: Arc<dyn Answers>,
     /// Id on the wire.
     pub id: u32,
     /// What it calls.
@@ -71,9 +69,10 @@ pub struct Call {
 
 impl Call {
     /// A call that nobody works on yet.
-    pub fn new(session: Arc<Session>, id: u32, method: Method, deadline_ns: Option<u64>) -> Self {
+    pub fn new(session: u64, answers: Arc<dyn Answers>, id: u32, method: Method, deadline_ns: Option<u64>) -> Self {
         Self {
             session,
+            answers,
             id,
             method,
             deadline_ns,
@@ -117,13 +116,12 @@ impl Call {
         !self.answered()
     }
 
-    /// Asks for an end. Returns work that waited for credit and must now run to see it.
-    pub fn cancel(&self) -> Option<Work> {
+    /// Asks for an end. Work that waits for credit must be woken to see it.
+    pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         if !self.started.load(Ordering::SeqCst) || self.method == Method::TaskWait {
             self.fail(Failure::new(ErrorCode::Cancelled, "cancelled while it waited"));
         }
-        self.stream().parked.take()
     }
 
     /// Answers well. False where the call was over already: what was made for it must be undone.
@@ -145,10 +143,10 @@ impl Call {
         body_bytes: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), Failure>,
     ) -> Result<bool, Failure> {
-        let facts = self.session.facts();
         // Header, padding and the largest meta an answer with a body has.
-        let most = facts
-            .max_frame_bytes
+        let most = self
+            .answers
+            .max_frame_bytes()
             .saturating_sub(ANSWER_META_BYTES)
             .min(MAX_BODY_BYTES);
         if body_bytes > most {
@@ -188,7 +186,7 @@ impl Call {
         if self.method.streams() {
             self.stream().last.clone_from(&frames);
         }
-        self.session.end_call(self, frames);
+        self.answers.end_call(self, frames);
         true
     }
 
@@ -204,33 +202,21 @@ impl Call {
             inflated_bytes: None,
         });
         let frame = Frame::build(self.head(FrameType::Item), &meta, body).filter(|_| body.len() <= MAX_BODY_BYTES);
-        let frame = frame.filter(|frame| frame.bytes().len() <= self.session.facts().max_frame_bytes);
+        let frame = frame.filter(|frame| frame.bytes().len() <= self.answers.max_frame_bytes());
         let frame = frame.ok_or_else(|| Failure::new(ErrorCode::TooLarge, "an item does not fit one frame"))?;
         stream.items.sent(frame.clone());
         // Sent under the stream's lock, so that a resume never sees an item recorded and not yet on its way.
-        self.session.send(frame, true);
+        self.answers.send(frame, true);
         Ok(true)
     }
 
-    /// True where an item may be sent now.
-    pub fn may_send(&self) -> bool {
-        self.stream().items.may_send()
+    /// True where work on it has something to do: there is credit for an item, or working on has no use.
+    pub fn may_go_on(&self) -> bool {
+        self.cancelled() || self.stream().items.may_send()
     }
 
-    /// Lets `work` wait for credit; gives it back where there is credit or a cancel by now.
-    pub fn park(&self, work: Work) -> Option<Work> {
-        let mut stream = self.stream();
-        if stream.items.may_send() || self.cancelled() {
-            return Some(work);
-        }
-        stream.parked = Some(work);
-        None
-    }
-
-    /// Takes credit; gives back work that can go on.
-    pub fn credit(&self, bytes: u64) -> Option<Work> {
-        let mut stream = self.stream();
-        stream.items.credit(bytes);
-        stream.unparked()
+    /// Takes credit.
+    pub fn credit(&self, bytes: u64) {
+        self.stream().items.credit(bytes);
     }
 }

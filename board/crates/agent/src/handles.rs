@@ -8,10 +8,15 @@ use npu_device::BufferId;
 
 use crate::failure::Failure;
 use crate::job::Job;
-use crate::room::{InferenceId, ModelId};
+use crate::store::BlobId;
 
 /// Objects one session may hold.
 const MAX_OBJECTS: usize = 65_536;
+
+/// A model is named by its manifest.
+pub type ModelId = BlobId;
+/// An inference, unique for the life of the agent.
+pub type InferenceId = u64;
 
 /// What a handle stands for.
 #[derive(Clone)]

@@ -1,17 +1,23 @@
-//! A submitted job as its waiters see it. Knows the outcome, not the device.
+//! A submitted job as its waiters see it, and how the device tells its outcome.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use link::message::task::JobReport;
+use link::cbor::Nullable;
+use link::message::task::{JobReport, TaskReport};
+use npu_device::{Accelerator, JobTicket};
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::watch::Watched;
+
+/// What a job may take on the device.
+const JOB_TIMEOUT_NS: u64 = 30_000_000_000;
 
 /// A job that runs one task at a time, when it is told to.
 #[derive(Clone, Copy, Debug)]
 pub struct Stepping {
     /// The device's name for it.
-    pub ticket: npu_device::JobTicket,
+    pub ticket: JobTicket,
     /// Tasks it has.
     pub tasks: u32,
     /// Tasks that ran.
@@ -97,4 +103,25 @@ fn answer(call: &Call, outcome: &Result<JobReport, Failure>) {
         Ok(report) => call.reply(report, &[]),
         Err(failure) => call.fail(failure.clone()),
     };
+}
+
+/// Waits for a job of the device; its report as it goes over the wire.
+pub fn outcome(device: &mut Watched, ticket: JobTicket) -> Result<JobReport, Failure> {
+    let report = device.wait_for_completion(ticket, JOB_TIMEOUT_NS)?;
+    let operations = report.operations.iter().map(|task| TaskReport {
+        tasks: task.tasks,
+        macs: task.macs,
+        cycles: task.cycles,
+        modelled_ns: Nullable(task.modelled_ns),
+        data_read_bytes: task.traffic.data_read_bytes,
+        weight_read_bytes: task.traffic.weight_read_bytes,
+        written_bytes: task.traffic.written_bytes,
+    });
+    Ok(JobReport {
+        operations: operations.collect(),
+        modelled_ns: Nullable(report.modelled_ns),
+        start_ticks: report.start_ticks,
+        end_ticks: report.end_ticks,
+        hardware_starts: report.hardware_starts,
+    })
 }

@@ -77,7 +77,7 @@ impl Leases {
             .queue
             .iter()
             .filter(|waiter| !waiter.call.answered())
-            .map(|waiter| waiter.call.session.number)
+            .map(|waiter| waiter.call.session)
             .collect();
         LeaseState {
             mine: holder.is_some_and(|holder| holder.session == session),
@@ -121,7 +121,7 @@ impl Leases {
 
     /// Takes a call of lease.acquire: it is answered now, or when its turn or its end comes.
     pub fn acquire(&mut self, call: Arc<Call>, args: LeaseArgs, now_ns: u64) -> Vec<Change> {
-        let session = call.session.number;
+        let session = call.session;
         let mine = self.holder.as_ref().is_none_or(|holder| holder.session == session);
         if mine && (self.holder.is_some() || self.queue.is_empty()) {
             return self.grant(&call, &args, now_ns, LeaseChange::Granted);
@@ -144,14 +144,14 @@ impl Leases {
     /// Takes the lease by force.
     pub fn take(&mut self, call: &Arc<Call>, args: &LeaseArgs, now_ns: u64) -> Vec<Change> {
         let change = match &self.holder {
-            Some(holder) if holder.session != call.session.number => LeaseChange::Taken,
+            Some(holder) if holder.session != call.session => LeaseChange::Taken,
             _ => LeaseChange::Granted,
         };
         self.grant(call, args, now_ns, change)
     }
 
     fn grant(&mut self, call: &Arc<Call>, args: &LeaseArgs, now_ns: u64, change: LeaseChange) -> Vec<Change> {
-        let session = call.session.number;
+        let session = call.session;
         let ttl_ns = args.ttl_ms.saturating_mul(1_000_000);
         let (who, why) = (short(&args.who), short(&args.why));
         let before = self.holder.take();
@@ -189,7 +189,7 @@ impl Leases {
     pub fn release(&mut self, session: u64, ended: bool, now_ns: u64) -> Vec<Change> {
         if ended {
             self.lost.remove(&session);
-            self.queue.retain(|waiter| waiter.call.session.number != session);
+            self.queue.retain(|waiter| waiter.call.session != session);
         }
         if self.holder.as_ref().is_none_or(|holder| holder.session != session) {
             return Vec::new();
@@ -245,7 +245,7 @@ impl Leases {
         for waiter in over {
             waiter
                 .call
-                .fail(self.held(ErrorCode::LeaseHeld, waiter.call.session.number, now_ns));
+                .fail(self.held(ErrorCode::LeaseHeld, waiter.call.session, now_ns));
         }
         changes
     }

@@ -16,6 +16,7 @@ pub mod backend;
 mod call;
 pub mod cli;
 pub mod clock;
+mod connection;
 mod devices;
 mod doorkeeper;
 pub mod failure;

@@ -2,30 +2,27 @@
 //!
 //! Surprising: frames that break the rules end this connection only; its session is suspended.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use link::cbor::{from_slice, to_vec};
 use link::deflate::inflate;
-use link::frame::{Flags, Head};
+use link::frame::Flags;
 use link::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_IN_FLIGHT, PROTOCOL_CURRENT, PROTOCOL_MIN};
 use link::message::call::Fail;
 use link::message::hello::{Bye, HelloBoard, HelloHost, Limits, Ping, Pong, StreamPosition};
 use link::message::stream::Credit;
-use link::message::sys::LinkCounts;
-use link::session::keepalive::{Keepalive, KeepaliveAction, KeepaliveEvent};
 use link::uart::receiver::MAX_LINE_FRAME_BYTES;
 use link::{ErrorCode, Frame, FrameType};
 
 use crate::access::Rights;
 use crate::agent::Agent;
+use crate::call::Call;
+use crate::connection::{Connection, control};
 use crate::failure::Failure;
 use crate::log::Level;
-use crate::outbox::Outbox;
 use crate::service;
 use crate::session::{Attached, Facts, Session};
 
-/// Time for the first HELLO.
-const HELLO_MS: u64 = 10_000;
 /// Largest body of a CALL on a serial line.
 const MAX_LINE_BODY_BYTES: usize = 16 * 1024;
 /// A serial line's sessions are kept this many times longer than others: 120 s where TCP has 30 s.
@@ -55,79 +52,6 @@ const CAPABILITIES: &[&str] = &[
     "task.matmulFp16",
     "task.matmulInt8",
 ];
-
-/// What others may do to a connection.
-pub struct Connection {
-    /// What it still has to send.
-    pub outbox: Arc<Outbox>,
-    alive: Mutex<(Keepalive, bool)>,
-    opened_ms: u64,
-    /// What `sys.link` tells; a serial line keeps it up to date.
-    pub counts: Mutex<LinkCounts>,
-}
-
-impl Connection {
-    /// A connection that was opened now, over "tcp" or "serial".
-    pub fn new(outbox: Arc<Outbox>, now_ms: u64, transport: &str) -> Arc<Self> {
-        Arc::new(Self {
-            outbox,
-            alive: Mutex::new((Keepalive::new(now_ms), false)),
-            opened_ms: now_ms,
-            counts: Mutex::new(LinkCounts {
-                transport: transport.into(),
-                secured: false,
-                sent_pdus: 0,
-                repeated_pdus: 0,
-                received_pdus: 0,
-                damaged_segments: 0,
-                payload_bytes: 0,
-                window_bytes: 0,
-                round_trip_us: link::cbor::Nullable(None),
-            }),
-        })
-    }
-
-    /// What `sys.link` tells, to be changed or read.
-    pub fn counts(&self) -> std::sync::MutexGuard<'_, LinkCounts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Closes the connection where it is silent for too long.
-    pub fn tick(&self, now_ms: u64) {
-        let (keepalive, greeted) = &mut *self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        let late_hello = !*greeted && now_ms.saturating_sub(self.opened_ms) >= HELLO_MS;
-        if late_hello || keepalive.on(KeepaliveEvent::Tick, now_ms) == KeepaliveAction::LinkDown {
-            self.outbox.close();
-        }
-    }
-
-    /// Says goodbye and closes.
-    pub fn leave(&self, reason: &str) {
-        self.outbox.push(
-            control(FrameType::Bye, 0, &to_vec(&Bye { reason: reason.into() })),
-            false,
-        );
-        self.outbox.finish();
-    }
-}
-
-fn control(kind: FrameType, call_id: u32, meta: &[u8]) -> Frame {
-    let head = Head {
-        kind,
-        flags: Flags(0),
-        method: 0,
-        call_id,
-    };
-    // Control metas are a few dozen bytes; an empty one stands in for what cannot be.
-    Frame::build(head, meta, &[])
-        .or_else(|| Frame::build(head, &[0xa0], &[]))
-        .unwrap_or_else(|| unreachable!())
-}
-
-/// Milliseconds of the agent's clock.
-pub fn now_ms(agent: &Agent) -> u64 {
-    agent.clock.now_ns() / 1_000_000
-}
 
 /// Why a connection ended.
 pub enum End {
@@ -230,16 +154,8 @@ impl Peer {
             let cause = format!("flags {} nobody agreed on", head.flags.0);
             return Err(End::Refused(Failure::new(ErrorCode::Corrupt, cause)));
         }
-        {
-            let (keepalive, greeted) = &mut *self.connection.alive.lock().unwrap_or_else(PoisonError::into_inner);
-            keepalive.on(
-                KeepaliveEvent::Frame {
-                    ping: head.kind == FrameType::Ping,
-                },
-                now_ms(&self.agent),
-            );
-            *greeted |= self.session.is_some();
-        }
+        self.connection
+            .heard(head.kind, self.session.is_some(), self.agent.now_ms());
         let Some(session) = self.session.clone() else {
             if head.kind != FrameType::Hello {
                 return Err(End::Refused(Failure::bad_argument("the first frame is HELLO")));
@@ -258,15 +174,17 @@ impl Peer {
                 service::call(&self.agent, &session, &self.connection, frame);
             }
             FrameType::Cancel => {
-                let work = session.find_call(head.call_id).and_then(|call| call.cancel());
-                work.into_iter().for_each(|work| self.agent.to_device_always(work));
+                if let Some(call) = session.find_call(head.call_id) {
+                    call.cancel();
+                    self.agent.wake(&call);
+                }
             }
             FrameType::Credit => {
                 let credit: Credit = from_slice(frame.view().meta).map_err(refuse)?;
-                let work = session
-                    .find_call(head.call_id)
-                    .and_then(|call| call.credit(credit.bytes));
-                work.into_iter().for_each(|work| self.agent.to_device_always(work));
+                if let Some(call) = session.find_call(head.call_id) {
+                    call.credit(credit.bytes);
+                    self.agent.wake(&call);
+                }
             }
             FrameType::Ping => {
                 let ping: Ping = from_slice(frame.view().meta).map_err(refuse)?;
@@ -356,7 +274,7 @@ impl Peer {
                 Some(call)
                     if found
                         .iter()
-                        .all(|(known, _): &(Arc<crate::call::Call>, StreamPosition)| known.id != call.id) =>
+                        .all(|(known, _): &(Arc<Call>, StreamPosition)| known.id != call.id) =>
                 {
                     found.push((call, *position));
                 }
@@ -366,13 +284,13 @@ impl Peer {
         }
         let outbox = &self.connection.outbox;
         let hello = control(FrameType::Hello, 0, &to_vec(&hello));
-        let Some(Attached { before, work }) = session.attach(outbox, facts, hello, &found) else {
+        let Some(Attached { before }) = session.attach(outbox, facts, hello, &found) else {
             return false;
         };
         if let Some(before) = before {
             before.close();
         }
-        work.into_iter().for_each(|work| agent.to_device_always(work));
+        found.iter().for_each(|(call, _)| agent.wake(call));
         for call_id in missing {
             let gone: Fail = Failure::new(ErrorCode::NotFound, "the stream is no longer kept").meta();
             outbox.push(control(FrameType::Fail, call_id, &to_vec(&gone)), false);

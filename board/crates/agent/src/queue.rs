@@ -1,6 +1,6 @@
 //! Two threads that do what the protocol threads must not wait for: one owns the device, one does file work.
 //!
-//! Knows queues, not what is in them.
+//! Knows queues, not what is in them. Work of a stream without credit is kept aside until its call is woken.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +19,31 @@ use crate::work::{Next, Work};
 pub struct DeviceQueue {
     sender: Mutex<Sender<Work>>,
     current: Arc<Mutex<Option<Arc<Call>>>>,
+    aside: Arc<Aside>,
+}
+
+/// Work that waits for credit. Locked before the stream of a call.
+#[derive(Default)]
+struct Aside(Mutex<Vec<Work>>);
+
+impl Aside {
+    /// Keeps work until its call may go on; gives it back where it may by now.
+    fn keep(&self, work: Work) -> Option<Work> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if work.call.as_ref().is_none_or(|call| call.may_go_on()) {
+            return Some(work);
+        }
+        kept.push(work);
+        None
+    }
+
+    /// The work of a call that may go on.
+    fn take(&self, call: &Call) -> Option<Work> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = |work: &Work| work.call.as_ref().is_some_and(|other| std::ptr::eq(&**other, call));
+        let at = kept.iter().position(mine).filter(|_| call.may_go_on())?;
+        Some(kept.swap_remove(at))
+    }
 }
 
 impl DeviceQueue {
@@ -28,6 +53,8 @@ impl DeviceQueue {
         let again = sender.clone();
         let current: Arc<Mutex<Option<Arc<Call>>>> = Arc::default();
         let running = Arc::clone(&current);
+        let aside: Arc<Aside> = Arc::default();
+        let waiting = Arc::clone(&aside);
         let set = move |call| *running.lock().unwrap_or_else(PoisonError::into_inner) = call;
         thread::Builder::new().name("device".into()).spawn(move || {
             for work in receiver {
@@ -36,18 +63,22 @@ impl DeviceQueue {
                     continue;
                 }
                 set(call.clone());
-                room.enter(call.as_ref().map(|call| call.session.number));
+                room.enter(call.as_ref().map(|call| call.session));
                 let next = guarded(call.as_deref(), || work.run(&mut room));
                 set(None);
-                if let Some(Next::Again(work)) = next {
-                    // The receiver lives in this very thread.
-                    let _ = again.send(work);
-                }
+                let next = match next {
+                    Some(Next::Again(work)) => Some(work),
+                    Some(Next::Credited(work)) => waiting.keep(work),
+                    Some(Next::Done) | None => None,
+                };
+                // The receiver lives in this very thread.
+                next.into_iter().for_each(|work| drop(again.send(work)));
             }
         })?;
         Ok(Self {
             sender: Mutex::new(sender),
             current,
+            aside,
         })
     }
 
@@ -55,6 +86,11 @@ impl DeviceQueue {
     pub fn push(&self, work: Work) {
         // The thread ends with the process only.
         let _ = self.sender.lock().unwrap_or_else(PoisonError::into_inner).send(work);
+    }
+
+    /// Has a call's work go on that waited for credit, where there is some by now or the call is over.
+    pub fn wake(&self, call: &Call) {
+        self.aside.take(call).into_iter().for_each(|work| self.push(work));
     }
 
     /// The call being worked on.

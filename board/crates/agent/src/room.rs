@@ -11,16 +11,12 @@ use npu_device::{Accelerator, BufferId};
 use tinyllama::{Inference, Model};
 
 use crate::failure::Failure;
-use crate::handles::Object;
+use crate::handles::{InferenceId, ModelId, Object};
+use crate::job::{Job, outcome};
 use crate::log::{Level, Log};
 use crate::probe::{Captured, Probe};
 use crate::store::{BlobId, BlobStore};
 use crate::watch::Watched;
-
-/// A model is named by its manifest.
-pub type ModelId = BlobId;
-/// An inference, unique for the life of the agent.
-pub type InferenceId = u64;
 
 /// A model in device memory.
 pub struct Loaded {
@@ -140,13 +136,20 @@ impl Room {
     pub fn free(&mut self, object: Object) {
         match object {
             Object::Buffer { id, .. } => self.free_buffer(id),
-            Object::Job(job) => crate::service::npu::finish(self, &job),
+            Object::Job(job) => self.finish(&job),
             Object::Model(id) => self.release(id),
             Object::Inference(id) => {
                 if let Some(open) = self.inferences.remove(&id) {
                     self.release(open.model);
                 }
             }
+        }
+    }
+
+    /// Runs what a stepped job has left, so that the device is free again. Does nothing for other jobs.
+    pub fn finish(&mut self, job: &Job) {
+        if let Some(stepping) = job.take_stepping() {
+            job.end(outcome(&mut self.accelerator, stepping.ticket));
         }
     }
 

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::agent::Agent;
+use crate::connection::Connection;
 use crate::log::Level;
-use crate::peer::Connection;
 use crate::serial::{SerialPort, SerialServer};
 use crate::tcp;
 

@@ -17,11 +17,10 @@ use link::session::replies::{Known, StoredReplies};
 use link::{ErrorCode, Frame, FrameType};
 
 use crate::access::Rights;
-use crate::call::Call;
+use crate::call::{Answers, Call};
 use crate::failure::Failure;
 use crate::handles::{HandleTable, Object};
 use crate::outbox::Outbox;
-use crate::work::Work;
 
 /// Ended streams kept for a resume.
 const KEPT_STREAMS: usize = 16;
@@ -72,8 +71,6 @@ impl Default for Facts {
 pub struct Attached {
     /// The connection before.
     pub before: Option<Arc<Outbox>>,
-    /// Work of its streams that waited for credit and can go on.
-    pub work: Vec<Work>,
 }
 
 /// What became of a CALL frame at the session's door.
@@ -128,15 +125,11 @@ impl Session {
         state.suspended_ns = None;
         state.facts = facts;
         link.push(hello, false);
-        let mut work = Vec::new();
         for (mut stream, from) in held {
-            let (frames, unparked) = stream.resume(from);
-            frames.into_iter().for_each(|frame| link.push(frame, true));
-            work.extend(unparked);
+            stream.resume(from).into_iter().for_each(|frame| link.push(frame, true));
         }
         Some(Attached {
             before: state.link.replace(Arc::clone(link)),
-            work,
         })
     }
 
@@ -203,36 +196,6 @@ impl Session {
         }
         state.in_flight.insert(call.id, Arc::clone(call));
         Ok(Admission::Run)
-    }
-
-    /// Sends the frames that end a call, and keeps them where its class asks for it.
-    pub fn end_call(&self, call: &Call, frames: Vec<Frame>) {
-        let mut state = self.state();
-        // A call that was refused at the door must not take an older one of the same id with it.
-        let same = state
-            .in_flight
-            .get(&call.id)
-            .is_some_and(|known| std::ptr::eq(Arc::as_ptr(known), call));
-        if same && let Some(known) = state.in_flight.remove(&call.id) {
-            if call.method.streams() {
-                state.ended_streams.push_back(known);
-                if state.ended_streams.len() > KEPT_STREAMS {
-                    state.ended_streams.pop_front();
-                }
-            }
-            if call.method.retry() == Retry::Once {
-                state.replies.store(call.id, frames.clone());
-            }
-        }
-        for frame in frames {
-            let bulk = call.method.streams() || !frame.view().body.is_empty();
-            push(&state.link, frame, bulk);
-        }
-    }
-
-    /// Sends a frame if there is a connection.
-    pub fn send(&self, frame: Frame, bulk: bool) {
-        push(&self.state().link, frame, bulk);
     }
 
     /// Sends an event, or counts it as lost.
@@ -332,6 +295,40 @@ impl Session {
     /// Takes an object away; its handle is stale from here on, also for calls that are queued behind this one.
     pub fn remove(&self, handle: Handle) -> Result<Object, Failure> {
         self.state().handles.remove(handle)
+    }
+}
+
+impl Answers for Session {
+    fn max_frame_bytes(&self) -> usize {
+        self.state().facts.max_frame_bytes
+    }
+
+    fn send(&self, frame: Frame, bulk: bool) {
+        push(&self.state().link, frame, bulk);
+    }
+
+    fn end_call(&self, call: &Call, frames: Vec<Frame>) {
+        let mut state = self.state();
+        // A call that was refused at the door must not take an older one of the same id with it.
+        let same = state
+            .in_flight
+            .get(&call.id)
+            .is_some_and(|known| std::ptr::eq(Arc::as_ptr(known), call));
+        if same && let Some(known) = state.in_flight.remove(&call.id) {
+            if call.method.streams() {
+                state.ended_streams.push_back(known);
+                if state.ended_streams.len() > KEPT_STREAMS {
+                    state.ended_streams.pop_front();
+                }
+            }
+            if call.method.retry() == Retry::Once {
+                state.replies.store(call.id, frames.clone());
+            }
+        }
+        for frame in frames {
+            let bulk = call.method.streams() || !frame.view().body.is_empty();
+            push(&state.link, frame, bulk);
+        }
     }
 }
 

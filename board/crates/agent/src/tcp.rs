@@ -16,9 +16,10 @@ use link::{Deframer, ErrorCode};
 
 use crate::access::Rights;
 use crate::agent::Agent;
+use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::outbox::Outbox;
-use crate::peer::{Connection, End, Peer, now_ms};
+use crate::peer::{End, Peer};
 
 /// Most bytes of one write: half of the socket's buffer, in these limits. StarryOS's buffer holds 64 KiB.
 const WRITE_PIECE_BYTES: std::ops::RangeInclusive<usize> = 32 * 1024..=256 * 1024;
@@ -36,7 +37,7 @@ pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>
     // A socket that is closed already cannot be closed again.
     let hang_up = move || drop(to_close.shutdown(Shutdown::Both));
     let outbox = Arc::new(Outbox::new(Box::new(hang_up)));
-    let connection = Connection::new(Arc::clone(&outbox), now_ms(&agent), "tcp");
+    let connection = Connection::new(Arc::clone(&outbox), agent.now_ms(), "tcp");
     let sealer = Arc::<Mutex<Option<Sealer>>>::default();
     let half = rustix::net::sockopt::socket_send_buffer_size(&to_write).map_or(0, |bytes| bytes / 2);
     let writer = Writer {

@@ -7,8 +7,10 @@ use crate::room::Room;
 
 /// What becomes of work that ran.
 pub enum Next {
-    /// It is over, or waits somewhere for credit.
+    /// It is over.
     Done,
+    /// Runs again when its call has credit, or is over.
+    Credited(Work),
     /// Runs again behind what is queued now.
     Again(Work),
 }

@@ -1,35 +1,13 @@
-//! `board/link/vectors/uart.json` and `noise.json` against this crate. If a vector fails, do not edit the vector.
-//!
-//! The handshake with payloads in `noise.json` is the Noise project's own (cacophony set, pattern NNpsk0).
+//! `board/link/vectors/uart.json` and `lanes.json` against this crate. If a vector fails, do not edit the vector.
 
-use std::path::PathBuf;
+mod vector_file;
 
-use link::secure::{self, Initiator};
 use link::uart::lanes::{self, MAX_LANES};
 use link::uart::mask::{CUT_SEQUENCE, holds_cut_sequence};
 use link::uart::pdu::{Channel, Epochs, Kind, MAX_PAYLOAD_BYTES, Pdu, Unmasked};
 use link::uart::split::{Segment, Splitter};
 use serde_json::{Value, json};
-
-fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../link/vectors")
-        .join(name)
-}
-
-fn read(name: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(path(name)).unwrap()).unwrap()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|i| u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).unwrap())
-        .collect()
-}
+use vector_file::{hex, path, read, unhex};
 
 const EPOCHS: Epochs = Epochs {
     sender: 0x0102_0304,
@@ -227,40 +205,6 @@ fn segment_json((name, bytes): &(&str, Vec<u8>)) -> Value {
     json!({ "name": name, "epochs": { "sender": EPOCHS.sender, "receiver": EPOCHS.receiver }, "hex": hex(bytes), "told": told(bytes) })
 }
 
-fn noise_json() -> Value {
-    let key: [u8; 32] = core::array::from_fn(|i| i as u8 * 3 + 1);
-    let host: [u8; 32] = core::array::from_fn(|i| 0x40 + i as u8);
-    let board: [u8; 32] = core::array::from_fn(|i| 0xc0 - i as u8);
-    let (initiator, first) = Initiator::with(&key, Some(&host)).unwrap();
-    let (mut at_board, second) = secure::respond_with(&key, &first, Some(&board)).unwrap();
-    let mut at_host = initiator.finish(&second).unwrap();
-    let mut records = Vec::new();
-    for (from, channel, plain) in [
-        ("host", Channel::Control, &b"first control"[..]),
-        ("host", Channel::Bulk, b"first bulk"),
-        ("board", Channel::Bulk, b""),
-        ("host", Channel::Control, b"second control"),
-        ("board", Channel::Control, b"an answer"),
-    ] {
-        let (mut record, mut back) = (Vec::new(), Vec::new());
-        let (sealer, opener) = if from == "host" {
-            (&mut at_host, &mut at_board)
-        } else {
-            (&mut at_board, &mut at_host)
-        };
-        sealer.sealer.seal(channel, plain, &mut record).unwrap();
-        opener.opener.open(channel, &record, &mut back).unwrap();
-        assert_eq!(back, plain);
-        records
-            .push(json!({ "from": from, "channel": channel as u8, "plainHex": hex(plain), "recordHex": hex(&record) }));
-    }
-    json!({
-        "keyHex": hex(&key), "keyIdHex": hex(&secure::key_id(&key)), "prefaceHex": hex(&secure::preface(secure::key_id(&key))),
-        "hostEphemeralHex": hex(&host), "boardEphemeralHex": hex(&board),
-        "firstHex": hex(&first), "secondHex": hex(&second), "records": records,
-    })
-}
-
 #[test]
 fn every_pdu_encodes_to_its_vector_and_decodes_back() {
     let vectors = read("uart.json");
@@ -293,113 +237,6 @@ fn every_byte_stream_is_told_apart_as_its_vector_says() {
 }
 
 #[test]
-fn the_handshake_and_the_records_of_both_channels_are_the_vectors() {
-    assert_eq!(noise_json(), read("noise.json")["link"]);
-}
-
-#[test]
-fn the_noise_projects_own_vector_holds() {
-    let vector = &read("noise.json")["cacophony"];
-    let field = |name: &str| unhex(vector[name].as_str().unwrap());
-    let psk: [u8; 32] = field("psk").try_into().unwrap();
-    let (prologue, host, board) = (field("prologue"), field("initEphemeral"), field("respEphemeral"));
-    let build = |ephemeral| {
-        snow::Builder::new("Noise_NNpsk0_25519_ChaChaPoly_SHA256".parse().unwrap())
-            .psk(0, &psk)
-            .unwrap()
-            .prologue(&prologue)
-            .unwrap()
-            .fixed_ephemeral_key_for_testing_only(ephemeral)
-    };
-    let (mut init, mut resp) = (
-        build(&host).build_initiator().unwrap(),
-        build(&board).build_responder().unwrap(),
-    );
-    let messages = vector["messages"].as_array().unwrap();
-    let texts: Vec<(Vec<u8>, Vec<u8>)> = messages
-        .iter()
-        .map(|m| {
-            (
-                unhex(m["payload"].as_str().unwrap()),
-                unhex(m["ciphertext"].as_str().unwrap()),
-            )
-        })
-        .collect();
-    let mut buffer = vec![0; 1024];
-    for (index, (payload, ciphertext)) in texts[..2].iter().enumerate() {
-        let (from, to) = if index == 0 {
-            (&mut init, &mut resp)
-        } else {
-            (&mut resp, &mut init)
-        };
-        let length = from.write_message(payload, &mut buffer).unwrap();
-        assert_eq!(&buffer[..length], ciphertext);
-        let mut plain = vec![0; 1024];
-        let length = to.read_message(ciphertext, &mut plain).unwrap();
-        assert_eq!(&plain[..length], payload);
-    }
-    let (mut init, mut resp) = (init.into_transport_mode().unwrap(), resp.into_transport_mode().unwrap());
-    for (index, (payload, ciphertext)) in texts[2..].iter().enumerate() {
-        let from = if index % 2 == 0 { &mut init } else { &mut resp };
-        let length = from.write_message(payload, &mut buffer).unwrap();
-        assert_eq!(&buffer[..length], ciphertext);
-    }
-}
-
-#[test]
-fn another_key_an_old_record_and_a_changed_one_are_refused() {
-    let (key, other) = ([1u8; 32], [2u8; 32]);
-    let (_, first) = Initiator::begin(&other).unwrap();
-    assert!(secure::respond(&key, &first).is_err());
-    assert!(secure::respond(&key, &first[..47]).is_err());
-    let (initiator, first) = Initiator::begin(&key).unwrap();
-    let (mut board, second) = secure::respond(&key, &first).unwrap();
-    let mut host = initiator.finish(&second).unwrap();
-    let (mut record, mut plain) = (Vec::new(), Vec::new());
-    host.sealer.seal(Channel::Control, b"once", &mut record).unwrap();
-    assert!(board.opener.open(Channel::Bulk, &record, &mut plain).is_err());
-    board.opener.open(Channel::Control, &record, &mut plain).unwrap();
-    assert!(board.opener.open(Channel::Control, &record, &mut plain).is_err());
-    let mut next = Vec::new();
-    host.sealer.seal(Channel::Control, b"next", &mut next).unwrap();
-    let mut changed = next.clone();
-    changed[2] ^= 1;
-    assert!(board.opener.open(Channel::Control, &changed, &mut plain).is_err());
-    board.opener.open(Channel::Control, &next, &mut plain).unwrap();
-    assert_eq!(plain, b"oncenext");
-    assert!(board.opener.open(Channel::Control, &[0; 15], &mut plain).is_err());
-    assert!(board.opener.open(Channel::Control, &[0; 65_536], &mut plain).is_err());
-}
-
-/// Writes the files where they are not there yet; never touches one that is.
-#[test]
-#[ignore = "writes the vectors files"]
-fn write_vectors_that_are_missing() {
-    let lines = |values: Vec<Value>| {
-        let lines: Vec<String> = values.iter().map(|value| format!("    {value}")).collect();
-        format!("[\n{}\n  ]", lines.join(",\n"))
-    };
-    if !path("uart.json").exists() {
-        let pdus = lines(pdu_cases().iter().map(pdu_json).collect());
-        let segments = lines(segment_cases().iter().map(segment_json).collect());
-        std::fs::write(
-            path("uart.json"),
-            format!("{{\n  \"pdus\": {pdus},\n  \"segments\": {segments}\n}}\n"),
-        )
-        .unwrap();
-    }
-    let mut noise = read("noise.json");
-    if noise["link"].is_null() {
-        noise["link"] = noise_json();
-        std::fs::write(
-            path("noise.json"),
-            format!("{}\n", serde_json::to_string_pretty(&noise).unwrap()),
-        )
-        .unwrap();
-    }
-}
-
-#[test]
 fn lanes_are_offered_and_told_apart_in_these_bytes() {
     let vectors = read("lanes.json");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -418,4 +255,23 @@ fn lanes_are_offered_and_told_apart_in_these_bytes() {
         assert_eq!(lanes::untag(wire), Some((lane, frame)));
     }
     assert_eq!(lanes::untag(vec![1, 2, 3]), None);
+}
+
+/// Writes the file where it is not there yet; never touches one that is.
+#[test]
+#[ignore = "writes the vectors file"]
+fn write_the_vectors_where_they_are_missing() {
+    let lines = |values: Vec<Value>| {
+        let lines: Vec<String> = values.iter().map(|value| format!("    {value}")).collect();
+        format!("[\n{}\n  ]", lines.join(",\n"))
+    };
+    if !path("uart.json").exists() {
+        let pdus = lines(pdu_cases().iter().map(pdu_json).collect());
+        let segments = lines(segment_cases().iter().map(segment_json).collect());
+        std::fs::write(
+            path("uart.json"),
+            format!("{{\n  \"pdus\": {pdus},\n  \"segments\": {segments}\n}}\n"),
+        )
+        .unwrap();
+    }
 }

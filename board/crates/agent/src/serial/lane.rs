@@ -11,8 +11,9 @@ use link::{ErrorCode, Frame};
 
 use crate::access::Rights;
 use crate::agent::Agent;
+use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::peer::{Connection, End, Peer};
+use crate::peer::{End, Peer};
 
 /// Time for the last frames of a connection, µs.
 const FAREWELL_US: u64 = 2_000_000;

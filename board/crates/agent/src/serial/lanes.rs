@@ -10,7 +10,7 @@ use link::uart::lanes::{MAX_LANES, tag, untag};
 use link::uart::pdu::Channel;
 
 use super::lane::Lane;
-use crate::peer::Connection;
+use crate::connection::Connection;
 
 /// What became of the connections when they were looked after.
 pub struct Aftermath {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::agent::Agent;
-use crate::peer::Connection;
+use crate::connection::Connection;
 pub use port::{SerialOptions, SerialPort, open};
 use worker::Worker;
 

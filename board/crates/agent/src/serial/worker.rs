@@ -16,10 +16,10 @@ use super::lane::Lane;
 use super::lanes::Lanes;
 use super::port::{SerialPort, open};
 use crate::agent::Agent;
+use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::log::Level;
 use crate::outbox::Outbox;
-use crate::peer::{Connection, now_ms};
 
 /// Bytes taken off the tty at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -272,7 +272,7 @@ impl Worker {
 /// A connection that begins now.
 fn new_lane(agent: &Arc<Agent>, server: &SerialServer, port: &SerialPort) -> Lane {
     let outbox = Arc::new(Outbox::waking(server.waker()));
-    let connection = Connection::new(outbox, now_ms(agent), "serial");
+    let connection = Connection::new(outbox, agent.now_ms(), "serial");
     let needs_key = !agent.keys.is_empty() && !port.options.without_key;
     Lane::new(Arc::clone(agent), connection, needs_key)
 }

@@ -19,8 +19,8 @@ use super::Request;
 use super::model::model;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::handles::Object;
-use crate::room::{InferenceId, ModelId, Room};
+use crate::handles::{InferenceId, ModelId, Object};
+use crate::room::Room;
 use crate::session::Session;
 use crate::summary::summarize;
 use crate::work::{Next, Work};
@@ -68,6 +68,7 @@ pub fn open(request: Request) -> Result<(), Failure> {
     } = request.args()?;
     let id = model(request.session(), handle)?;
     let chosen = chosen.map_or(Sampling::GREEDY, sampling);
+    let session = Arc::clone(request.session());
     request.on_device(move |room, call, _| {
         let loaded = room.model(id)?;
         let tokens = match prompt {
@@ -75,14 +76,14 @@ pub fn open(request: Request) -> Result<(), Failure> {
             wire::Prompt::Text(text) => loaded.model.tokenizer().encode(&text, true),
         };
         let inference = Inference::new(&loaded.model, &tokens, chosen)?;
-        give(room, call, id, inference)
+        give(room, &session, call, id, inference)
     })
 }
 
-fn give(room: &mut Room, call: &Call, model: ModelId, inference: Inference) -> Result<(), Failure> {
+fn give(room: &mut Room, session: &Session, call: &Call, model: ModelId, inference: Inference) -> Result<(), Failure> {
     let start = state(&inference.state());
     let id = room.open(model, inference);
-    let handle = match call.session.insert(Object::Inference(id)) {
+    let handle = match session.insert(Object::Inference(id)) {
         Ok(handle) => handle,
         Err((object, failure)) => {
             room.free(object);
@@ -90,7 +91,7 @@ fn give(room: &mut Room, call: &Call, model: ModelId, inference: Inference) -> R
         }
     };
     if !call.reply(&wire::OpenResult { handle, state: start }, &[])
-        && let Ok(object) = call.session.remove(handle)
+        && let Ok(object) = session.remove(handle)
     {
         room.free(object);
     }
@@ -181,8 +182,8 @@ impl Generation {
     fn token(mut self, room: &mut Room) -> Result<Next, Failure> {
         let call = Arc::clone(&self.call);
         let (inference, loaded, device) = room.inference(self.id)?;
-        if !call.cancelled() && !call.may_send() {
-            return Ok(call.park(self.work()).map_or(Next::Done, Next::Again));
+        if !call.may_go_on() {
+            return Ok(Next::Credited(self.work()));
         }
         let mut made: Option<GeneratedToken> = None;
         let mut keep = |token| {

@@ -39,24 +39,24 @@ pub fn alloc(request: Request) -> Result<(), Failure> {
     }
     let session = Arc::clone(request.session());
     session.reserve(size_bytes)?;
-    let call = Arc::clone(&request.call);
+    let owner = Arc::clone(&session);
     let queued = request.on_device(move |room, call, _| {
         let made = room.accelerator.allocate_memory(size_bytes).map_err(Failure::from);
-        let made = made.inspect_err(|_| call.session.release(size_bytes))?;
-        give_buffer(room, call, made, size_bytes)
+        let made = made.inspect_err(|_| owner.release(size_bytes))?;
+        give_buffer(room, &owner, call, made, size_bytes)
     });
     if queued.is_err() {
-        call.session.release(size_bytes);
+        session.release(size_bytes);
     }
     queued
 }
 
-fn give_buffer(room: &mut Room, call: &Call, id: BufferId, size_bytes: u64) -> Result<(), Failure> {
+fn give_buffer(room: &mut Room, session: &Session, call: &Call, id: BufferId, size_bytes: u64) -> Result<(), Failure> {
     let undo = |room: &mut Room| {
         room.free_buffer(id);
-        call.session.release(size_bytes);
+        session.release(size_bytes);
     };
-    let handle = match call.session.insert(Object::Buffer { id, size_bytes }) {
+    let handle = match session.insert(Object::Buffer { id, size_bytes }) {
         Ok(handle) => handle,
         Err((_, failure)) => {
             undo(room);
@@ -64,7 +64,7 @@ fn give_buffer(room: &mut Room, call: &Call, id: BufferId, size_bytes: u64) -> R
         }
     };
     // The call may be over (deadline): then nobody will ever free the buffer but us.
-    if !call.reply(&OneHandle { handle }, &[]) && call.session.remove(handle).is_ok() {
+    if !call.reply(&OneHandle { handle }, &[]) && session.remove(handle).is_ok() {
         undo(room);
     }
     Ok(())
@@ -75,10 +75,10 @@ pub fn free(request: Request) -> Result<(), Failure> {
     buffer(request.session(), handle)?;
     // Stale from here on; the memory goes when the device is done with what was queued before.
     let object = request.session().remove(handle)?;
-    let call = Arc::clone(&request.call);
+    let (session, call) = (Arc::clone(request.session()), Arc::clone(&request.call));
     request.agent.to_device_always(Work::background(move |room| {
         if let Object::Buffer { size_bytes, .. } = object {
-            call.session.release(size_bytes);
+            session.release(size_bytes);
         }
         room.free(object);
         call.reply(&Nothing {}, &[]);

@@ -7,7 +7,7 @@ mod infer;
 mod lease;
 mod mem;
 mod model;
-pub mod npu;
+mod npu;
 mod product;
 mod sys;
 mod task;
@@ -22,9 +22,9 @@ use minicbor::Decode;
 
 use crate::access::Rights;
 use crate::agent::Agent;
-use crate::call::Call;
+use crate::call::{Answers, Call};
+use crate::connection::Connection;
 use crate::failure::Failure;
-use crate::peer::Connection;
 use crate::queue::guarded;
 use crate::room::Room;
 use crate::session::{Admission, Session};
@@ -33,6 +33,7 @@ use crate::work::{Next, Work};
 /// A call being served: its arguments are the frame's.
 pub(crate) struct Request<'a> {
     agent: &'a Arc<Agent>,
+    session: &'a Arc<Session>,
     call: Arc<Call>,
     frame: Frame,
     connection: &'a Connection,
@@ -44,7 +45,7 @@ impl Request<'_> {
     }
 
     fn session(&self) -> &Arc<Session> {
-        &self.call.session
+        self.session
     }
 
     /// Has `run` answer the call on the device thread.
@@ -82,7 +83,8 @@ pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, connection: &Connection,
         .ok()
         .and_then(|view| view.deadline_ms);
     let deadline_ns = deadline_ms.map(|ms| agent.clock.now_ns().saturating_add(ms.saturating_mul(1_000_000)));
-    let call = Arc::new(Call::new(Arc::clone(session), head.call_id, method, deadline_ns));
+    let answers = Arc::clone(session) as Arc<dyn Answers>;
+    let call = Arc::new(Call::new(session.number, answers, head.call_id, method, deadline_ns));
     if head.call_id == 0 || head.call_id % 2 == 1 {
         call.fail(Failure::bad_argument(format!(
             "call id {} is not even and above 0",
@@ -94,6 +96,7 @@ pub fn call(agent: &Arc<Agent>, session: &Arc<Session>, connection: &Connection,
         Ok(Admission::Run) => {
             let request = Request {
                 agent,
+                session,
                 call: Arc::clone(&call),
                 frame,
                 connection,

@@ -13,10 +13,10 @@ use tinyllama::{Model, ModelFiles};
 use super::Request;
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::handles::Object;
+use crate::handles::{ModelId, Object};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use crate::mapped::map;
-use crate::room::{ModelId, Room};
+use crate::room::Room;
 use crate::session::Session;
 use crate::work::{Next, Work};
 
@@ -38,6 +38,7 @@ pub fn model(session: &Session, handle: Handle) -> Result<ModelId, Failure> {
 
 pub fn load(request: Request) -> Result<(), Failure> {
     let OneDigest { digest } = request.args()?;
+    let session = Arc::clone(request.session());
     request.on_device(move |room, call, _| {
         let id: ModelId = *digest;
         let info = match room.reuse(id) {
@@ -45,14 +46,14 @@ pub fn load(request: Request) -> Result<(), Failure> {
             None => load_new(room, call, id)?,
         };
         let undo = |room: &mut Room| room.free(Object::Model(id));
-        let handle = match call.session.insert(Object::Model(id)) {
+        let handle = match session.insert(Object::Model(id)) {
             Ok(handle) => handle,
             Err((_, failure)) => {
                 undo(room);
                 return Err(failure);
             }
         };
-        if !call.reply(&LoadResult { handle, info }, &[]) && call.session.remove(handle).is_ok() {
+        if !call.reply(&LoadResult { handle, info }, &[]) && session.remove(handle).is_ok() {
             undo(room);
         }
         Ok(())
@@ -162,11 +163,7 @@ fn list(call: Arc<Call>, id: ModelId, from: usize) -> Work {
                     return Next::Done;
                 }
                 Ok(Some(sent)) => at += sent,
-                Ok(None) => {
-                    return call
-                        .park(list(Arc::clone(&call), id, at))
-                        .map_or(Next::Done, Next::Again);
-                }
+                Ok(None) => return Next::Credited(list(Arc::clone(&call), id, at)),
                 Err(failure) => {
                     call.fail(failure);
                     return Next::Done;

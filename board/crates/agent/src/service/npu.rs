@@ -15,11 +15,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::Request;
 use super::mem::buffer;
-use super::task::{JOB_TIMEOUT_NS, wire_report};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::handles::Object;
-use crate::job::{Job, Stepping};
+use crate::job::{Job, Stepping, outcome};
 use crate::probe::Probe;
 use crate::room::Room;
 use crate::summary::check_range;
@@ -110,6 +109,7 @@ pub fn submit(request: Request) -> Result<(), Failure> {
         operands: operands.collect::<Result<_, Failure>>()?,
     };
     let stepped = args.stepped;
+    let session = Arc::clone(request.session());
     request.on_device(move |room, call, _| {
         if stepped {
             probe(room)?;
@@ -121,36 +121,27 @@ pub fn submit(request: Request) -> Result<(), Failure> {
         } else {
             Job::default()
         });
-        match call.session.insert(Object::Job(Arc::clone(&job))) {
+        match session.insert(Object::Job(Arc::clone(&job))) {
             Ok(handle) => {
                 if !call.reply(&OneHandle { handle }, &[]) {
                     // Over before it was answered: nobody knows the handle.
-                    let _ = call.session.remove(handle);
-                    finish(room, &job);
+                    let _ = session.remove(handle);
+                    room.finish(&job);
                 }
             }
             Err((_, failure)) => {
                 call.fail(failure);
-                finish(room, &job);
+                room.finish(&job);
             }
         }
         if !stepped {
-            let outcome = room.accelerator.wait_for_completion(ticket, JOB_TIMEOUT_NS);
-            job.end(outcome.map(|report| wire_report(&report)).map_err(Failure::from));
+            job.end(outcome(&mut room.accelerator, ticket));
         } else if let Ok(probe) = probe(room) {
             // Costs of earlier tasks belong to others.
             probe.new_costs();
         }
         Ok(())
     })
-}
-
-/// Runs what a stepped job has left, so that the device is free again. Does nothing for other jobs.
-pub fn finish(room: &mut Room, job: &Job) {
-    if let Some(stepping) = job.take_stepping() {
-        let outcome = room.accelerator.wait_for_completion(stepping.ticket, JOB_TIMEOUT_NS);
-        job.end(outcome.map(|report| wire_report(&report)).map_err(Failure::from));
-    }
 }
 
 fn probe(room: &Room) -> Result<&Probe, Failure> {
@@ -189,8 +180,7 @@ pub fn step(request: Request) -> Result<(), Failure> {
         let (task, tasks) = (stepping.done, stepping.tasks);
         let over = cost.is_none() || task + 1 >= tasks;
         if over {
-            let outcome = room.accelerator.wait_for_completion(stepping.ticket, JOB_TIMEOUT_NS);
-            let outcome = outcome.map(|report| wire_report(&report)).map_err(Failure::from);
+            let outcome = outcome(&mut room.accelerator, stepping.ticket);
             job.end(outcome.clone());
             if cost.is_none() {
                 outcome?;
@@ -286,7 +276,7 @@ pub fn capture(request: Request) -> Result<(), Failure> {
     let Nothing {} = request.args()?;
     request.on_device(move |room, call, _| {
         probe(room)?;
-        let session = call.session.number;
+        let session = call.session;
         if room.capturing.is_some_and(|other| other != session) {
             return Err(Failure::new(ErrorCode::Busy, "another session records"));
         }
@@ -301,7 +291,7 @@ pub fn capture(request: Request) -> Result<(), Failure> {
 pub fn captured(request: Request) -> Result<(), Failure> {
     let Nothing {} = request.args()?;
     request.on_device(move |room, call, _| {
-        let session = call.session.number;
+        let session = call.session;
         if room.capturing != Some(session) {
             return Err(
                 Failure::new(ErrorCode::NotFound, "this session records nothing").remedy("Call npu.capture first.")
@@ -344,7 +334,7 @@ pub fn capture_file(request: Request) -> Result<(), Failure> {
         return Err(Failure::new(ErrorCode::TooLarge, cause).number("maxBody", MAX_BODY_BYTES as u64));
     }
     request.on_device(move |room, call, _| {
-        let captured = room.captures.get(&call.session.number);
+        let captured = room.captures.get(&call.session);
         let file = captured.and_then(|captured| captured.files.iter().find(|(known, _)| *known == name));
         let (_, bytes) = file.ok_or_else(|| Failure::new(ErrorCode::NotFound, format!("no recorded file {name:?}")))?;
         check_range(offset_bytes, length_bytes, bytes.len() as u64)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use link::ErrorCode;
 use link::cbor::Nullable;
 use link::message::call::OneHandle;
-use link::message::task::{JobReport, Layout, Matmul, Operand, SubmitArgs, TaskReport};
+use link::message::task::{JobReport, Layout, Matmul, Operand, SubmitArgs};
 use npu_device::{Accelerator, BufferId, BufferRange, Operation};
 
 use super::Request;
@@ -17,7 +17,7 @@ use super::product::{self, Native, Product};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::handles::Object;
-use crate::job::Job;
+use crate::job::{Job, outcome};
 use crate::room::Room;
 use crate::session::Session;
 use crate::summary::check_range;
@@ -27,8 +27,6 @@ use crate::watch::Watched;
 const MAX_OPERATIONS: usize = 4096;
 /// Largest row-major operand: it is packed in memory of the agent's own.
 const MAX_PACKED_BYTES: u64 = 1 << 30;
-/// What a job may take on the device.
-pub(super) const JOB_TIMEOUT_NS: u64 = 30_000_000_000;
 
 /// How large a product may be is the device's to say: the driver cuts what is too large for one task.
 fn check(session: &Session, operation: &Matmul) -> Result<Product, Failure> {
@@ -97,9 +95,10 @@ pub(super) fn listing(room: &mut Room, checked: &[Product]) -> Result<String, Fa
 pub fn submit(request: Request) -> Result<(), Failure> {
     let SubmitArgs { operations } = request.args()?;
     let checked = check_all(&request, &operations)?;
+    let session = Arc::clone(request.session());
     request.on_device(move |room, call, _| {
         let mut scratch = Vec::new();
-        let result = run(room, call, &checked, &mut scratch);
+        let result = run(room, &session, call, &checked, &mut scratch);
         scratch.into_iter().for_each(|id| room.free_buffer(id));
         result
     })
@@ -111,7 +110,13 @@ fn read(device: &mut Watched, at: BufferRange, length: usize) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-fn run(room: &mut Room, call: &Arc<Call>, checked: &[Product], scratch: &mut Vec<BufferId>) -> Result<(), Failure> {
+fn run(
+    room: &mut Room,
+    session: &Session,
+    call: &Call,
+    checked: &[Product],
+    scratch: &mut Vec<BufferId>,
+) -> Result<(), Failure> {
     let device = &mut room.accelerator;
     // Row-major operations of one job may feed each other through C, so each is a device job of its own.
     let chained = checked.iter().any(|operation| operation.layout == Layout::RowMajor);
@@ -125,7 +130,7 @@ fn run(room: &mut Room, call: &Arc<Call>, checked: &[Product], scratch: &mut Vec
     let native = prepare(device, first, scratch)?;
     let ticket = device.submit_task(&operations(&native))?;
     let job = Arc::new(Job::default());
-    let handle = match call.session.insert(Object::Job(Arc::clone(&job))) {
+    let handle = match session.insert(Object::Job(Arc::clone(&job))) {
         Ok(handle) => Some(handle),
         Err((_, failure)) => {
             call.fail(failure);
@@ -136,7 +141,7 @@ fn run(room: &mut Room, call: &Arc<Call>, checked: &[Product], scratch: &mut Vec
         && !call.reply(&OneHandle { handle }, &[])
     {
         // Over before it was answered: nobody knows the handle.
-        let _ = call.session.remove(handle);
+        let _ = session.remove(handle);
     }
     let finish = || {
         let mut report = complete(device, ticket, first, &native)?;
@@ -187,33 +192,14 @@ fn complete(
     batch: &[Product],
     native: &[Native],
 ) -> Result<JobReport, Failure> {
-    let report = device.wait_for_completion(ticket, JOB_TIMEOUT_NS)?;
+    let report = outcome(device, ticket)?;
     for (product, native) in batch.iter().zip(native) {
         if product.layout == Layout::RowMajor {
             let results = read(device, native.c, product.native_c_bytes())?;
             device.write_memory(product.c, &product.unpack_c(&results))?;
         }
     }
-    Ok(wire_report(&report))
-}
-
-pub(super) fn wire_report(report: &npu_device::JobReport) -> JobReport {
-    let operations = report.operations.iter().map(|task| TaskReport {
-        tasks: task.tasks,
-        macs: task.macs,
-        cycles: task.cycles,
-        modelled_ns: Nullable(task.modelled_ns),
-        data_read_bytes: task.traffic.data_read_bytes,
-        weight_read_bytes: task.traffic.weight_read_bytes,
-        written_bytes: task.traffic.written_bytes,
-    });
-    JobReport {
-        operations: operations.collect(),
-        modelled_ns: Nullable(report.modelled_ns),
-        start_ticks: report.start_ticks,
-        end_ticks: report.end_ticks,
-        hardware_starts: report.hardware_starts,
-    }
+    Ok(report)
 }
 
 fn add(total: &mut JobReport, next: JobReport) {

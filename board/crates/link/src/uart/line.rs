@@ -1,54 +1,27 @@
 //! A reliable line over an unreliable one: opens a connection with fresh epochs, repeats what was lost, hands frames on in
 //! order, each once.
 //!
-//! A pure state machine: bytes and time go in, actions and bytes come out. Surprising: it paces itself to the line's rate,
-//! so that a frame that is urgent waits for one PDU at most and not for what a driver has queued.
+//! A pure state machine: bytes and time go in, actions and bytes come out. Joins what knows the epochs, the pace, the window
+//! and the order.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub use super::greeting::Role;
+use super::greeting::{Greeted, Greeting};
+use super::pace::{BURST_BYTES, Pace, Wait};
 use super::pdu::{Channel, Epochs, Kind, MAX_PAYLOAD_BYTES, Pdu, Unmasked, Wire};
 use super::rate::{Rate, SMALL_PAYLOAD_BYTES};
 use super::receiver::{LineError, Receiver};
 use super::sender::Sender;
 use super::split::{Segment, Splitter, text_of, told};
 
-/// Between two SYNs, µs; doubles up to a second.
-const SYN_US: u64 = 100_000;
-const SYN_MAX_US: u64 = 1_000_000;
-/// Between two SYNs that tell a stranger of a reset, µs.
-const RESET_SYN_US: u64 = 250_000;
-/// Time without a PDU of ours after which one of a stranger is answered by a SYN, µs.
-const STRANGE_US: u64 = 1_000_000;
-/// How far ahead of the line's pace PDUs are handed out: what a late timer may cost without idling, µs.
-const LOOKAHEAD_US: u64 = 4_000;
-/// Pause that ends a burst where bursts must stay short, µs.
-const GAP_US: u64 = 5_000;
-/// Pause between the pieces of a PDU that failed again and again, µs; doubles each further time, for lines slower than said.
-const CARE_US: u64 = 20_000;
-const CARE_MAX_US: u64 = 640_000;
-/// Pause between bursts on a line that answers nothing, µs: it may be slower than said, and nothing is urgent there.
-const SILENT_GAP_US: u64 = 100_000;
 /// Losses after which a PDU goes out in pieces.
 const CAREFUL_AFTER: u32 = 3;
-/// Bytes on the wire in one burst where they must stay short.
-const BURST_BYTES: usize = 256;
-/// Bytes of a piece.
-const PIECE_BYTES: usize = 240;
 /// A PDU should not hold a slow line for longer than this, µs.
 const LONGEST_PDU_US: u64 = 100_000;
 /// Units of 256 bytes this side takes unless told otherwise.
 pub const ROOM_UNITS: u8 = 64;
-
-/// Which end of the line this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Opens.
-    Host,
-    /// Waits to be opened.
-    Board,
-}
 
 /// What a line tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,32 +55,15 @@ pub struct LineCounts {
 /// One end of a serial line.
 #[derive(Debug)]
 pub struct Line {
-    role: Role,
-    epoch: u32,
     bytes_per_s: Option<u64>,
     splitter: Splitter,
+    greeting: Greeting,
     sender: Sender,
     receiver: Receiver,
     room_units: u8,
-    peer: Option<u32>,
-    /// Peers that were left, so that bytes which come late do not bring one back; and 0.
-    left: [u32; 5],
-    /// A peer that greeted but has not shown yet that it is no echo of the past.
-    candidate: Option<u32>,
-    syn_at_us: Option<u64>,
-    syn_wait_us: u64,
-    reset_syn_us: Option<u64>,
-    /// When a PDU of this connection came last.
-    heard_us: Option<u64>,
-    answer_syn: Option<u32>,
+    pace: Pace,
     ack_due: bool,
-    /// When the line has carried everything handed out.
-    free_us: u64,
-    burst_bytes: usize,
     mask: u8,
-    /// The rest of a PDU that goes out in pieces.
-    pieces: VecDeque<Vec<u8>>,
-    piece_pause_us: u64,
     broken: bool,
     counts: LineCounts,
 }
@@ -117,27 +73,15 @@ impl Line {
     pub fn new(role: Role, epoch: u32, bytes_per_s: Option<u64>) -> Self {
         let bytes_per_s = bytes_per_s.filter(|&rate| rate > 0);
         Self {
-            role,
-            epoch: epoch.max(1),
             bytes_per_s,
             splitter: Splitter::default(),
+            greeting: Greeting::new(role, epoch),
             sender: Sender::new(fresh_rate(bytes_per_s), 0, epoch),
             receiver: Receiver::new(ROOM_UNITS),
             room_units: ROOM_UNITS,
-            peer: None,
-            left: [0; 5],
-            candidate: None,
-            syn_at_us: None,
-            syn_wait_us: SYN_US,
-            reset_syn_us: None,
-            heard_us: None,
-            answer_syn: None,
+            pace: Pace::new(bytes_per_s),
             ack_due: false,
-            free_us: 0,
-            burst_bytes: 0,
             mask: 0,
-            pieces: VecDeque::new(),
-            piece_pause_us: CARE_US,
             broken: false,
             counts: LineCounts::default(),
         }
@@ -145,28 +89,25 @@ impl Line {
 
     /// Begins: a host greets until it is answered, a board once, so that a host that knew it before notices.
     pub fn start(&mut self, now_us: u64) {
-        self.syn_at_us = Some(now_us);
-        self.syn_wait_us = SYN_US;
+        self.greeting.start(now_us);
     }
 
     /// Forgets the peer and everything under way, and takes a new random epoch.
     pub fn reset(&mut self, epoch: u32) {
-        let fresh = Self::new(self.role, epoch, self.bytes_per_s);
+        let fresh = Self::new(self.greeting.role(), epoch, self.bytes_per_s);
         let before = core::mem::replace(self, fresh);
-        (self.mask, self.free_us, self.counts) = (before.mask, before.free_us, before.counts);
+        (self.mask, self.pace, self.counts) = (before.mask, before.pace.anew(), before.counts);
         self.splitter = before.splitter;
-        // A piece without its rest would spoil the next PDU's beginning: no more than that PDU's repeat is lost.
-        self.pieces.clear();
     }
 
     /// True once the peer has answered.
     pub fn is_open(&self) -> bool {
-        self.peer.is_some() && !self.broken
+        self.greeting.peer().is_some() && !self.broken
     }
 
     /// True where everything queued has arrived and everything received is acknowledged.
     pub fn idle(&self) -> bool {
-        self.sender.idle() && !self.ack_due && self.pieces.is_empty()
+        self.sender.idle() && !self.ack_due && !self.pace.in_pieces()
     }
 
     /// Bytes of a channel that have not gone out.
@@ -200,7 +141,7 @@ impl Line {
         if units != self.room_units {
             self.room_units = units;
             self.receiver.set_room(units);
-            self.ack_due |= self.peer.is_some();
+            self.ack_due |= self.greeting.peer().is_some();
         }
     }
 
@@ -226,76 +167,49 @@ impl Line {
 
     /// The next bytes for the line; `None`: nothing now, see [`Line::wake_us`].
     pub fn poll(&mut self, now_us: u64) -> Option<Vec<u8>> {
-        if let Some(front) = self.pieces.front() {
-            if now_us < self.free_us {
-                return None;
-            }
-            let (length, last) = (front.len(), self.pieces.len() == 1);
-            self.occupy(length, now_us, if last { GAP_US } else { self.piece_pause_us });
-            return self.pieces.pop_front();
+        if self.pace.in_pieces() {
+            return self.pace.piece(now_us);
         }
         if now_us < self.earliest_us() {
             return None;
         }
-        let bytes = self.greeting(now_us).or_else(|| self.traffic(now_us))?;
-        if self.pieces.is_empty() {
-            self.occupy(bytes.len(), now_us, 0);
+        let bytes = match self.greeting.due(now_us) {
+            Some((kind, echo)) => self.greet(kind, echo),
+            None => self.traffic(now_us)?,
+        };
+        if !self.pace.in_pieces() {
+            self.pace.occupy(bytes.len(), now_us);
         }
         Some(bytes)
     }
 
     /// When `poll` may have bytes that no further event brings.
     pub fn wake_us(&self) -> Option<u64> {
-        if !self.pieces.is_empty() {
-            return Some(self.free_us);
+        if self.pace.in_pieces() {
+            return Some(self.pace.free_us());
         }
         let open = self.is_open();
-        let at = if self.answer_syn.is_some() || open && (self.ack_due || self.sender.ready()) {
+        let at = if open && (self.ack_due || self.sender.ready()) {
             Some(0)
         } else {
             let sender = if open { self.sender.wake_us() } else { None };
-            self.syn_at_us.into_iter().chain(sender).min()
+            self.greeting.wake_us().into_iter().chain(sender).min()
         };
         at.map(|at| at.max(self.earliest_us()))
     }
 
     fn earliest_us(&self) -> u64 {
-        if self.burst_bytes > 0 && self.sender.one_at_a_time() {
-            self.free_us.saturating_add(SILENT_GAP_US)
-        } else if self.burst_bytes > 0 && self.sender.rate.small() {
-            // Short bursts: the next one begins after a pause.
-            self.free_us.saturating_add(GAP_US)
+        self.pace.earliest_us(if self.sender.one_at_a_time() {
+            Wait::Silent
+        } else if self.sender.rate.small() {
+            Wait::Gap
         } else {
-            self.free_us.saturating_sub(LOOKAHEAD_US)
-        }
-    }
-
-    fn wire_us(&self, bytes: usize) -> u64 {
-        self.bytes_per_s.map_or(0, |rate| bytes as u64 * 1_000_000 / rate)
-    }
-
-    fn occupy(&mut self, bytes: usize, now_us: u64, pause_us: u64) {
-        self.burst_bytes = bytes;
-        self.free_us = self.free_us.max(now_us) + self.wire_us(bytes) + pause_us;
-    }
-
-    fn greeting(&mut self, now_us: u64) -> Option<Vec<u8>> {
-        if let Some(theirs) = self.answer_syn.take() {
-            return Some(self.greet(Kind::SynAck, theirs));
-        }
-        if self.syn_at_us.is_none_or(|at| now_us < at) {
-            return None;
-        }
-        self.syn_at_us = match self.role {
-            Role::Host => Some(now_us + self.syn_wait_us),
-            Role::Board => None,
-        };
-        self.syn_wait_us = (2 * self.syn_wait_us).min(SYN_MAX_US);
-        Some(self.greet(Kind::Syn, 0))
+            Wait::Ahead
+        })
     }
 
     fn greet(&mut self, kind: Kind, echo: u32) -> Vec<u8> {
-        let payload = [self.epoch.to_le_bytes(), echo.to_le_bytes()].concat();
+        let payload = [self.greeting.epoch().to_le_bytes(), echo.to_le_bytes()].concat();
         let pdu = Pdu {
             kind,
             payload,
@@ -308,8 +222,8 @@ impl Line {
 
     fn epochs(&self) -> Epochs {
         Epochs {
-            sender: self.epoch,
-            receiver: self.peer.unwrap_or(0),
+            sender: self.greeting.epoch(),
+            receiver: self.greeting.peer().unwrap_or(0),
         }
     }
 
@@ -366,21 +280,15 @@ impl Line {
         self.ack_due = false;
         self.counts.sent_pdus += 1;
         self.counts.repeated_pdus += u64::from(sends > 0);
-        let mut done_us = self.free_us.max(now_us) + self.wire_us(wire.bytes.len());
         let Wire { mask, mut bytes } = wire;
         let length = bytes.len();
-        if sends >= CAREFUL_AFTER && length > BURST_BYTES {
+        let mut done_us = self.pace.done_us(length, now_us);
+        let careful = sends.checked_sub(CAREFUL_AFTER).filter(|_| length > BURST_BYTES);
+        if let Some(failures) = careful {
             self.sender.rate.stuck();
-            self.pieces = bytes
-                .split_off(PIECE_BYTES)
-                .chunks(PIECE_BYTES)
-                .map(<[u8]>::to_vec)
-                .collect();
-            self.piece_pause_us = (CARE_US << (sends - CAREFUL_AFTER).min(8)).min(CARE_MAX_US);
-            done_us += self.pieces.len() as u64 * self.piece_pause_us;
-            self.occupy(PIECE_BYTES, now_us, self.piece_pause_us);
+            done_us += self.pace.cut(&mut bytes, failures, now_us);
         }
-        self.sender.sent(index, mask, length, !self.pieces.is_empty(), done_us);
+        self.sender.sent(index, mask, length, careful.is_some(), done_us);
         Some(bytes)
     }
 
@@ -400,17 +308,18 @@ impl Line {
         let from = |sender: Option<u32>| {
             let epochs = Epochs {
                 sender: sender?,
-                receiver: self.epoch,
+                receiver: self.greeting.epoch(),
             };
             unmasked.open(epochs).map(|pdu| (epochs.sender, pdu))
         };
-        let Some((sender, pdu)) = from(self.peer).or_else(|| from(self.candidate)) else {
-            self.stranger(now_us);
+        let heard = from(self.greeting.peer()).or_else(|| from(self.greeting.candidate()));
+        let Some((sender, pdu)) = heard else {
+            self.greeting.stranger(now_us);
             return false;
         };
         self.counts.received_pdus += 1;
-        self.heard_us = Some(now_us);
-        if self.peer != Some(sender) {
+        self.greeting.heard(now_us);
+        if self.greeting.peer() != Some(sender) {
             self.join(sender, pdu.credit, actions);
         }
         self.sender.acknowledged(&pdu, now_us);
@@ -431,67 +340,20 @@ impl Line {
         true
     }
 
-    /// Somebody speaks in a connection that is not ours: perhaps a host that has not noticed our reset, or both sides hold
-    /// on to what the other has left.
-    fn stranger(&mut self, now_us: u64) {
-        let since = |at: Option<u64>| at.map_or(u64::MAX, |at| now_us.saturating_sub(at));
-        let alone = match self.peer {
-            None => self.role == Role::Board,
-            Some(_) => since(self.heard_us) >= STRANGE_US,
-        };
-        if alone && since(self.reset_syn_us) >= RESET_SYN_US {
-            (self.syn_at_us, self.reset_syn_us) = (Some(now_us), Some(now_us));
-        }
-    }
-
     fn greeted(&mut self, pdu: &Pdu, actions: &mut Vec<LineAction>) {
-        let word = |at: usize| {
-            u32::from_le_bytes([
-                pdu.payload[at],
-                pdu.payload[at + 1],
-                pdu.payload[at + 2],
-                pdu.payload[at + 3],
-            ])
-        };
-        let (theirs, echo) = (word(0), word(4));
-        if theirs == self.epoch || self.left.contains(&theirs) {
-            // Our own greeting come back (a terminal that echoes), nobody's epoch (0 is always left), or one of the past.
-            return;
-        }
-        if pdu.kind == Kind::Syn {
-            self.answer_syn = Some(theirs);
-            if self.peer != Some(theirs) {
-                self.candidate = Some(theirs);
-            }
-            return;
-        }
-        if echo != self.epoch {
-            return;
-        }
-        if self.peer.is_none() {
-            self.join(theirs, pdu.credit, actions);
-        } else if self.peer != Some(theirs) {
-            self.candidate = Some(theirs);
-        }
-        if self.peer == Some(theirs) {
+        match self.greeting.greeted(pdu) {
+            Greeted::Join(theirs) => self.join(theirs, pdu.credit, actions),
             // Also where we were open already: our acknowledgement was lost.
-            (self.ack_due, self.syn_at_us) = (true, None);
+            Greeted::Again => self.ack_due = true,
+            Greeted::Nothing => {}
         }
     }
 
     fn join(&mut self, theirs: u32, credit: u8, actions: &mut Vec<LineAction>) {
-        let before = self.peer.replace(theirs);
-        let again = before.is_some();
-        if let Some(before) = before {
-            // The last place keeps the 0.
-            self.left[..4].rotate_right(1);
-            self.left[0] = before;
-        }
-        self.candidate = self.candidate.filter(|&candidate| candidate != theirs);
-        self.syn_at_us = None;
-        self.sender = Sender::new(fresh_rate(self.bytes_per_s), credit, self.epoch);
+        let again = self.greeting.join(theirs);
+        self.sender = Sender::new(fresh_rate(self.bytes_per_s), credit, self.greeting.epoch());
         self.receiver = Receiver::new(self.room_units);
-        self.pieces.clear();
+        self.pace.drop_pieces();
         self.ack_due = true;
         actions.push(LineAction::Open { again });
     }
