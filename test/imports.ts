@@ -24,6 +24,19 @@ export function importsOf(root: string, path: string): string[] {
   });
 }
 
+/** Files of a crate that one of its files names by `crate::…`, relative to `root`. A module's own children are no imports. */
+export function rustImportsOf(root: string, crate: string, path: string): string[] {
+  const text = readFileSync(join(root, path), 'utf8').replace(/\/\/.*$/gm, '');
+  const named = [...text.matchAll(/\bcrate::([a-z_0-9]+(?:::[a-z_0-9]+)*)/g)].flatMap(([, module = '']) => {
+    const parts = module.split('::');
+    // The longest path that is a module: what follows is something inside it.
+    const tries = parts.map((_, left) => join(crate, 'src', ...parts.slice(0, parts.length - left)));
+    const files = tries.flatMap((place) => [`${place}.rs`, join(place, 'mod.rs')]);
+    return files.filter((file) => existsSync(join(root, file))).slice(0, 1);
+  });
+  return [...new Set(named)].filter((file) => file !== path);
+}
+
 /** Import circles, each as the list of files on it. */
 export function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const found: string[][] = [];
