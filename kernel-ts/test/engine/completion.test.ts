@@ -90,6 +90,25 @@ describe('inside brackets and braces', () => {
     expect((await at('draw([rec|')).texts).toEqual(['record']);
   });
 
+  test('an object completes the properties that it may leave out, without the mark that says so', async () => {
+    await lab.run('interface Stroke { width?: number; dash?: { on?: number } }\nfunction stroke(s: Stroke) {}');
+    expect((await at('stroke({ | })')).texts).toEqual(['dash', 'width']);
+    expect(await at('stroke({ wi| })')).toEqual({ texts: ['width'], replaced: 'wi' });
+    expect((await at('stroke({ width: 1, | })')).texts).toEqual(['dash']);
+    expect((await at('stroke({ dash: { | } })')).texts).toEqual(['on']);
+  });
+
+  test('the text of a template completes nothing, its values do', async () => {
+    expect((await at('`text |`')).texts).toEqual([]);
+    expect((await at(`\`line 1\nrec| \${1}\``)).texts).toEqual([]);
+    expect((await at(`\`\${1} rec|\``)).texts).toEqual([]);
+    expect((await at(`\`\${[\`in \${{ a: 1 }.a} rec|\`]}\``)).texts).toEqual([]);
+    expect((await at(`\`\${1} \${rec|}\``)).texts).toEqual(['record']);
+    expect((await at('`\\` closed`; rec|')).texts).toEqual(['record']);
+    expect((await at('/`/.test(""); rec|')).texts).toEqual(['record']);
+    expect((await at('// `\nrec|')).texts).toEqual(['record']);
+  });
+
   test('what Node keeps behind a getter has members too, and comments with an apostrophe are no strings', async () => {
     expect((await at('process.env.PAT|')).texts).toEqual(['PATH']);
     expect((await at("/* don't */ record.pl|")).texts).toEqual(['plain']);

@@ -160,6 +160,19 @@ describe('inspection', () => {
     expect(await plain('rows')).toBe('(variable) rows: number[]\n\nRows.');
   });
 
+  test('a type is found by its name alone, as a value is, with its members on demand', async () => {
+    await lab.run(
+      '/** How to draw. */\ninterface Stroke { width?: number; color: string }\ntype Side = "left" | "right"',
+    );
+    expect((await lab.engine.inspect('Stroke', 6, 0)).data['text/plain']).toBe('(interface) Stroke\n\nHow to draw.');
+    expect((await lab.engine.inspect('Stroke', 2, 1)).data['text/plain']).toBe(
+      '(interface) Stroke\n\nHow to draw.\n\nwidth: number | undefined\ncolor: string',
+    );
+    expect((await lab.engine.inspect('Side', 1, 0)).data['text/plain']).toBe('(type) Side: "left" | "right"');
+    expect((await lab.engine.inspect('"Stroke"', 3, 0)).found).toBe(false);
+    expect((await lab.engine.inspect('process.Stroke', 12, 0)).found).toBe(false);
+  });
+
   test('an unknown name is not found', async () => {
     expect(await lab.engine.inspect('nobodyKnows', 3, 0)).toEqual({ found: false, data: {} });
   });
@@ -180,6 +193,18 @@ describe('completeness', () => {
     ['[1,', 'incomplete'],
     ['`open', 'incomplete'],
     ['/* open', 'incomplete'],
+    ['`open ${a', 'incomplete'],
+    ['const x', 'incomplete'],
+    ['let', 'incomplete'],
+    ['f(); await', 'incomplete'],
+    ['await using file', 'incomplete'],
+    ['@dec', 'incomplete'],
+    ['a?.', 'incomplete'],
+    ['x.await = ', 'incomplete'],
+    ['const 1', 'invalid'],
+    ['1; 2 3', 'invalid'],
+    ['<div>hi</div>', 'invalid'],
+    ['/open', 'invalid'],
     ['foo(]', 'invalid'],
     ['let a = ;', 'invalid'],
     ['"abc', 'invalid'],

@@ -3,12 +3,17 @@ import type { CompletenessResult } from '../types.js';
 import { cellText } from './analyze.js';
 import { parseText } from './syntax.js';
 
+/** The parser asks for what must come next where the next line may bring it: `const x`, `let`, `await`. */
+const WAITS_FOR_MORE =
+  /(?:^|[;{}\n]|\bawait)\s*(?:const(?:\s+[\p{ID_Start}$_][\p{ID_Continue}$]*)?|let|using\s+[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*$|(?<![.\p{ID_Continue}$])await\s*$/u;
+
 /** Judges by where the parser stopped: at the end of the text, more lines may help. */
 export function completenessOf(code: string): CompletenessResult {
   try {
     parseText(cellText(code), 'cell');
     return { status: 'complete' };
   } catch (error) {
+    if (WAITS_FOR_MORE.test(code)) return { status: 'incomplete', indent: indentAfter(code) };
     const message = parserMessage(error);
     // The parser reports several complaints; these two no further line can mend, wherever the others stand.
     if (/cannot follow number|cannot be used as an identifier/.test(message)) return { status: 'invalid' };

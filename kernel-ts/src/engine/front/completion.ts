@@ -13,6 +13,7 @@ import type { Checker } from './checker.js';
 import type { LiveNames } from './live-names.js';
 import { moduleNames } from './module-names.js';
 import { nameSpan } from './name-span.js';
+import { inTemplateText, openQuote } from './open-text.js';
 
 type Match = LiveName;
 
@@ -63,6 +64,7 @@ export async function completeAt(
   const text = cellText(code);
   const quote = openQuote(line);
   if (quote !== undefined) return inString(checker, text, cursor, cursor - line.length + quote, sources);
+  if (inTemplateText(text, cursor)) return { matches: [], start: cursor, end: cursor };
   const { start, end } = nameSpan(text, cursor);
   const prefix = text.slice(start, cursor);
   const before = text.slice(0, start);
@@ -72,21 +74,6 @@ export async function completeAt(
     ? await members(checker, text, cursor, before, live)
     : await namesOrProperties(checker, text, start, cursor, live);
   return { matches: fitting(found, prefix), start, end };
-}
-
-/** Where the string begins that a line leaves open: behind its quotation mark. */
-function openQuote(line: string): number | undefined {
-  let mark: string | undefined;
-  let start = 0;
-  for (let at = 0; at < line.length; at++) {
-    const one = line[at] as string;
-    if (one === '\\') at++;
-    else if (mark === undefined && line.startsWith('//', at)) return undefined;
-    else if (mark === undefined && line.startsWith('/*', at)) at = (line.indexOf('*/', at) + 1 || line.length) - 1;
-    else if (mark === undefined && /['"`]/.test(one)) [mark, start] = [one, at + 1];
-    else if (one === mark) mark = undefined;
-  }
-  return mark === undefined || mark === '`' ? undefined : start;
 }
 
 /** Inside a string: module names, keys of the object whose bracket is open, or what its type allows. */
@@ -166,7 +153,7 @@ async function asked(checker: Checker, text: string, cursor: number): Promise<Ma
   return (list?.entries ?? [])
     .filter((entry) => !isBridgeName(entry.name))
     .map((entry) => ({
-      text: entry.name,
+      text: entry.name.replace(/\?$/, ''), // `width?`: a property that an object may leave out
       type: (entry.kind === undefined ? undefined : KINDS[entry.kind]) ?? 'property',
     }));
 }

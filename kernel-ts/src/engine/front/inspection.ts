@@ -9,6 +9,9 @@ import { nameSpan } from './name-span.js';
 
 const NOT_FOUND: InspectionResult = { found: false, data: {} };
 const MAX_MEMBERS = 60;
+/** The compiler's flag to write out what an alias stands for. */
+const IN_TYPE_ALIAS = 1 << 23;
+const TYPES = SymbolFlags.Type | SymbolFlags.Namespace;
 
 /** What the checker knows of the name at `cursor`, or of the call that `cursor` stands in. */
 export async function inspectAt(
@@ -23,7 +26,8 @@ export async function inspectAt(
   const position = namePosition(text, cursor);
   if (position === undefined) return NOT_FOUND;
   const parameters = { file: checker.files.scratchFile, position };
-  return checker.explore(text, (project, file) => describe(project, file, position, detailLevel), [
+  const name = /[.'"`]\s*$/.test(text.slice(0, position)) ? '' : text.slice(position, nameSpan(text, position).end);
+  return checker.explore(text, (project, file) => describe(project, file, position, name, detailLevel), [
     { method: 'getSymbolAtPosition', parameters },
     { method: 'getTypeAtPosition', parameters },
   ]);
@@ -38,13 +42,16 @@ async function describe(
   project: Project,
   file: string,
   position: number,
+  name: string,
   detailLevel: 0 | 1,
 ): Promise<InspectionResult> {
   const { checker } = project;
-  const [symbol, typeHere] = await Promise.all([
+  const [found, typeHere] = await Promise.all([
     checker.getSymbolAtPosition(file, position),
     checker.getTypeAtPosition(file, position),
   ]);
+  // A type alone on its line stands where the compiler looks for a value.
+  const symbol = found ?? (await checker.resolveName(name, TYPES, { document: file, position }));
   if (symbol === undefined) return NOT_FOUND;
   const target = (symbol.flags & SymbolFlags.Alias) !== 0 ? await checker.getAliasedSymbol(symbol) : symbol;
   const isTypeOnly = (target.flags & SymbolFlags.Value) === 0;
@@ -53,7 +60,7 @@ async function describe(
     : (typeHere ?? (await checker.getTypeOfSymbol(target)));
   if (type === undefined) return NOT_FOUND;
   const [shown, documentation, tags] = await Promise.all([
-    checker.typeToString(type),
+    checker.typeToString(type, undefined, (target.flags & SymbolFlags.TypeAlias) === 0 ? 0 : IN_TYPE_ALIAS),
     checker.getDocumentationCommentOfSymbol(target),
     checker.getJsDocTagsOfSymbol(target),
   ]);
