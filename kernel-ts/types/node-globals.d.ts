@@ -58,3 +58,7 @@ declare var CryptoKey: (abstract new () => CryptoKey) & { readonly prototype: Cr
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
 declare var SubtleCrypto: (abstract new () => SubtleCrypto) & { readonly prototype: SubtleCrypto };
 type SubtleCrypto = import('node:crypto').webcrypto.SubtleCrypto;
+
+// Modules by their address: only running them tells what they export.
+declare module 'data:*';
+declare module 'file:*';

@@ -5,6 +5,12 @@ export const ENGINE_ERRORS = {
   'cell.syntax': 'Correct the text at the line and column shown; nothing of the cell has run.',
   'cell.type':
     "Correct the types, or set kernel.settings.check = 'warn' to run the cell anyway; nothing of it has run.",
+  'cell.declared-twice':
+    'Give one of them another name: a name is declared again by a later cell, not in the same one. Nothing of the cell has run.',
+  'cell.missing-module':
+    "A package: npm install it in the notebook's folder. A file: its name begins with ./ or ../. Nothing of the cell has run.",
+  'cell.object': 'An object as the value of a cell stands in parentheses: ({ … }). Nothing of the cell has run.',
+  'cell.jsx': 'Cells are TypeScript without JSX: write markup as html`…` or svg`…`. Nothing of the cell has run.',
   'cell.bad-file': 'Write or build the file again, then run the cell again.',
   'cell.wasm-import':
     'Instantiate it in the cell: new WebAssembly.Instance(new WebAssembly.Module(bytes), imports), bytes from node:fs.',

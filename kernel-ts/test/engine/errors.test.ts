@@ -54,12 +54,23 @@ describe('errors of the code', () => {
     ]);
   });
 
+  test('a cause that leads back to its error is named once more, not for ever', async () => {
+    const ran = await lab.run(
+      'const round = new Error("round"); round.cause = new Error("b", { cause: round }); throw round',
+    );
+    expect(ran.traceback.filter((line) => !line.startsWith('    at'))).toEqual([
+      'Error: round',
+      'caused by: Error: b',
+      'caused by: Error: round (above)',
+    ]);
+  });
+
   test('errors of the lab show code and remedy below the message, and of the frames only those of the user', async () => {
     expect((await lab.run('lab.fail()')).traceback).toEqual([
       'Error: the board is gone',
       'code: board.lost',
       'remedy: connect again',
-      '    at (cell 11, line 1:5)',
+      '    at (cell 12, line 1:5)',
     ]);
   });
 

@@ -29,6 +29,20 @@ describe('the language of a cell', () => {
     expect(ran.outputs).toEqual([]);
   });
 
+  test('a promise as the last value is awaited; anything else with a then is a value', async () => {
+    expect((await lab.run('Promise.resolve(4)')).result).toBe('4');
+    expect((await lab.run('({ then: 1 })')).result).toBe('{ then: 1 }');
+    expect((await lab.run('let calls = 0; ({ then() { calls++ } })')).result).toBe('{ then: [Function: then] }');
+    expect((await lab.run('calls')).result).toBe('0');
+  });
+
+  test('a proxy whose traps throw, or that is revoked, is a value like others', async () => {
+    const broken = await lab.run('new Proxy({ a: 1 }, { get() { throw new Error("trap") } })');
+    expect([broken.outcome.status, broken.result]).toEqual(['ok', '{ a: 1 }']);
+    const revoked = await lab.run('const gone = Proxy.revocable({}, {}); gone.revoke(); gone.proxy');
+    expect([revoked.outcome.status, revoked.result]).toEqual(['ok', '<Revoked Proxy>']);
+  });
+
   test('await works at the top level, in the last expression and in for await', async () => {
     expect((await lab.run('await Promise.resolve(5)')).result).toBe('5');
     expect(

@@ -133,6 +133,11 @@ test('every global of Node is there and typed', async () => {
   expect(ran.reply).toMatchObject({ status: 'ok' });
 });
 
+test('a module of a data: URL is imported like any other', async () => {
+  const ran = await kernel.run("const { seven } = await import('data:text/javascript,export const seven = 7'); seven");
+  expect(ran.result).toEqual({ 'text/plain': '7' });
+});
+
 test('a WebAssembly module is compiled, started and called, typed', async () => {
   const bytes =
     '0,97,115,109,1,0,0,0,1,7,1,96,2,127,127,1,127,3,2,1,0,7,7,1,3,97,100,100,0,0,10,9,1,7,0,32,0,32,1,106,11';

@@ -5,6 +5,7 @@
  */
 import { type Runtime, Session } from 'node:inspector';
 import { inspect } from 'node:util';
+import { isPromise } from 'node:util/types';
 import type { Bundle, CellGlobals } from '../cell-host.js';
 import type { CompiledText, ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
@@ -15,6 +16,7 @@ import { dropInputs } from './input.js';
 import { declared } from './magics.js';
 import { send, writeStream } from './output.js';
 import { showError } from './show-error.js';
+import { isUnread, Unread } from './unread.js';
 
 type ExecuteMessage = Extract<ToMain, { kind: 'execute' }>;
 
@@ -155,10 +157,10 @@ export class Evaluator {
   async #body(cell: RunningCell, message: ExecuteMessage): Promise<ShownError | undefined> {
     let failure: ShownError | undefined;
     try {
-      const value = await this.#evaluate(cell, message.text);
+      const value = await this.#value(cell, message.text);
       await this.#settle(cell);
-      if (message.text.hasResult && !message.silent && value !== undefined) {
-        cell.result = await Promise.race([this.#bundle(value), cell.interrupted]);
+      if (message.text.hasResult && !message.silent && value.value !== undefined) {
+        cell.result = await Promise.race([this.#bundle(value.value), cell.interrupted]);
         if (cell.disposals.length > 0 || message.expressions.length > 0) sendResult(cell);
       }
     } catch (thrown) {
@@ -176,11 +178,18 @@ export class Evaluator {
 
   async #expression(cell: RunningCell, text: CompiledText): Promise<ExpressionOutcome> {
     try {
-      const value = await this.#evaluate(cell, text);
-      return { status: 'ok', data: await Promise.race([this.#bundle(value), cell.interrupted]), metadata: {} };
+      const value = await this.#value(cell, text);
+      return { status: 'ok', data: await Promise.race([this.#bundle(value.value), cell.interrupted]), metadata: {} };
     } catch (thrown) {
       return { status: 'error', ...this.#show(thrown) };
     }
+  }
+
+  /** The value of a text, in a box: what has a `then` is a value like others. A promise as the last value is awaited. */
+  async #value(cell: RunningCell, text: CompiledText): Promise<Completion> {
+    const completion = await this.#evaluate(cell, text);
+    if (!isPromise(completion.value)) return completion;
+    return new Completion(await Promise.race([completion.value, cell.interrupted]));
   }
 
   /** Waits for displays that are computed asynchronously. */
@@ -201,6 +210,7 @@ export class Evaluator {
         traceback: [`Interrupted: ${evalue}`, 'code: cell.interrupted', `remedy: ${ENGINE_ERRORS['cell.interrupted']}`],
       };
     }
+    if (thrown instanceof Unread) return thrown.shown();
     return showError(thrown instanceof Thrown ? thrown.value : thrown, this.globals.explain);
   }
 
@@ -220,7 +230,7 @@ export class Evaluator {
     return value;
   }
 
-  #evaluate(cell: RunningCell, text: CompiledText): Promise<unknown> {
+  #evaluate(cell: RunningCell, text: CompiledText): Promise<Completion> {
     rememberText(text);
     const value = new Promise<unknown>((resolve, reject) => {
       // Not silent: V8 would let no exception of it stop the debugger.
@@ -230,10 +240,9 @@ export class Evaluator {
         if (error !== null)
           reject(INTERRUPTED); // the inspector answers a terminated call with an error of its own
         else if (answer.exceptionDetails !== undefined) {
-          const { exception } = answer.exceptionDetails;
-          reject(
-            new Thrown(exception === undefined ? new Error(answer.exceptionDetails.text) : this.#fetch(exception)),
-          );
+          const details = answer.exceptionDetails;
+          const thrown = details.exception === undefined ? new Error(details.text) : this.#fetch(details.exception);
+          reject(isUnread(details, thrown) ? new Unread(thrown.message, text, details) : new Thrown(thrown));
         } else resolve(new Completion(text.hasResult ? this.#fetch(answer.result) : undefined));
         const { result, exceptionDetails } = answer ?? {};
         if (result?.objectId !== undefined || exceptionDetails !== undefined)
@@ -241,7 +250,7 @@ export class Evaluator {
       });
     });
     value.catch(() => {});
-    return Promise.race([value, cell.interrupted]).then((completion) => (completion as Completion).value);
+    return Promise.race([value, cell.interrupted]) as Promise<Completion>;
   }
 
   /** The value itself behind the inspector's description of it. */
@@ -289,7 +298,7 @@ function sendResult(cell: RunningCell): void {
   cell.result = undefined;
 }
 
-/** Keeps a thenable result from being awaited once more. */
+/** A value on its way through promises, which would call a `then` of it. */
 class Completion {
   constructor(readonly value: unknown) {}
 }

@@ -41,6 +41,7 @@ export function createImports(folder: string, provided: () => Readonly<Record<st
   const importLocal = async (file: string): Promise<Namespace> => {
     if (!hooksRegistered) {
       hooksRegistered = true;
+      process.setSourceMapsEnabled(true); // before the first file is compiled: frames ask for its map
       register('./local-hooks.js', import.meta.url);
     }
     try {

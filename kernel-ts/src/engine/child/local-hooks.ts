@@ -3,8 +3,11 @@
  * hands the version in its URL on to the local files it imports. Runs on Node's loader thread; knows no cell.
  */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { transform } from '@swc/core';
+import { type Options, transform } from '@swc/core';
+import { complaintLines, parserComplaint } from '../complaint.js';
+import { EngineError } from '../errors.js';
 import { localFile } from '../local-files.js';
 import { jsonModule, wasmModule } from './data-modules.js';
 
@@ -50,7 +53,11 @@ export async function load<C>(
     return moduleOf(jsonModule(filename, await readFile(filename, 'utf8')));
   }
   if (!/\.(ts|mts|tsx)$/.test(pathname)) return next(url, context);
-  const { code } = await transform(await readFile(filename, 'utf8'), {
+  return moduleOf(await javaScript(filename, await readFile(filename, 'utf8')));
+}
+
+async function javaScript(filename: string, text: string): Promise<string> {
+  const options: Options = {
     filename,
     isModule: true,
     sourceMaps: 'inline',
@@ -61,8 +68,13 @@ export async function load<C>(
       target: 'es2022',
       transform: { decoratorVersion: '2022-03' },
     },
-  });
-  return moduleOf(code);
+  };
+  try {
+    return (await transform(text, options)).code;
+  } catch (error) {
+    const complaint = { code: undefined, ...parserComplaint(error, text) };
+    throw new EngineError('cell.bad-file', complaintLines(basename(filename), text, [complaint]).join('\n'));
+  }
 }
 
 function moduleOf(source: string): Loaded {

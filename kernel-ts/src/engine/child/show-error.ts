@@ -15,7 +15,13 @@ export function showError(thrown: unknown, explain: (error: unknown) => readonly
     const evalue = String(thrown.message ?? '');
     const traceback: string[] = [];
     let error: unknown = thrown;
+    const shown = new Set<unknown>();
     for (let depth = 0; depth < MAX_CAUSES && error !== undefined && error !== null; depth++) {
+      if (shown.has(error)) {
+        traceback.push(`caused by: ${headOf(error)} (above)`);
+        break;
+      }
+      shown.add(error);
       if (!isError(error)) {
         traceback.push(`caused by: ${inspect(error, { depth: 2 })}`);
         break;

@@ -2,10 +2,11 @@
  * What users type into a debugger, as JavaScript: expressions, conditions, hit counts, log messages. Knows TypeScript's
  * syntax; refuses to know where the code runs. Throws `debug.bad-expression`.
  */
+
+import { parserMessage } from '../complaint.js';
 import { EngineError } from '../errors.js';
 import { analyzeCell } from '../front/analyze.js';
 import { compileCell } from '../front/compile.js';
-import { parserMessage } from '../front/completeness.js';
 
 /** Compiles an expression, or statements where it is none. `constants` must not be assigned. */
 export function evaluable(code: string, constants: ReadonlySet<string>): string {

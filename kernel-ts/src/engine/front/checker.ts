@@ -7,6 +7,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Diagnostic, Project } from 'typescript/unstable/async';
+import type { Complaint } from '../complaint.js';
 import type { CellAnalysis } from './analyze.js';
 import { CellFiles, type StagedCell } from './cell-files.js';
 import { CheckerFolder, sweep } from './checker-folder.js';
@@ -15,7 +16,6 @@ import { CheckerProcess, compilerProgram } from './checker-process.js';
 import { CheckerApi, CheckerProgram, type SnapshotData } from './checker-program.js';
 import { placeStandardTypes } from './kept-types.js';
 import { ownNames } from './own-names.js';
-import type { Complaint } from './shown.js';
 import { WasmDeclarations } from './wasm-declarations.js';
 
 /** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */

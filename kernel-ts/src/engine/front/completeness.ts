@@ -1,4 +1,5 @@
 /** Whether a text can run, needs more lines, or no further line can mend it. Reads syntax only. */
+import { parserMessage } from '../complaint.js';
 import type { CompletenessResult } from '../types.js';
 import { cellText } from './analyze.js';
 import { parseText } from './syntax.js';
@@ -21,23 +22,6 @@ export function completenessOf(code: string): CompletenessResult {
     const atEnd = /got '<eof>'|Unexpected eof/.test(message) || !/^\s*:\s.*\^/m.test(message);
     return openText || atEnd ? { status: 'incomplete', indent: indentAfter(code) } : { status: 'invalid' };
   }
-}
-
-/** The parser's message without its internals. */
-export function parserMessage(error: unknown): string {
-  const text = (error instanceof Error ? error.message : String(error)).replaceAll(/\[[0-9;]*m/g, '');
-  return text.split('\n\n\nCaused by:')[0] as string;
-}
-
-/** The first complaint of the parser, and its place; for when the checker cannot say it better. */
-export function parserComplaint(error: unknown, text: string): { message: string; start: number; end: number } {
-  const message = parserMessage(error);
-  const line = Number(/,-\[(\d+):\d+\]/.exec(message)?.[1] ?? 1);
-  const marked = /^\s*:\s?(\s*)\^/m.exec(message);
-  const lines = text.split('\n');
-  const lineStart = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
-  const start = marked === null ? text.length : Math.min(text.length, lineStart + (marked[1] as string).length);
-  return { message: (message.split('\n')[0] as string).replace(/^\s*[x×]\s*/, ''), start, end: start + 1 };
 }
 
 function indentAfter(code: string): string {

@@ -6,7 +6,7 @@
  * comment or brackets is no top-level line: what stands before a magic must parse by itself.
  */
 import { MAGICS, type MagicWord } from '../magic-usage.js';
-import { asNode, parseText, type SyntaxNode, type SyntaxTree } from './syntax.js';
+import { asNode, parsesAs, type SyntaxNode, type SyntaxTree } from './syntax.js';
 
 const WORDS = Object.keys(MAGICS) as MagicWord[];
 
@@ -34,7 +34,7 @@ export function withoutMagics(code: string): { text: string; magics: Magic[] } {
     const [line, indent = '', name = '', rest = ''] = found;
     const word = WORDS.find((known) => known === name);
     const start = found.index + indent.length;
-    if (word === undefined || !parses(text.slice(0, start))) continue;
+    if (word === undefined || !parsesAs(text.slice(0, start), 'cell')) continue;
     const takesLine = word !== 'time' && word !== 'timeit';
     const end = takesLine ? found.index + line.length : start + 1 + word.length;
     text = text.slice(0, start) + ' '.repeat(end - start) + text.slice(end);
@@ -45,9 +45,9 @@ export function withoutMagics(code: string): { text: string; magics: Magic[] } {
 
 /** The first line that asks for a magic there is none of: where it stands, and its word. */
 export function unknownMagic(code: string): { readonly word: string; readonly start: number } | undefined {
-  for (const { 1: indent = '', 2: word = '', index } of code.matchAll(/^([ \t]*)%([a-z]+)(?=\s|$)/gm)) {
+  for (const { 1: indent = '', 2: word = '', index } of code.matchAll(/^([ \t]*)%(%?[a-z]+)(?=\s|$)/gm)) {
     const start = index + indent.length;
-    if (!WORDS.some((known) => known === word) && parses(withoutMagics(code.slice(0, start)).text))
+    if (!WORDS.some((known) => known === word) && parsesAs(withoutMagics(code.slice(0, start)).text, 'cell'))
       return { word, start };
   }
   return undefined;
@@ -107,13 +107,4 @@ function awaits(value: unknown): boolean {
 
 function spanOf(value: unknown): { start: number; end: number } | undefined {
   return (value as { span?: { start: number; end: number } } | null)?.span;
-}
-
-function parses(text: string): boolean {
-  try {
-    parseText(text, 'cell');
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -4,14 +4,15 @@
  */
 import type { CellSettings, EngineLog } from '../cell-host.js';
 import type { CompiledText } from '../channel.js';
+import { type Complaint, complaintLines, parserComplaint } from '../complaint.js';
 import type { CellOutcome, CellRequest, EngineOutput, ShownError } from '../types.js';
 import { analyzeCell, type CellAnalysis, cellText } from './analyze.js';
 import type { StagedCell } from './cell-files.js';
 import type { Checker } from './checker.js';
 import { compileCell } from './compile.js';
-import { parserComplaint } from './completeness.js';
 import { unknownMagic } from './magics.js';
-import { type Complaint, complaintError, complaintLines, engineError } from './shown.js';
+import { codeOfSyntax, codeOfTypes } from './remedies.js';
+import { complaintError, engineError } from './shown.js';
 import { within } from './within.js';
 
 /** A checker that has not answered by then does not hold up the cell. */
@@ -66,7 +67,7 @@ export class Preparation {
     const complaints = (await checking) ?? [];
     if (complaints.length > 0 && this.#host.check() === 'error') {
       checker.files.discard(staged);
-      return complaintError('TypeCheckError', 'cell.type', label, analysis.text, complaints);
+      return complaintError('TypeCheckError', codeOfTypes(complaints), label, analysis.text, complaints);
     }
     if (complaints.length > 0) {
       const warning = complaintLines(label, analysis.text, complaints).join('\n');
@@ -115,10 +116,10 @@ export class Preparation {
   }
 
   /** The compiler's words for a text that does not parse, or the parser's where the compiler cannot be asked. */
-  async #syntaxError(label: string, code: string, error: unknown): Promise<ShownError> {
-    const text = cellText(code);
+  async #syntaxError(label: string, typed: string, error: unknown): Promise<ShownError> {
+    const text = cellText(typed);
     let complaints: Complaint[] = [];
-    const magic = unknownMagic(code);
+    const magic = unknownMagic(typed);
     if (magic !== undefined) {
       const [start, end] = [magic.start, magic.start + magic.word.length + 1];
       const message = `There is no magic %${magic.word}; %help lists them.`;
@@ -131,6 +132,7 @@ export class Preparation {
       }
     }
     if (complaints.length === 0) complaints = [{ code: undefined, ...parserComplaint(error, text) }];
-    return complaintError('SyntaxError', 'cell.syntax', label, text, complaints);
+    const code = magic === undefined ? codeOfSyntax(text) : 'cell.syntax';
+    return complaintError('SyntaxError', code, label, text, complaints);
   }
 }

@@ -21,12 +21,29 @@ export interface SyntaxTree {
 
 /** Parser settings of a cell. */
 export const CELL_PARSER: ParseOptions = { syntax: 'typescript', decorators: true, target: 'esnext' };
-const LOWERED_PARSER: ParseOptions = { syntax: 'ecmascript', target: 'esnext' };
+const PARSERS = {
+  cell: CELL_PARSER,
+  tsx: { ...CELL_PARSER, tsx: true },
+  lowered: { syntax: 'ecmascript', target: 'esnext' },
+} satisfies Record<string, ParseOptions>;
 
-/** Parses TypeScript (`cell`) or the JavaScript made of it (`lowered`). Throws swc's error. */
-export function parseText(text: string, dialect: 'cell' | 'lowered'): SyntaxTree {
-  const module = swc().parseSync(text, dialect === 'cell' ? CELL_PARSER : LOWERED_PARSER);
+/** TypeScript of a cell, the same with JSX, or the JavaScript made of a cell. */
+export type Dialect = keyof typeof PARSERS;
+
+/** Parses a text. Throws swc's error. */
+export function parseText(text: string, dialect: Dialect): SyntaxTree {
+  const module = swc().parseSync(text, PARSERS[dialect]);
   return { body: module.body as unknown as readonly SyntaxNode[], at: unitOffsets(text) };
+}
+
+/** Whether a text parses. */
+export function parsesAs(text: string, dialect: Dialect): boolean {
+  try {
+    parseText(text, dialect);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Maps swc's byte positions to UTF-16 offsets; free of cost for ASCII. */
