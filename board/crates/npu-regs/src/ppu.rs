@@ -39,7 +39,7 @@ registers! { Ppu at 0x6000:
     OPERATION_MODE_CFG = 0x6024, "§2.9 [V]" {
         /// Writes the position of the maximum too.
         INDEX_EN = 30:30,
-        /// Gap between output rows.
+        /// Pixels of a map row that a band of columns leaves out.
         NOTCH_ADDR = 28:16,
         /// Use count.
         USE_CNT = 7:5,
@@ -104,6 +104,8 @@ registers! { Ppu at 0x6000:
     DST_BASE_ADDR = 0x6070, "§2.9 [V]" {
         /// Address in 16-byte units.
         DST_BASE_ADDR = 31:4,
+        /// Half a unit more: a band of columns begins at an odd pixel.
+        DST_BASE_ADDR_HALF = 3:3,
     }
     /// Bytes between output surfaces.
     DST_SURF_STRIDE = 0x607C, "§2.9 [V]" {

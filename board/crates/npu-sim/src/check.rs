@@ -29,8 +29,6 @@ pub struct CheckedTask {
     pub next_address: u32,
     /// `REGISTER_AMOUNTS` of the tail: words of the next task minus one.
     pub next_amount: u32,
-    /// Why a task within the sheet is not simulated; `None` where it is, or where it has rejects.
-    pub unsimulated: Option<&'static str>,
     /// Everything outside the sheet: each word on its own first, then every field that differs from its one known value, last
     /// the first rule between fields that is broken.
     pub rejects: Vec<Reject>,
@@ -118,11 +116,7 @@ impl Checker {
         // The file's groups follow its pointers here: a chain that is only read has no executer of its own.
         self.file.follow_pointers();
         let refusals = RefCell::default();
-        let outcome = task::check(&self.file.view().collecting(&refusals), mask);
-        let (unsimulated, broken) = match outcome {
-            Ok(unsimulated) => (unsimulated, None),
-            Err(kind) => (None, Some(kind)),
-        };
+        let broken = task::check(&self.file.view().collecting(&refusals), mask).err();
         let mut refused: Vec<FaultKind> = Vec::new();
         for kind in refusals.into_inner().into_iter().chain(broken) {
             // A register that must be 0 as a whole says no more than its field did.
@@ -145,7 +139,6 @@ impl Checker {
         self.last = mask;
         CheckedTask {
             mask,
-            unsimulated,
             next_address: next.0,
             next_amount: next.1,
             ..checked

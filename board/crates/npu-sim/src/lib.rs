@@ -83,7 +83,6 @@ mod table;
 mod task;
 mod tile;
 pub mod timing;
-mod transpose;
 mod view;
 
 pub use board::{SimBoard, SimConfig, Stepping};

@@ -37,7 +37,7 @@ rules! {
     FIRST_LAYER_BYTES = "§2.3, §11", "the byte count is 0; in a first layer also width * rows * 9, there and in depthwise tasks width * rows * channels";
     CHANNEL_CONVERTERS = "§2.3, §11", "the register of RK3588 for converters per channel holds 0 or 0xFFFF";
     SAME_BAND = "§2.4", "the loaded band and the convolved band are the same; one pixel may be loaded as a row of atoms";
-    OUTPUT_SIZE = "§2.4, §4.4", "output width, rows and pixel count agree in CNA, CORE and DPU";
+    OUTPUT_SIZE = "§2.4, §4.4, 0044", "output width, rows and pixel count agree in CNA, CORE and DPU; only a column of pixels may be counted in rows";
     OUTPUT_CHANNELS = "§2.7, §12.8", "aligned output channels are the kernels rounded up to 16 (int8) or 8 (fp16), minus one, in CORE and DPU";
     DEPTHWISE_CHANNELS = "§12.8, §8 erratum 27", "a depthwise task announces output channels rounded up to 32 (int8) or 16 (fp16), minus one";
     LINE_STRIDE = "§4.1", "the line stride holds at least one row of the band";
@@ -68,7 +68,7 @@ rules! {
     SURFACE_NOTCH = "§2.8", "the surface notch is what the task leaves out of each surface: stride minus its own pixels";
     READER_SIZE = "§2.8", "DPU_RDMA and DPU have the same width, rows and channels";
     UPSAMPLE = "§2.7, §2.8", "2x upsampling: an int8 pixel of 8 channels becomes two in two rows; the stages are bypassed";
-    TRANSPOSE = "§2.7", "the row of the int16 transposition: 0x400C = 0x40000109, 0x4010 = 0x24000001, 0x4050 = 0x7FE, 0x5044 = 0xC021";
+    TRANSPOSE = "§2.7, 0044", "a transposition moves one row of at most 8 pixels (0x400C = 0x40000109, 0x4010 = 0x24000001, 0x5044 = 0xC021): whole surfaces of four 16-bit channels in, a pixel's channels every DST_SURF_STRIDE out; the stages are bypassed";
     POOL_WINDOW = "§2.9, §12.18", "windows must cover the padded input exactly, or the unit starves: (in + pads - kernel) mod stride = 0";
     POOL_LIMITS = "§8 erratum 20, §4.5", "pooling windows are at most 7 x 7 and strides at most 8";
     POOL_STRIDE = "§8 erratum 26", "a pooling stride larger than the window hangs";

@@ -12,7 +12,7 @@ use crate::cbuf::Cbuf;
 use crate::cna::Convolution;
 use crate::conv;
 use crate::dpu::{Dpu, Feeds, Input, Sink};
-use crate::dpu_rdma::{Flying, SideReaders, Upsample};
+use crate::dpu_rdma::{Flying, SideReaders, Transpose, Upsample};
 use crate::fault::FaultKind;
 use crate::file::{View, broken};
 use crate::irq::Completion;
@@ -20,7 +20,6 @@ use crate::ppu::{self, Pooling};
 use crate::rules;
 use crate::span::Span;
 use crate::timing::TaskShape;
-use crate::transpose;
 
 /// What every block of a started task sees.
 pub(crate) struct Operands<'a> {
@@ -48,6 +47,7 @@ enum Decoded {
     Convolution(Box<Convolution>, Box<Dpu>, SideReaders),
     Flying(Box<Flying>),
     Upsample(Upsample),
+    Transpose(Transpose),
     Pooling(Pooling),
 }
 
@@ -66,6 +66,7 @@ impl Decoded {
                 Ok(Self::Convolution(Box::new(task), Box::new(dpu), side))
             }
             Mix::Dpu if Upsample::wanted(view) => Upsample::decode(view, dma_base).map(Self::Upsample),
+            Mix::Dpu if Transpose::wanted(view) => Transpose::decode(view, dma_base).map(Self::Transpose),
             Mix::Dpu => Flying::decode(view, dma_base).map(|flying| Self::Flying(Box::new(flying))),
             Mix::Pooling => Pooling::decode(view, dma_base).map(Self::Pooling),
         }
@@ -94,6 +95,7 @@ impl Decoded {
                 (dpu.surfaces.span(), reads)
             }
             Self::Upsample(task) => (task.span(), Vec::from([task.input.span()])),
+            Self::Transpose(task) => (task.output.span(), Vec::from([task.input.span()])),
             Self::Pooling(task) => (task.output.span(), Vec::from([task.input.span()])),
         }
     }
@@ -201,10 +203,18 @@ impl Machine {
                     ..TaskShape::without_array(task.written_bytes() / 8)
                 })
             }
+            Decoded::Transpose(task) => {
+                task.run(memory, &mut self.bytes)?;
+                let moved = task.input.bytes() as u64;
+                Ok(TaskShape {
+                    traffic: traffic(moved, moved),
+                    ..TaskShape::without_array(moved / 8)
+                })
+            }
             Decoded::Pooling(task) => {
                 task.run(memory, &mut self.pooling)?;
                 Ok(TaskShape {
-                    traffic: traffic(task.input.bytes() as u64, task.output.bytes()),
+                    traffic: traffic(task.input.bytes() as u64, task.output.bytes() as u64),
                     ..TaskShape::without_array(task.pixels() as u64)
                 })
             }
@@ -221,11 +231,7 @@ fn mix(mask: u32) -> Result<Mix, FaultKind> {
     Mix::of_mask(mask).ok_or_else(|| broken(global::OPERATION_ENABLE::INFO, "mask", mask, rules::ENABLE_MASK))
 }
 
-/// What the stages of a task make of its registers, without memory and without looking at addresses. `Some` says why a task
-/// within the sheet is not simulated.
-pub(crate) fn check(view: &View<'_>, mask: u32) -> Result<Option<&'static str>, FaultKind> {
-    if mask == Mix::Dpu.mask() && transpose::wanted(view) {
-        return transpose::check(view).map(|()| Some(transpose::NOT_RUN));
-    }
-    Decoded::of(view, mask, 0).map(|_| None)
+/// What the stages of a task make of its registers, without memory and without looking at addresses.
+pub(crate) fn check(view: &View<'_>, mask: u32) -> Result<(), FaultKind> {
+    Decoded::of(view, mask, 0).map(|_| ())
 }

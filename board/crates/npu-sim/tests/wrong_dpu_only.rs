@@ -144,7 +144,7 @@ fn a_dpu_only_task_that_its_readers_cannot_feed_is_named() {
         ),
         (
             &[(0x400C, 0x4000_0109)],
-            "DPU.FEATURE_MODE_CFG (0x400C) TP_EN = 0x1: not modelled; no transpose (§12.21)",
+            "DPU.DATA_FORMAT (0x4010) OUT_PRECISION = 0: a transposition moves one row of at most 8 pixels",
         ),
         (&[(0x400C, 0x309)], "SURF_LEN = 0x1: not modelled; 0 of an aligned cube"),
         (

@@ -118,7 +118,7 @@ fn what_is_not_modelled_is_refused_by_register_and_field() {
         ),
         (
             task().with(0x400C, 0x4000_0108),
-            "DPU.FEATURE_MODE_CFG (0x400C) TP_EN = 0x1: not modelled; no transpose (§12.21)",
+            "DPU.FEATURE_MODE_CFG (0x400C) TP_EN = 0x1: not modelled; no transposition (0) of what the array makes",
         ),
         (
             task().with(0x400C, 0x100),

@@ -83,11 +83,6 @@ fn summary(tasks: &[Task], size_bytes: usize, rejects: usize, misaligned: &[usiz
         "{} tasks in {size_bytes} bytes ({deltas} inherit registers, marked Δ), {rejects} rejects\n",
         tasks.len()
     );
-    let unsimulated: Vec<&str> = tasks.iter().filter_map(|task| task.checked.unsimulated).collect();
-    if let Some(why) = unsimulated.first() {
-        let count = unsimulated.len();
-        text += &format!("{count} of them lie within the sheet and are not simulated: {why}\n");
-    }
     let later = tasks.iter().filter(|task| LATER_MASKS.contains(&task.checked.mask));
     match later.count() {
         0 => {}
@@ -145,7 +140,6 @@ fn task_json(task: &Task, tasks: &[Task]) -> Value {
         "nextAddress": task.checked.next_address,
         "nextWords": if task.checked.next_address == 0 { 0 } else { task.checked.next_amount + 1 },
         "nextOffset": task.next.map(|next| tasks[next].found.offset),
-        "unsimulated": task.checked.unsimulated,
         "rejects": rejects.collect::<Vec<_>>(),
     })
 }

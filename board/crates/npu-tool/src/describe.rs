@@ -42,10 +42,10 @@ pub fn shapes(registers: &Registers<'_>, checked: &CheckedTask, loads_table: boo
         Some(Mix::Convolution | Mix::ConvolutionRdma) => convolution(registers),
         Some(Mix::Dpu) if loads_table => "activation table".into(),
         Some(Mix::Dpu) => {
-            let what = match checked.unsimulated {
-                Some(_) => "transpose",
-                None if unpools(registers) => "upsample",
-                None => "dpu",
+            let what = match () {
+                () if registers.get(dpu::FEATURE_MODE_CFG::TP_EN) == 1 => "transpose",
+                () if unpools(registers) => "upsample",
+                () => "dpu",
             };
             format!("{what} {} {}", formats(registers), cube(registers))
         }

@@ -1,5 +1,5 @@
-//! Forms of tasks that vendor files hold beside full ones (§2.6, §2.7, §3.2): table loads, shortened tasks, what is decoded and
-//! not simulated; and that one scan lists every word outside the sheet.
+//! Forms of tasks that vendor files hold beside full ones (§2.6, §2.7, §3.2): table loads, shortened tasks, transpositions;
+//! and that one scan lists every word outside the sheet.
 
 mod support;
 
@@ -9,40 +9,45 @@ use npu_tool::scan;
 use support::{bytes, padded, with, word};
 
 #[test]
-fn an_int16_transposition_lies_within_the_sheet_and_is_told_not_to_be_simulated() {
-    let row = [
-        (0x400C, 0x4000_0109),
-        (0x4010, 0x2400_0001),
-        (0x4040, 0x53),
-        (0x4044, 0),
-        (0x4048, 0),
-        (0x4050, 0x7FE),
-        (0x4070, 0x383),
-        (0x4084, 1),
-        (0x4088, 0),
-        (0x5034, 1),
-        (0x5044, 0xC021),
-    ];
-    let words = with(&B4, &row);
-    let tasks = scan::scan(&bytes(&words), |_, _, _| {});
-    assert_eq!(tasks[0].checked.rejects, []);
-    assert_eq!(
-        tasks[0].checked.unsimulated,
-        Some("int16 transposition: decoded (§2.7), not simulated (§12.21)")
-    );
-    assert_eq!(tasks[0].shapes, "transpose int16->int16 48x48x16");
-    let other = with(&B4, &[&row[..], &[(0x4050, 0x002)]].concat());
-    let rejects = scan::scan(&bytes(&other), |_, _, _| {}).remove(0).checked.rejects;
-    assert_eq!(
-        rejects
-            .iter()
-            .map(|reject| reject.kind.to_string())
-            .collect::<Vec<String>>(),
-        [
-            "DPU.BS_OW_CFG (0x4050)  = 2: the row of the int16 transposition: 0x400C = 0x40000109, 0x4010 = 0x24000001, 0x4050 = 0x7FE, \
-             0x5044 = 0xC021 (§2.7)"
-        ]
-    );
+fn a_transposition_counts_its_pixels_as_surfaces() {
+    // Decision 0044: a row of pixels, 2 bytes of each channel, every pixel a surface of the writer.
+    for (pixels, channels) in [(8u32, 12u32), (5, 12), (1, 4), (8, 64)] {
+        let (size_e, last) = (pixels - 1, channels - 1);
+        let row = |surfaces: u32| {
+            with(
+                &B4,
+                &[
+                    (0x400C, 0x4000_0109),
+                    (0x4010, 0x2400_0001),
+                    (0x4024, 2 * channels),
+                    (0x4030, pixels - 1),
+                    (0x4034, 0),
+                    (0x403C, last << 16 | last),
+                    (0x4040, 0x53),
+                    (0x4044, 0),
+                    (0x4048, 0),
+                    (0x4050, surfaces << 8 | surfaces << 5 | surfaces << 2 | 2),
+                    (0x4070, 0x383),
+                    (0x4080, 0),
+                    (0x4084, 1),
+                    (0x4088, 0),
+                    (0x40C0, pixels * 2 * channels),
+                    (0x500C, pixels - 1),
+                    (0x5010, 0),
+                    (0x5014, last),
+                    (0x5034, 1),
+                    (0x5044, 0xC021),
+                    (0x504C, 32 * 8 - pixels * 8),
+                ],
+            )
+        };
+        let tasks = scan::scan(&bytes(&row(size_e)), |_, _, _| {});
+        assert_eq!(tasks[0].checked.rejects, []);
+        assert_eq!(tasks[0].shapes, format!("transpose int16->int16 {pixels}x1x{channels}"));
+        let wrong = scan::scan(&bytes(&row(size_e ^ 1)), |_, _, _| {});
+        let why = wrong[0].checked.rejects[0].kind.to_string();
+        assert!(why.contains("SIZE_E_0"), "{why}");
+    }
 }
 
 #[test]

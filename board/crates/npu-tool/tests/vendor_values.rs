@@ -3,9 +3,10 @@
 
 mod support;
 
+use npu_regs::task::Mix;
 use npu_regs::worked_examples::{B1, B2, B3, B4, B5, B6};
 use npu_tool::scan;
-use support::{bytes, padded, with};
+use support::{bytes, padded, task, with};
 
 fn rejects(words: &[u64]) -> Vec<String> {
     let tasks = scan::scan(&bytes(&padded(words.to_vec())), |_, _, _| {});
@@ -279,6 +280,35 @@ fn output_rows_of_section_2_7() {
                 (0x5044, 0xC001),
                 (0x5048, 0x1249),
             ]),
+        ),
+        (
+            "a band of columns of a pooling: 9 of 20, from an odd pixel on (0044)",
+            with(
+                &B6,
+                &[
+                    (0x600C, 9),
+                    (0x700C, 9),
+                    (0x6018, 8),
+                    (0x6024, 0x11 | 11 << 16),
+                    (0x6040, 0x1110),
+                    (0x6070, 0x58),
+                    (0x701C, 0x50),
+                ],
+            ),
+        ),
+        (
+            "a column of 36 pixels that the DPU counts as 9 x 4 (0044)",
+            task(
+                Mix::Convolution,
+                &[
+                    B1.listed,
+                    B1.implied,
+                    &sized(1, 36, 64, (1, 36), 64, 1, 1),
+                    &[(0x4030, 8), (0x4034, 3), (0x4040, 0x53), (0x4050, 0x124)],
+                ]
+                .concat(),
+                None,
+            ),
         ),
         (
             "average pooling",

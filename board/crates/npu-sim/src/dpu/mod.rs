@@ -114,6 +114,7 @@ impl Dpu {
             height: input.height,
             channels: input.channels,
             group: input.group,
+            column: !input.flying && input.width == 1,
         };
         let surfaces = Surfaces::decode(view, &delivered, formats.out, dma_base)?;
         let dpu = Self {

@@ -32,14 +32,18 @@ pub(crate) struct Delivered {
     pub(crate) channels: usize,
     /// Channels delivered together: kernels of a group of the array, channels of an atom of the main input.
     pub(crate) group: usize,
+    /// One column of pixels of the array: the DPU may count them in rows of any width, in the same order (0044).
+    pub(crate) column: bool,
 }
 
 impl Surfaces {
     /// Reads the writer's registers and checks them against what is delivered.
     pub(crate) fn decode(view: &View<'_>, cube: &Delivered, out: Format, dma_base: u32) -> Result<Self, FaultKind> {
         use dpu::{BS_OW_CFG as O, DATA_CUBE_CHANNEL as C, DATA_CUBE_HEIGHT as H, DATA_CUBE_WIDTH as W};
-        view.held(W::WIDTH, |v| v as usize + 1 == cube.width, rules::OUTPUT_SIZE)?;
-        view.held(H::HEIGHT, |v| v as usize + 1 == cube.height, rules::OUTPUT_SIZE)?;
+        let pixels = cube.width * cube.height;
+        let width = |v: usize| v == cube.width || cube.column && pixels.is_multiple_of(v);
+        let width = view.held(W::WIDTH, |v| width(v as usize + 1), rules::OUTPUT_SIZE)? as usize + 1;
+        view.held(H::HEIGHT, |v| v as usize + 1 == pixels / width, rules::OUTPUT_SIZE)?;
         let channels = view.held(
             C::CHANNEL,
             |v| (v as usize + 1).next_multiple_of(cube.group) == cube.channels,
@@ -52,7 +56,6 @@ impl Surfaces {
         for field in [O::SIZE_E_0, O::SIZE_E_1, O::SIZE_E_2] {
             view.held(field, |v| v as usize + 1 == per_group, rules::SURFACES_PER_GROUP)?;
         }
-        let pixels = cube.width * cube.height;
         let atom = out.atom_bytes();
         let count = cube.channels / out.atom_channels();
         let stride = stride(view, atom, pixels, count)?;

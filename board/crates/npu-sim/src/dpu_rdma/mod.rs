@@ -5,6 +5,8 @@ mod flying;
 mod operand;
 mod stream;
 mod transfer;
+mod transpose;
+mod unchanged;
 mod upsample;
 
 use alloc::vec::Vec;
@@ -16,6 +18,7 @@ pub(crate) use flying::Flying;
 use operand::operand;
 use stream::Stream;
 pub(crate) use transfer::Transfer;
+pub(crate) use transpose::Transpose;
 pub(crate) use upsample::Upsample;
 
 use crate::dpu::{Dpu, Feeds, Format, Input};
@@ -56,6 +59,9 @@ impl SideReaders {
     pub(crate) fn beside_convolution(view: &View<'_>, dpu: &Dpu, dma_base: u32) -> Result<Self, FaultKind> {
         use dpu_rdma::FEATURE_MODE_CFG as F;
         common(view, &dpu.input)?;
+        // Readers beside it count pixels as the array does; of other rows nobody knows what they would read.
+        let width = |v: u32| v as usize + 1 == dpu.input.width;
+        view.held(npu_regs::dpu::DATA_CUBE_WIDTH::WIDTH, width, rules::READER_SIZE)?;
         // Vendor's int8 tasks leave both at 0, whatever the convolution's precision is unless it says so itself.
         for field in [F::IN_PRECISION, F::PROC_PRECISION] {
             let code = view.get(field);

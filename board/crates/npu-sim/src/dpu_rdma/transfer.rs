@@ -1,4 +1,4 @@
-//! A cube read from memory: surfaces of rows of pixels, with gaps between rows and between surfaces. Knows no registers.
+//! A cube in memory: surfaces of rows of pixels, with gaps between rows and between surfaces. Knows no registers.
 
 use alloc::vec::Vec;
 
@@ -10,7 +10,7 @@ use crate::span::{Span, offset};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Transfer {
     pub(crate) address: u32,
-    /// Bytes of a row that are read.
+    /// Bytes of a row that are moved.
     pub(crate) row_bytes: usize,
     /// Bytes between rows.
     pub(crate) row_pitch: usize,
@@ -33,12 +33,12 @@ impl Transfer {
         }
     }
 
-    /// Bytes that are read.
+    /// Bytes that are moved.
     pub(crate) const fn bytes(&self) -> usize {
         self.row_bytes * self.rows * self.surfaces
     }
 
-    /// From the first to the last byte read.
+    /// From the first to the last byte moved.
     pub(crate) fn span(&self) -> Span {
         let last_row = (self.rows - 1) * self.row_pitch + self.row_bytes;
         Span {
@@ -80,6 +80,17 @@ impl Transfer {
             let (surface, row) = (done / surface_bytes, done % surface_bytes / self.row_bytes);
             let at = (first + surface) * self.surface_pitch + row * self.row_pitch;
             memory.read(offset(self.address, at, false)?, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Writes one surface, whose rows stand without gaps in `bytes`.
+    pub(crate) fn write(&self, memory: &dyn DmaMem, surface: usize, bytes: &[u8]) -> Result<(), DmaFault> {
+        let tight = self.row_pitch == self.row_bytes || self.rows == 1;
+        let run = if tight { bytes.len() } else { self.row_bytes };
+        for (row, bytes) in bytes.chunks_exact(run.max(1)).enumerate() {
+            let at = surface * self.surface_pitch + row * self.row_pitch;
+            memory.write(offset(self.address, at, true)?, bytes)?;
         }
         Ok(())
     }
@@ -135,5 +146,13 @@ mod tests {
         };
         tight.read(&memory, 0, 3, &mut bytes).unwrap();
         assert_eq!(bytes, (8..20).collect::<Vec<u8>>());
+        transfer.write(&memory, 1, &[1, 2, 3, 4]).unwrap();
+        tight.write(&memory, 2, &[5, 6, 7, 8]).unwrap();
+        let mut around = [0; 20];
+        memory.read(BASE + 15, &mut around).unwrap();
+        assert_eq!(
+            around,
+            [15, 5, 6, 7, 8, 20, 21, 22, 23, 24, 25, 26, 27, 1, 2, 30, 31, 32, 3, 4]
+        );
     }
 }

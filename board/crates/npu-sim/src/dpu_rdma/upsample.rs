@@ -8,7 +8,7 @@ use npu_device::DmaMem;
 use npu_regs::{Register, dpu, dpu_rdma};
 
 use super::transfer::Transfer;
-use super::{burst, fault};
+use super::{burst, fault, unchanged};
 use crate::dpu::output_fault;
 use crate::fault::FaultKind;
 use crate::file::{View, broken};
@@ -105,7 +105,7 @@ impl Upsample {
 
 /// Input width and rows.
 fn reader(view: &View<'_>) -> Result<(usize, usize), FaultKind> {
-    use dpu_rdma::{BRDMA_CFG, DATA_CUBE_HEIGHT, DATA_CUBE_WIDTH, ERDMA_CFG, FEATURE_MODE_CFG as F, NRDMA_CFG};
+    use dpu_rdma::{DATA_CUBE_HEIGHT, DATA_CUBE_WIDTH, FEATURE_MODE_CFG as F};
     view.whole::<dpu_rdma::SRC_DMA_CFG>(TWICE, "2x nearest without a line gap (0x1249)")?;
     view.held(F::FLYING_MODE, |v| v == 1, rules::FLYING)?;
     view.held(F::IN_PRECISION, |v| v == 1, rules::UPSAMPLE)?;
@@ -113,12 +113,9 @@ fn reader(view: &View<'_>) -> Result<(usize, usize), FaultKind> {
     view.held(F::CONV_MODE, |v| v == 0, rules::CONV_MODE)?;
     view.only(F::COMB_USE, 0, "no combined use (0)")?;
     burst(view)?;
-    view.held(BRDMA_CFG::BRDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
-    view.held(NRDMA_CFG::NRDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
-    view.held(ERDMA_CFG::ERDMA_DISABLE, |v| v == 1, rules::UPSAMPLE)?;
+    unchanged::reader(view, rules::UPSAMPLE)?;
     // One surface: eight int8 channels, however many int16 ones they are counted as.
     view.held(dpu_rdma::DATA_CUBE_CHANNEL::CHANNEL, |v| v < 8, rules::UPSAMPLE)?;
-    view.zero(&[0x5030, 0x5064, 0x506C])?;
     Ok((
         view.get(DATA_CUBE_WIDTH::WIDTH) as usize + 1,
         view.get(DATA_CUBE_HEIGHT::HEIGHT) as usize + 1,
@@ -127,22 +124,14 @@ fn reader(view: &View<'_>) -> Result<(usize, usize), FaultKind> {
 
 /// Everything between reader and writer is off.
 fn stages(view: &View<'_>) -> Result<(), FaultKind> {
-    use dpu::{BN_CFG, BS_CFG, BS_OW_CFG as O, DATA_FORMAT, EW_CFG, FEATURE_MODE_CFG as F, OUT_CVT_SCALE};
+    use dpu::{DATA_FORMAT, FEATURE_MODE_CFG as F};
     view.held(F::FLYING_MODE, |v| v == 1, rules::FLYING)?;
     view.only(F::OUTPUT_MODE, 4, "output to memory (4)")?;
-    view.only(F::TP_EN, 0, "no transpose (§12.21)")?;
+    view.only(F::TP_EN, 0, "no transposition (0) of what is doubled")?;
     view.held(F::CONV_MODE, |v| v == 0, rules::CONV_MODE)?;
     if view.raw::<DATA_FORMAT>() != FORMAT {
         let (register, value) = (DATA_FORMAT::INFO, view.raw::<DATA_FORMAT>());
         return Err(broken(register, "IN_PRECISION", value, rules::UPSAMPLE));
     }
-    view.held(BS_CFG::BS_BYPASS, |v| v == 1, rules::UPSAMPLE)?;
-    view.held(BN_CFG::BN_BYPASS, |v| v == 1, rules::UPSAMPLE)?;
-    view.held(EW_CFG::EW_BYPASS, |v| v == 1, rules::UPSAMPLE)?;
-    for field in [O::SIZE_E_0, O::SIZE_E_1, O::SIZE_E_2] {
-        view.held(field, |v| v == 1, rules::SURFACES_PER_GROUP)?;
-    }
-    view.held(O::OD_BYPASS, |v| v == 1, rules::NO_SUMS)?;
-    view.whole::<OUT_CVT_SCALE>(1, "bytes pass unchanged (1)")?;
-    view.zero(&[0x4014, 0x4080, 0x4088, 0x40C4])
+    unchanged::stages(view, 2, rules::UPSAMPLE)
 }

@@ -10,12 +10,10 @@ use alloc::vec::Vec;
 use npu_device::{DmaFault, DmaMem};
 use npu_regs::{Block, Register, RegisterInfo, ppu, ppu_rdma};
 
-use crate::dpu::Surfaces;
 use crate::dpu_rdma::{Transfer, surface_pitch};
 use crate::fault::FaultKind;
 use crate::file::{View, broken, not_modelled};
 use crate::rules;
-use crate::span::offset;
 use crate::tile::Precision;
 use window::{Method, Window};
 
@@ -28,7 +26,7 @@ pub(crate) struct Pooling {
     window: Window,
     precision: Precision,
     pub(crate) input: Transfer,
-    pub(crate) output: Surfaces,
+    pub(crate) output: Transfer,
 }
 
 /// Buffers that outlive a task.
@@ -53,16 +51,8 @@ impl Pooling {
             rules::POOL_SIZE,
         )?;
         let window = window(view, width, height, precision)?;
-        let pixels = window.columns.count * window.rows.count;
         let surfaces = (channels * precision.bytes()).div_ceil(ATOM);
-        let stride = pitch::<ppu::DST_SURF_STRIDE>(view, pixels * ATOM, pixels)?;
-        let output = Surfaces {
-            address: view.raw::<ppu::DST_BASE_ADDR>().wrapping_add(dma_base),
-            stride,
-            atom: ATOM,
-            pixels,
-            count: surfaces,
-        };
+        let output = output(view, &window, surfaces, dma_base)?;
         let input = input(view, (width, height), surfaces, dma_base)?;
         Ok(Self {
             window,
@@ -77,7 +67,7 @@ impl Pooling {
         let Scratch {
             input, output, rows, ..
         } = scratch;
-        for surface in 0..self.output.count {
+        for surface in 0..self.output.surfaces {
             self.input.read(memory, surface, 1, input).map_err(input_fault)?;
             match self.precision {
                 Precision::Int8 => self.window.pool(input, output, rows),
@@ -87,16 +77,14 @@ impl Pooling {
                 #[cfg(not(feature = "float"))]
                 Precision::Fp16 => {}
             }
-            offset(self.output.address, surface * self.output.stride, true)
-                .and_then(|address| memory.write(address, output))
-                .map_err(output_fault)?;
+            self.output.write(memory, surface, output).map_err(output_fault)?;
         }
         Ok(())
     }
 
     /// Output pixels.
     pub(crate) fn pixels(&self) -> usize {
-        self.output.pixels
+        self.window.columns.count * self.window.rows.count
     }
 }
 
@@ -125,7 +113,6 @@ fn constants(view: &View<'_>) -> Result<Precision, FaultKind> {
         "input from PPU_RDMA (1); DPU to PPU is not modelled (§12.21)",
     )?;
     view.only(O::INDEX_EN, 0, "no index output (0)")?;
-    view.only(O::NOTCH_ADDR, 0, "0")?;
     view.only(O::USE_CNT, 0, "0")?;
     let precision = precision(view)?;
     // The index gap repeats the surface stride; of a single pixel that is 8, which is the bit of DPU_FLYIN.
@@ -287,6 +274,22 @@ fn input(
         row_pitch,
         rows,
         surface_pitch,
+        surfaces,
+    })
+}
+
+/// A band of columns leaves the rest of each map row out: `NOTCH_ADDR` pixels, by which rows are longer than the band (0044).
+fn output(view: &View<'_>, window: &Window, surfaces: usize, dma_base: u32) -> Result<Transfer, FaultKind> {
+    let (columns, rows) = (window.columns.count, window.rows.count);
+    let row_bytes = columns * ATOM;
+    let row_pitch = row_bytes + view.get(ppu::OPERATION_MODE_CFG::NOTCH_ADDR) as usize * ATOM;
+    let bytes = (rows - 1) * row_pitch + row_bytes;
+    Ok(Transfer {
+        address: view.raw::<ppu::DST_BASE_ADDR>().wrapping_add(dma_base),
+        row_bytes,
+        row_pitch,
+        rows,
+        surface_pitch: pitch::<ppu::DST_SURF_STRIDE>(view, bytes, columns * rows)?,
         surfaces,
     })
 }

@@ -29,7 +29,7 @@ const fn signed_16(value: u32) -> i32 {
 /// The compensation factor of `BS_OW_CFG`; `sums` says whether feature sums exist.
 pub(crate) fn compensation(view: &View<'_>, sums: bool) -> Result<Compensation, FaultKind> {
     use dpu::BS_OW_CFG as O;
-    view.only(O::TP_ORG_EN, 0, "no transpose (§12.21)")?;
+    view.only(O::TP_ORG_EN, 0, "no transposition (0)")?;
     view.only(O::RGP_CNTER, 0, "0")?;
     if view.set(O::OD_BYPASS) {
         return Ok(None);
@@ -87,7 +87,7 @@ pub(crate) fn constants(view: &View<'_>, flying: bool, depthwise: bool) -> Resul
     use dpu::FEATURE_MODE_CFG as F;
     let mode = if flying { rules::FLYING } else { rules::NOT_FLYING };
     view.held(F::FLYING_MODE, |v| (v == 1) == flying, mode)?;
-    view.only(F::TP_EN, 0, "no transpose (§12.21)")?;
+    view.only(F::TP_EN, 0, "no transposition (0) of what the array makes")?;
     view.only(F::COMB_USE, 0, "no combined use (0)")?;
     view.only(F::RGP_TYPE, 0, "no regrouping (0)")?;
     view.only(
