@@ -12,25 +12,53 @@ const ROWS: usize = 6;
 pub(super) const MANY: Many = Many {
     least_rows: 16,
     rows: ROWS,
+    values: 2,
+    lay,
     turn,
     run,
 };
 
 /// # Safety
+/// As [`Many::lay`].
+#[target_feature(enable = "avx2")]
+unsafe fn lay(a: *const i8, k: usize, rows: usize, laid: *mut i32) {
+    // SAFETY: `rows` rows of `k` values, `k / 2` lines of ROWS words.
+    let (a, laid) = unsafe {
+        (
+            core::slice::from_raw_parts(a, rows * k),
+            core::slice::from_raw_parts_mut(laid, k / 2 * ROWS),
+        )
+    };
+    for (row, values) in a.chunks_exact(k).enumerate() {
+        for (pair, laid) in values
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .zip(laid[row..].iter_mut().step_by(ROWS))
+        {
+            let [low, high] = pair.map(|value| i16::from(value) as u16);
+            *laid = (u32::from(high) << 16 | u32::from(low)) as i32;
+        }
+    }
+}
+
+/// # Safety
 /// As [`Many::turn`].
 #[target_feature(enable = "avx2")]
-unsafe fn turn(b: *const i8, slices: usize, turned: *mut i16) {
+unsafe fn turn(b: *const i8, slices: usize, turned: *mut i32) {
+    // SAFETY: the first sixteen words; nothing is to be taken off.
+    unsafe { turned.write_bytes(0, GROUP) };
     for part in 0..slices * 4 {
         // Eight columns of eight pairs: columns 0 to 7 or 8 to 15, the slice's first or last sixteen values.
         let (slice, columns, pairs) = (part / 4, part % 4 / 2 * 8, part % 2 * 8);
-        // SAFETY: the tile is 512 bytes, the turned slice 512 values.
+        // SAFETY: the tile is 512 bytes, the turned slice 256 words.
         unsafe {
             let from = b.add((slice * GROUP + columns) * SLICE + pairs * 2);
             let rows = [0, 1, 2, 3, 4, 5, 6, 7]
                 .map(|column| _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(column * SLICE).cast())));
-            let to = turned.add(((slice * SLICE / 2 + pairs) * GROUP + columns) * 2);
+            let to = turned.add((1 + slice * SLICE / 2 + pairs) * GROUP + columns);
             for (pair, vector) in transpose(rows).into_iter().enumerate() {
-                _mm256_storeu_si256(to.add(pair * GROUP * 2).cast(), vector);
+                _mm256_storeu_si256(to.add(pair * GROUP).cast(), vector);
             }
         }
     }
@@ -62,7 +90,7 @@ fn transpose(r: [__m256i; 8]) -> [__m256i; 8] {
 /// # Safety
 /// As [`Many::run`].
 #[target_feature(enable = "avx2")]
-unsafe fn run(a: *const i16, pairs: usize, turned: *const i16, rows: usize, sums: *mut [i32; GROUP]) {
+unsafe fn run(a: *const i32, pairs: usize, turned: *const i32, _next: *const i8, rows: usize, sums: *mut [i32; GROUP]) {
     // SAFETY: passed on.
     unsafe {
         match rows {
@@ -79,15 +107,15 @@ unsafe fn run(a: *const i16, pairs: usize, turned: *const i16, rows: usize, sums
 /// # Safety
 /// As [`Many::run`], for `N` rows.
 #[target_feature(enable = "avx2")]
-unsafe fn some_rows<const N: usize>(a: *const i16, pairs: usize, turned: *const i16, sums: *mut [i32; GROUP]) {
+unsafe fn some_rows<const N: usize>(a: *const i32, pairs: usize, turned: *const i32, sums: *mut [i32; GROUP]) {
     let mut acc = [[_mm256_setzero_si256(); 2]; N];
     for pair in 0..pairs {
-        // SAFETY: a pair is two values of each of ROWS rows, a turned one 32 values; unaligned reads are allowed.
+        // SAFETY: a pair is a word of each of ROWS rows, a turned one sixteen words behind the first; unaligned reads are allowed.
         unsafe {
-            let low = _mm256_loadu_si256(turned.add(pair * GROUP * 2).cast());
-            let high = _mm256_loadu_si256(turned.add(pair * GROUP * 2 + GROUP).cast());
+            let low = _mm256_loadu_si256(turned.add((1 + pair) * GROUP).cast());
+            let high = _mm256_loadu_si256(turned.add((1 + pair) * GROUP + 8).cast());
             for (row, acc) in acc.iter_mut().enumerate() {
-                let a = _mm256_set1_epi32(a.add((pair * ROWS + row) * 2).cast::<i32>().read_unaligned());
+                let a = _mm256_set1_epi32(*a.add(pair * ROWS + row));
                 acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(a, low));
                 acc[1] = _mm256_add_epi32(acc[1], _mm256_madd_epi16(a, high));
             }

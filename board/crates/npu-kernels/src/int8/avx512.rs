@@ -8,11 +8,10 @@ use super::avx2::sum_each;
 use super::tiles::{Kernel, Sums};
 use super::{GROUP, SLICE};
 
-/// Single rows of plain columns are as fast with AVX2 as memory is.
 pub(super) const KERNEL: Kernel = Kernel {
     rows: 3,
     run,
-    dots: super::avx2::KERNEL.dots,
+    dots: Some(dots),
 };
 
 /// # Safety
@@ -67,6 +66,53 @@ unsafe fn some_rows<const ROWS: usize>(a: *const i8, slices: usize, b: *const i8
             let exact = _mm_sub_epi32(sum_each(columns), offset);
             // SAFETY: quads 0 to 3 of 16 sums.
             unsafe { _mm_storeu_si128(sums.as_mut_ptr().add(quad * 4).cast(), exact) };
+        }
+    }
+}
+
+/// Vectors of a column summed side by side.
+const CHAINS: usize = 4;
+
+/// Once a small page, one line of the page this far ahead is asked for: so that it is known where that lies when the processor's own
+/// prefetching, which asks for all other lines, comes to its end.
+const PAGES_AHEAD: usize = 4 * PAGE;
+const PAGE: usize = 4096;
+
+/// One column after the other: memory is read in order, and adding up a column's sums is little beside waiting for it.
+///
+/// # Safety
+/// As [`Dots`](super::tiles::Dots).
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+unsafe fn dots(a: *const i8, k: usize, b: *const i8, columns: usize, sums: *mut i32) {
+    let flip = _mm512_set1_epi8(i8::MIN);
+    let ones = _mm512_set1_epi8(1);
+    // SAFETY: `at` is below k; bytes from k on are neither read nor counted.
+    let part = |from: *const i8, at: usize| unsafe {
+        match k - at {
+            64.. => _mm512_loadu_si512(from.add(at).cast()),
+            rest => _mm512_maskz_loadu_epi8((1 << rest) - 1, from.add(at)),
+        }
+    };
+    let mut row_sum = _mm512_setzero_si512();
+    for at in (0..k).step_by(64) {
+        row_sum = _mm512_dpbusd_epi32(row_sum, ones, part(a, at));
+    }
+    let offset = _mm512_reduce_add_epi32(row_sum) << 7;
+    for column in 0..columns {
+        let mut acc = [_mm512_setzero_si512(); CHAINS];
+        // SAFETY: column `column` of B, and its sum.
+        unsafe {
+            let b = b.add(column * k);
+            for first in (0..k).step_by(CHAINS * 64) {
+                for (at, acc) in (first..k).step_by(64).zip(&mut acc) {
+                    if b.add(at).addr() % PAGE < 64 {
+                        _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(at + PAGES_AHEAD));
+                    }
+                    *acc = _mm512_dpbusd_epi32(*acc, _mm512_xor_si512(part(b, at), flip), part(a, at));
+                }
+            }
+            let sum = _mm512_add_epi32(_mm512_add_epi32(acc[0], acc[1]), _mm512_add_epi32(acc[2], acc[3]));
+            *sums.add(column) = _mm512_reduce_add_epi32(sum).wrapping_sub(offset);
         }
     }
 }

@@ -17,6 +17,8 @@ mod avx2;
 mod avx2_many;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx512;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx512_many;
 #[cfg(all(feature = "simd", target_arch = "aarch64"))]
 mod neon;
 

@@ -5,7 +5,7 @@
 
 use core::cell::RefCell;
 
-use super::many::{many, many_products, widen};
+use super::many::{Laid, many};
 use super::{GROUP, SLICE, padded};
 use crate::isa::Isa;
 use crate::run::{Cancelled, Run, SharedMut};
@@ -101,8 +101,7 @@ pub(super) fn from_rows(
     };
     let most = groups.div_ceil(4 * run.thread_count()).max(1);
     let step = (PIECE_BYTES / (GROUP * k)).clamp(1, most);
-    let many = many(isa, m);
-    let wide = many.as_ref().map_or_else(Vec::new, |many| widen(rows, k, many.rows));
+    let laid = many(isa, m).map(|many| Laid::new(many, rows, k, &run)).transpose()?;
     let shared = SharedMut::new(c);
     run.for_each(groups.div_ceil(step), |piece| {
         for group in piece * step..groups.min((piece + 1) * step) {
@@ -115,11 +114,11 @@ pub(super) fn from_rows(
                     c[(quad * m + row) * 4..][..4].copy_from_slice(sums);
                 }
             };
-            // SAFETY: `rows` is [m, k] and `wide` the same widened, `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel`
-            // checked the processor.
+            // SAFETY: `rows` is [m, k] and `laid` made of them, `b` one group of k/32 tiles (u8 and i8 have one layout); `kernel` checked
+            // the processor.
             unsafe {
-                match &many {
-                    Some(many) => many_products(many, &wide, b, m, k, write),
+                match &laid {
+                    Some(laid) => laid.products(b, write),
                     None => products(&kernel, rows, b, m, k, write),
                 }
             }
@@ -187,10 +186,9 @@ pub(super) fn rows(
         }
         &padded_rows[..]
     };
-    let many = many(isa, m);
-    let wide = many.as_ref().map_or_else(Vec::new, |many| widen(a, depth, many.rows));
-    let shared = SharedMut::new(c);
     let run = if m * n * k < 1 << 20 { run.single() } else { *run };
+    let laid = many(isa, m).map(|many| Laid::new(many, a, depth, &run)).transpose()?;
+    let shared = SharedMut::new(c);
     run.for_each(n.div_ceil(GROUP), |group| {
         let first = group * GROUP;
         let columns = GROUP.min(n - first);
@@ -201,11 +199,10 @@ pub(super) fn rows(
                 // SAFETY: groups write disjoint columns of C [m, n].
                 unsafe { shared.slice(at..at + columns) }.copy_from_slice(&sums[..columns]);
             };
-            // SAFETY: `a` is [m, depth] and `wide` the same widened, `tiles` one group of depth/32 tiles; `kernel` checked
-            // the processor.
+            // SAFETY: `a` is [m, depth] and `laid` made of them, `tiles` one group of depth/32 tiles; `kernel` checked the processor.
             unsafe {
-                match &many {
-                    Some(many) => many_products(many, &wide, tiles.as_ptr(), m, depth, write),
+                match &laid {
+                    Some(laid) => laid.products(tiles.as_ptr(), write),
                     None => products(&kernel, a, tiles.as_ptr(), m, depth, write),
                 }
             }
