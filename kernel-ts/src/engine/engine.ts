@@ -338,7 +338,7 @@ class FrontEngine implements Engine {
       },
       event: (event) => this.onDebugEvent(event),
       interrupt: () => this.interrupt(),
-      constants: () => this.#checker.files.constants(),
+      earlierNames: () => this.#checker.files.earlierNames(),
       declare: (name) => {
         // A cell that has run already: the checker lets later cells use what it declares.
         const declaration = analyzeCell(`let ${name}: any = undefined;`);

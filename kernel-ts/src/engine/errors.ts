@@ -15,7 +15,6 @@ export const ENGINE_ERRORS = {
   'cell.wasm-import':
     'Instantiate it in the cell: new WebAssembly.Instance(new WebAssembly.Module(bytes), imports), bytes from node:fs.',
   'cell.interrupted': 'Variables keep their values; run the cell again when ready.',
-  'cell.no-stdin': "Ask the user with await input('…').",
   'cell.out-of-memory':
     'All variables are lost. Keep less at once (typed arrays lie outside this memory), or start Jupyter with NODE_OPTIONS=--max-old-space-size=8192 (MiB).',
   'cell.process-ended': 'All variables are lost. Run the notebook again from the first cell.',

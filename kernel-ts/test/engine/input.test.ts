@@ -66,20 +66,83 @@ test('a question of a cell that has ended is refused', async () => {
   expect(questions).toEqual([]);
 });
 
-test('reading process.stdin is an error that names input(), where it would be a wait for ever', async () => {
-  const { traceback } = await lab.run('for await (const text of process.stdin) console.log(text)');
-  expect(traceback.slice(0, 3)).toEqual([
-    'EngineError: process.stdin has nothing to read in a notebook',
-    'code: cell.no-stdin',
-    "remedy: Ask the user with await input('…').",
-  ]);
-  const asking = lab.start(`import { createInterface } from 'node:readline/promises'
-await createInterface({ input: process.stdin, output: process.stdout }).question('name? ')`);
-  await lab.until(asking.requestId, (all) => streamText(all, 'stderr').includes('remedy'));
-  expect(streamText(await lab.until(asking.requestId, () => true), 'stderr')).toMatch(
-    /^Uncaught EngineError: process.stdin/,
+test('readline asks the user for each line, behind the prompt that it prints', async () => {
+  const { requestId, ended } = lab.start(`import { createInterface } from 'node:readline/promises'
+const lines = createInterface({ input: process.stdin, output: process.stdout })
+const first = await lines.question('first? ')
+const second = await lines.question('second? ')
+lines.close(); [first, second]`);
+  const printed: string[] = [];
+  answer = async (at) => {
+    printed.push(streamText(await lab.until(requestId, () => true), 'stdout'));
+    return { status: 'answered', text: `line ${at}` };
+  };
+  const ran = await ended;
+  expect(ran.result).toBe("[ 'line 0', 'line 1' ]");
+  expect(ran.stdout).toBe('first? second? ');
+  expect(printed).toEqual(['first? ', 'first? second? ']);
+  expect(questions.map(({ prompt }) => prompt)).toEqual(['', '']);
+});
+
+test.each([
+  ['for await (const text of process.stdin) { got = String(text); break }'],
+  ['got = await new Promise<string>((done) => process.stdin.setEncoding("utf8").once("data", done))'],
+  [
+    'for await (const line of require("node:readline").createInterface({ input: process.stdin })) { got = line + "\\n"; break }',
+  ],
+])('%s reads a line of the user', async (code) => {
+  expect((await lab.run(`var got = ''; ${code}\ngot`)).result).toBe("'answer 0\\n'");
+  expect((await lab.run('process.stdin.readable')).result).toBe('true');
+});
+
+test('readline that a cell leaves open ends with the cell and asks nobody later', async () => {
+  const open = 'require("node:readline/promises").createInterface({ input: process.stdin })';
+  const ran = await lab.run(
+    `const left = ${open}; left.on("close", () => console.log("closed")); await left.question("")`,
   );
+  expect(ran.result).toBe("'answer 0'");
+  await lab.until(ran.requestId, (all) => streamText(all, 'stdout') === 'closed\n');
+  await lab.run('await new Promise((done) => setImmediate(done))');
+  expect(questions.length).toBe(1);
+});
+
+test('reading process.stdin in a cell that does not wait says so', async () => {
+  const { requestId } = await lab.run('process.stdin.on("data", () => {}); 0');
+  const all = await lab.until(requestId, (outputs) => streamText(outputs, 'stderr').includes('remedy'));
+  expect(streamText(all, 'stderr')).toBe(`Uncaught EngineError: process.stdin is read by a cell that has ended
+code: cell.input-too-late
+remedy: Ask while the cell runs: await input(…) before it ends.
+`);
+  expect(questions).toEqual([]);
+});
+
+test('where nobody can be asked, a cell that reads process.stdin ends with the error, whatever it reads with', async () => {
+  answer = async () => ({ status: 'refused', why: 'not-allowed' });
+  for (const code of [
+    'for await (const text of process.stdin) console.log(text)',
+    'await require("node:readline/promises").createInterface({ input: process.stdin }).question("name? ")',
+    'await new Promise((done) => process.stdin.on("data", done))',
+  ]) {
+    const { outcome, stderr, traceback } = await lab.run(code);
+    expect([outcome.status, stderr, traceback[1]]).toEqual(['error', '', 'code: cell.input-not-allowed']);
+  }
+});
+
+test('an interrupt ends a cell that reads process.stdin, and the next one reads anew', async () => {
+  let asked = (): void => {};
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  answer = () => {
+    asked();
+    return new Promise(() => {});
+  };
+  const { ended } = lab.start('for await (const text of process.stdin) console.log(text); console.log("went on")');
+  await isAsked;
   await lab.engine.interrupt();
-  expect((await asking.ended).outcome).toMatchObject({ ename: 'Interrupted' });
-  expect((await lab.run('[process.stdin.isTTY, process.stdin.readable]')).result).toBe('[ undefined, true ]');
+  expect(await ended).toMatchObject({ outcome: { ename: 'Interrupted' }, stdout: '' });
+  answer = async () => ({ status: 'answered', text: 'again' });
+  expect((await lab.run('for await (const text of process.stdin) { console.log(String(text)); break }')).stdout).toBe(
+    'again\n\n',
+  );
 });

@@ -6,16 +6,19 @@
 import { type Runtime, Session } from 'node:inspector';
 import { inspect } from 'node:util';
 import { isPromise } from 'node:util/types';
+import { bindingOf } from '../cell-binding.js';
 import type { Bundle, CellGlobals } from '../cell-host.js';
 import type { CompiledText, ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
 import type { CellOutcome, ExpressionOutcome, MimeBundle, ShownError } from '../types.js';
 import { type CellMark, currentCell, dropTimers, enterCell, forgetRunning } from './attribution.js';
+import { declared } from './cell-names.js';
 import { rememberText } from './frames.js';
 import { dropInputs } from './input.js';
-import { declared } from './magics.js';
+
 import { send, writeStream } from './output.js';
 import { showError } from './show-error.js';
+import { endStdin } from './stdin.js';
 import { isUnread, Unread } from './unread.js';
 
 type ExecuteMessage = Extract<ToMain, { kind: 'execute' }>;
@@ -40,7 +43,8 @@ interface RunningCell {
   readonly mark: CellMark;
   readonly controller: AbortController;
   readonly interrupted: Promise<never>;
-  readonly interrupt: () => void;
+  /** Ends its waits with what it is given. */
+  readonly stop: (reason: unknown) => void;
   readonly holds: Set<Promise<unknown>>;
   readonly disposals: (() => unknown)[];
   readonly executionCount: number;
@@ -102,21 +106,35 @@ export class Evaluator {
     dropTimers(cell.mark);
     dropInputs(cell.mark.requestId);
     cell.controller.abort(new DOMException('The cell was interrupted', 'AbortError'));
-    cell.interrupt();
+    cell.stop(INTERRUPTED);
     setTimer(() => this.#end(cell, { status: 'error', ...this.#show(INTERRUPTED) }), END_WITHIN_MS);
   }
 
+  /** Whether the cell of a request has not ended. */
+  isRunning(requestId: string): boolean {
+    return this.#running.has(requestId);
+  }
+
+  /** Ends a cell that waits for what will never come, with the reason; false where it has ended. */
+  fail(requestId: string | undefined, reason: Error): boolean {
+    const cell = this.#running.get(requestId ?? '');
+    cell?.stop(new Thrown(reason));
+    return cell !== undefined;
+  }
+
   #end(cell: RunningCell, outcome: CellOutcome): void {
-    if (!this.#running.delete(cell.mark.requestId)) return;
+    const { requestId, interrupted } = cell.mark;
+    if (!this.#running.delete(requestId)) return;
+    endStdin(requestId, interrupted);
     this.onEnd();
-    send({ kind: 'outcome', requestId: cell.mark.requestId, outcome, result: cell.result });
+    send({ kind: 'outcome', requestId, outcome, result: cell.result });
   }
 
   /** Runs a cell and sends its outcome behind its outputs. */
   async execute(message: ExecuteMessage): Promise<void> {
-    let interrupt = (): void => {};
+    let stop = (_reason: unknown): void => {};
     const interrupted = new Promise<never>((_, reject) => {
-      interrupt = () => reject(INTERRUPTED);
+      stop = reject;
     });
     interrupted.catch(() => {});
     const mark: CellMark = {
@@ -129,7 +147,7 @@ export class Evaluator {
       mark,
       controller: new AbortController(),
       interrupted,
-      interrupt,
+      stop,
       holds: new Set(),
       disposals: [],
       executionCount: message.executionCount,
@@ -216,12 +234,12 @@ export class Evaluator {
 
   /** The value of a name of the cells, for completion; undefined where reading it would run code. */
   valueOf(name: string): unknown {
-    const own = Object.getOwnPropertyDescriptor(globalThis, name);
+    const own = declared.has(name) ? undefined : Object.getOwnPropertyDescriptor(globalThis, name);
     if (own?.get !== undefined && NODE_GETTERS.has(own.get)) return own.get.call(globalThis);
     if (own !== undefined) return own.value;
     let value: unknown;
     const parameters: Runtime.EvaluateParameterType = {
-      ...{ expression: name, silent: true, throwOnSideEffect: true, objectGroup: 'names' },
+      ...{ expression: bindingOf(name), silent: true, throwOnSideEffect: true, objectGroup: 'names' },
     };
     this.#session.post('Runtime.evaluate', parameters, (error, answer) => {
       if (error === null && answer.exceptionDetails === undefined) value = this.#fetch(answer.result);

@@ -16,9 +16,8 @@ interface Waiting {
 const waiting = new Map<number, Waiting>();
 let asked = 0;
 
-/** Asks the user on behalf of the running code's cell. */
-export function askUser(question: InputQuestion): Promise<string> {
-  const requestId = currentCell()?.requestId ?? '';
+/** Asks the user on behalf of a cell, by default that of the running code. */
+export function askUser(question: InputQuestion, requestId = currentCell()?.requestId ?? ''): Promise<string> {
   asked += 1;
   const inputId = asked;
   return new Promise((resolve, reject) => {

@@ -5,6 +5,7 @@
 import { inspect } from 'node:util';
 import { MAGICS, type MagicWord } from '../magic-usage.js';
 import { currentCell } from './attribution.js';
+import { declared, valueInCells } from './cell-names.js';
 import { send, writeStream } from './output.js';
 
 const VOLATILE = { npulab: { volatile: true } };
@@ -12,13 +13,6 @@ const RUNS = 7;
 /** A run of the code lasts at least this long, so that the clock's steps do not matter. */
 const RUN_MS = 20;
 const HIDDEN = /TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|KEY/i;
-
-/** The names that cells have declared so far. */
-export const declared = new Set<string>();
-
-/** Called by another name, `eval` works in the scope that all cells share. */
-// biome-ignore lint/security/noGlobalEval: it is given names from the syntax of cells alone.
-const inCells = globalThis.eval;
 
 let began = 0;
 
@@ -84,7 +78,7 @@ function environment(argument: string): string {
 function names(): string {
   const rows = [...declared].sort().flatMap((name) => {
     try {
-      const value: unknown = inCells(name);
+      const value: unknown = valueInCells(name);
       const type = value === null || value === undefined ? String(value) : (value.constructor?.name ?? typeof value);
       const text = inspect(value, {
         depth: 0,

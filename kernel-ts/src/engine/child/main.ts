@@ -42,10 +42,10 @@ process.on('SIGINT', () => {}); // interrupts come over the worker's channel; th
 installAttribution();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
 installNativeOutput();
-installStdin();
 installFrames(options.folder);
 
 const evaluator = new Evaluator();
+installStdin((requestId) => evaluator.isRunning(requestId));
 const comms = new Comms((error, requestId) => report(error, requestId));
 const imports = createImports(options.folder, () => evaluator.globals.modules ?? {});
 const npulab = Object.freeze({
@@ -93,7 +93,12 @@ function answerWorker({ id, requestIds }: Interrupt): void {
   worker.postMessage({ kind: 'answered', id } satisfies FromChildMain);
 }
 
-process.on('uncaughtException', (error) => report(error, takeLastThrow()?.requestId ?? cellOf(error)?.requestId));
+process.on('uncaughtException', (error) => {
+  const requestId = takeLastThrow()?.requestId ?? cellOf(error)?.requestId;
+  // Nobody answers what `readline` waits for: its cell would wait for ever.
+  const isRefused = (error as { code?: unknown }).code === 'cell.input-not-allowed';
+  if (!isRefused || !evaluator.fail(requestId, error)) report(error, requestId);
+});
 process.on('unhandledRejection', (reason, promise) => report(reason, cellOf(reason, promise)?.requestId));
 process.on('exit', () => {
   evaluator.close();

@@ -1,5 +1,6 @@
 /** Turns whatever was thrown into name, value and traceback. Never throws: getters and proxies of the user may. */
 import { inspect } from 'node:util';
+import { withoutMarks } from '../cell-binding.js';
 import type { ShownError } from '../types.js';
 
 const MAX_CAUSES = 8;
@@ -31,7 +32,7 @@ export function showError(thrown: unknown, explain: (error: unknown) => readonly
       if (error instanceof AggregateError) for (const one of error.errors) traceback.push(`  one of: ${headOf(one)}`);
       error = error.cause;
     }
-    return { ename: clip(ename), evalue: clip(evalue), traceback: traceback.map(clip) };
+    return { ename: clip(ename), evalue: clip(withoutMarks(evalue)), traceback: traceback.map(clip) };
   } catch (failure) {
     return {
       ename: 'Error',
@@ -69,7 +70,9 @@ function folded(frames: readonly string[]): string[] {
 }
 
 function headOf(error: unknown): string {
-  return isError(error) ? `${error.name}: ${error.message}`.replace(/: $/, '') : inspect(error, { depth: 1 });
+  return isError(error)
+    ? `${error.name}: ${withoutMarks(error.message)}`.replace(/: $/, '')
+    : inspect(error, { depth: 1 });
 }
 
 function showValue(thrown: unknown): ShownError {

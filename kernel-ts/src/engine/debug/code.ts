@@ -6,25 +6,25 @@
 import { parserMessage } from '../complaint.js';
 import { EngineError } from '../errors.js';
 import { analyzeCell } from '../front/analyze.js';
-import { compileCell } from '../front/compile.js';
+import { compileCell, type EarlierNames, NO_NAMES } from '../front/compile.js';
 
-/** Compiles an expression, or statements where it is none. `constants` must not be assigned. */
-export function evaluable(code: string, constants: ReadonlySet<string>): string {
+/** Compiles an expression, or statements where it is none. `earlier` are the names of the cells. */
+export function evaluable(code: string, earlier: EarlierNames): string {
   try {
-    return compiled(`(${code}\n)`, constants);
+    return compiled(`(${code}\n)`, earlier);
   } catch {
-    return compiled(code, constants);
+    return compiled(code, earlier);
   }
 }
 
 /** Compiles an expression and nothing else. */
 export function expression(code: string): string {
-  return compiled(`(${code}\n)`, new Set());
+  return compiled(`(${code}\n)`, NO_NAMES);
 }
 
-function compiled(code: string, constants: ReadonlySet<string>): string {
+function compiled(code: string, earlier: EarlierNames): string {
   try {
-    const { js } = compileCell(analyzeCell(code), 'npulab:debug', 'expression', constants);
+    const { js } = compileCell(analyzeCell(code), 'npulab:debug', 'expression', earlier);
     return js
       .replace(/\n\/\/# sourceURL=.*$/, '')
       .trim()

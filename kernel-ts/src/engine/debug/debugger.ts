@@ -6,6 +6,7 @@
 import type { ToWorker } from '../channel.js';
 import { EngineError } from '../errors.js';
 import type { FromInspector } from '../front/child-process.js';
+import type { EarlierNames } from '../front/compile.js';
 import type { ChildrenAsked, ShownVariable } from '../shown-variable.js';
 import { Breakpoints } from './breakpoints.js';
 import type { DapEvent } from './dap.js';
@@ -26,8 +27,7 @@ export interface DebuggerHost {
   send(message: ToWorker): boolean;
   event(event: DapEvent): void;
   interrupt(): Promise<void>;
-  /** Names of cells that must not be assigned. */
-  constants(): ReadonlySet<string>;
+  earlierNames(): EarlierNames;
   /** Lets cells use a name that the debugger has declared. */
   declare(name: string): void;
 }

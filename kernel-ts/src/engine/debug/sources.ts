@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import type { CompiledText } from '../channel.js';
 import { analyzeCell } from '../front/analyze.js';
-import { compileCell } from '../front/compile.js';
+import { compileCell, NO_NAMES } from '../front/compile.js';
 import type { TrailedText } from '../positions.js';
 import { murmur2 } from './murmur2.js';
 
@@ -86,7 +86,7 @@ export class Sources {
     const code = this.#codes.get(path);
     if (newest !== undefined || code === undefined) return newest;
     try {
-      return compileCell(analyzeCell(code), 'npulab:dumped', 'cell', new Set());
+      return compileCell(analyzeCell(code), 'npulab:dumped', 'cell', NO_NAMES);
     } catch {
       return undefined;
     }

@@ -38,7 +38,12 @@ export async function children(args: Arguments, debug: Debugger): Promise<ShownV
 export async function evaluate(args: Arguments, debug: Debugger): Promise<object> {
   const code = args.string('expression');
   const pure = args.optionalString('context') === 'hover';
-  const result = await valueIn(evaluable(code, debug.host.constants()), args.optionalInteger('frameId'), debug, pure);
+  const result = await valueIn(
+    evaluable(code, debug.host.earlierNames()),
+    args.optionalInteger('frameId'),
+    debug,
+    pure,
+  );
   const { value, ...rest } = withoutName(await shown('result', result, debug));
   return { result: value, ...rest };
 }
@@ -46,7 +51,7 @@ export async function evaluate(args: Arguments, debug: Debugger): Promise<object
 /** `setExpression` */
 export async function setExpression(args: Arguments, debug: Debugger): Promise<object> {
   const [target, value] = [args.string('expression'), args.string('value')];
-  const code = evaluable(`${target} = (${value}\n)`, debug.host.constants());
+  const code = evaluable(`${target} = (${value}\n)`, debug.host.earlierNames());
   return withoutName(await shown(target, await valueIn(code, args.optionalInteger('frameId'), debug, false), debug));
 }
 
@@ -59,7 +64,7 @@ export async function setVariable(args: Arguments, debug: Debugger): Promise<obj
     if (frame === undefined || !IDENTIFIER.test(name)) {
       throw new EngineError('debug.bad-expression', `${name} cannot be set here`);
     }
-    const code = evaluable(`${name} = (${value}\n)`, debug.host.constants());
+    const code = evaluable(`${name} = (${value}\n)`, debug.host.earlierNames());
     return withoutName(await shown(name, await valueIn(code, frame.id, debug, false), debug));
   }
   const frame = stop.frames[0];

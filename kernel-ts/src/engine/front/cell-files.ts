@@ -8,7 +8,9 @@
  * and a file is used again once nothing that lives leads to it.
  */
 import { join } from 'node:path';
+import { isTaken } from '../cell-binding.js';
 import type { CellAnalysis, NameKind } from './analyze.js';
+import type { EarlierNames } from './compile.js';
 import { wordsOf } from './own-names.js';
 
 const PREFIX = '__npulab_';
@@ -69,11 +71,14 @@ export class CellFiles {
     this.#grow();
   }
 
-  /** Names of earlier cells that must not be assigned. */
-  constants(): ReadonlySet<string> {
-    const names = new Set<string>();
-    for (const [name, { kind }] of this.#names) if (kind === 'const' || kind === 'import') names.add(name);
-    return names;
+  /** Names of earlier cells that count where a later one is compiled. */
+  earlierNames(): EarlierNames {
+    const [constants, own] = [new Set<string>(), new Set<string>()];
+    for (const [name, { kind }] of this.#names) {
+      if (kind === 'const' || kind === 'import') constants.add(name);
+      if (kind !== 'type' && isTaken(name)) own.add(name);
+    }
+    return { constants, own };
   }
 
   /** Names that cells have declared. */

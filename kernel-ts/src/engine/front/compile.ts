@@ -6,10 +6,12 @@
  * throws as V8 would. Imports become calls of `__npulab.import`.
  */
 import type { Options } from '@swc/core';
+import { bindingOf, isTaken } from '../cell-binding.js';
 import type { CompiledText, PositionTrail } from '../channel.js';
 import { type Piece, textOfPieces } from '../positions.js';
 import type { CellAnalysis } from './analyze.js';
 import { constWrites } from './const-writes.js';
+import { ownBindings } from './own-bindings.js';
 import { swc } from './swc.js';
 import { asNode, asNodes, parseText, patternNames, type SyntaxNode, type SyntaxTree } from './syntax.js';
 
@@ -32,20 +34,27 @@ interface Edit {
   readonly text: string;
 }
 
-/** Compiles a cell. `constants` are the names of earlier cells that must not be assigned. Throws swc's error. */
-export function compileCell(
-  analysis: CellAnalysis,
-  url: string,
-  label: string,
-  constants: ReadonlySet<string>,
-): CompiledText {
+/** Names of earlier cells that count in the text of a later one. */
+export interface EarlierNames {
+  /** What must not be assigned. */
+  readonly constants: ReadonlySet<string>;
+  /** What V8 holds under a name of our own. */
+  readonly own: ReadonlySet<string>;
+}
+
+export const NO_NAMES: EarlierNames = { constants: new Set(), own: new Set() };
+
+/** Compiles a cell. Throws swc's error. */
+export function compileCell(analysis: CellAnalysis, url: string, label: string, earlier: EarlierNames): CompiledText {
   const output = swc().transformSync(analysis.runnable, { ...OPTIONS, filename: 'cell.ts' });
   const lowered = output.code;
   const tree = parseText(lowered, 'lowered');
   const enums = new Set([...analysis.names].filter(([, kind]) => kind === 'enum').map(([name]) => name));
-  const fixed = new Set([...constants].filter((name) => !analysis.names.has(name)));
+  const fixed = new Set([...earlier.constants].filter((name) => !analysis.names.has(name)));
   for (const [name, kind] of analysis.names) if (kind === 'const' || kind === 'import') fixed.add(name);
-  const { js, pieces } = rewrite(lowered, tree, enums, fixed);
+  const own = new Set([...earlier.own].filter((name) => lowered.includes(name)));
+  for (const [name, kind] of analysis.names) if (kind !== 'type' && isTaken(name)) own.add(name);
+  const { js, pieces } = rewrite(lowered, tree, { enums, constants: fixed, own });
   const mappings = (JSON.parse(output.map ?? '{"mappings":""}') as { mappings: string }).mappings;
   const trail: PositionTrail = { lowered, pieces, mappings };
   return { js: `${js}\n//# sourceURL=${url}`, url, label, trail, hasResult: analysis.hasResult };
@@ -54,11 +63,11 @@ export function compileCell(
 function rewrite(
   lowered: string,
   tree: SyntaxTree,
-  enums: ReadonlySet<string>,
-  constants: ReadonlySet<string>,
+  { enums, constants, own }: EarlierNames & { readonly enums: ReadonlySet<string> },
 ): { js: string; pieces: string } {
   const { at } = tree;
-  const inner: Edit[] = [...expressionEdits(tree, lowered), ...constWrites(tree, constants)];
+  const inner: Edit[] = [...expressionEdits(tree, lowered), ...constWrites(tree, constants), ...ownBindings(tree, own)];
+  const bound = (name: string): string => (own.has(name) ? bindingOf(name) : name);
   inner.sort((a, b) => a.start - b.start);
   const out = new Assembly(lowered, inner);
   const declared = new Set<string>();
@@ -69,30 +78,31 @@ function rewrite(
     const node = raw.type === 'ExportDeclaration' ? (asNode(raw.declaration) as SyntaxNode) : defaultOf(raw);
     const from = at(node.span?.start ?? 1);
     const name = asNode(node.identifier);
-    if (node.type === 'ImportDeclaration') out.insertFor(start, importCall(node));
+    if (node.type === 'ImportDeclaration') out.insertFor(start, importCall(node, bound));
     else if (node.type === 'ExportNamedDeclaration' || node.type === 'ExportAllDeclaration') continue;
     else if ((node.type === 'FunctionDeclaration' || node.type === 'FunctionExpression') && name?.span !== undefined) {
-      out.insert(`let ${name.value as string} = `);
-      out.copy(from, at(name.span.start));
+      out.insert(`let ${bound(name.value as string)} = `);
+      // Without its name it takes that of its variable, which is the same, unless the variable has a name of ours.
+      out.copy(from, at(own.has(name.value as string) ? name.span.end : name.span.start));
       out.copy(at(name.span.end), end);
       out.insert(';\n');
     } else if ((node.type === 'ClassDeclaration' || node.type === 'ClassExpression') && name !== undefined) {
       rest.push(() => {
-        out.insert(`let ${name.value as string} = `);
+        out.insert(`let ${bound(name.value as string)} = `);
         out.copy(from, end);
         out.insert(';\n');
       });
     } else if (node.type === 'VariableDeclaration') {
       const items = asNodes(node.declarations);
       if (node.kind === 'var' && items.every((item) => asNode(item.init) === undefined)) {
-        const fresh = items.flatMap((item) => patternNames(asNode(item.id))).filter((bound) => !declared.has(bound));
-        for (const bound of fresh) declared.add(bound);
-        if (fresh.length > 0) out.insert(`let ${fresh.join(', ')};\n`);
+        const fresh = items.flatMap((item) => patternNames(asNode(item.id))).filter((one) => !declared.has(one));
+        for (const one of fresh) declared.add(one);
+        if (fresh.length > 0) out.insert(`let ${fresh.map(bound).join(', ')};\n`);
         continue;
       }
-      const bound = items.flatMap((item) => patternNames(asNode(item.id)));
-      const again = node.kind === 'var' && bound.every((one) => declared.has(one));
-      for (const one of bound) declared.add(one);
+      const names = items.flatMap((item) => patternNames(asNode(item.id)));
+      const again = node.kind === 'var' && names.every((one) => declared.has(one));
+      for (const one of names) declared.add(one);
       rest.push(() => {
         out.insert(again ? '' : 'let');
         const skip = enumSelf(node, enums);
@@ -144,21 +154,21 @@ function expressionStart(value: unknown): number | undefined {
 }
 
 /** An import declaration as a call; the names asked for let the import function look into CommonJS defaults. */
-function importCall(node: SyntaxNode): string {
+function importCall(node: SyntaxNode, bound: (name: string) => string): string {
   const source = JSON.stringify(asNode(node.source)?.value ?? '');
   const wanted: string[] = [];
   const bindings: string[] = [];
   let namespace: string | undefined;
   for (const specifier of asNodes(node.specifiers)) {
     const local = asNode(specifier.local)?.value as string;
-    if (specifier.type === 'ImportNamespaceSpecifier') namespace = local;
+    if (specifier.type === 'ImportNamespaceSpecifier') namespace = bound(local);
     else {
       const name =
         specifier.type === 'ImportDefaultSpecifier'
           ? 'default'
           : ((asNode(specifier.imported)?.value as string | undefined) ?? local);
       wanted.push(name);
-      bindings.push(`${JSON.stringify(name)}: ${local}`);
+      bindings.push(`${JSON.stringify(name)}: ${bound(local)}`);
     }
   }
   const call = `await __npulab.import(${source}, ${JSON.stringify(wanted)})`;

@@ -92,7 +92,7 @@ export class Preparation {
 
   #compile(analysis: CellAnalysis, label: string): CompiledText {
     this.#sequence++;
-    return compileCell(analysis, `npulab:${this.#sequence}`, label, this.#host.checker.files.constants());
+    return compileCell(analysis, `npulab:${this.#sequence}`, label, this.#host.checker.files.earlierNames());
   }
 
   /** The checker's complaints; a checker that fails or is late costs a notice, never the cell. */

@@ -4,8 +4,8 @@
  */
 import type { Bundle } from '../../cell-host.js';
 import type { ChildrenAsked, ShownVariable } from '../../shown-variable.js';
+import { declared, valueInCells } from '../cell-names.js';
 import { hiddenFolders } from '../frames.js';
-import { declared } from '../magics.js';
 import { type Child, type Elements, elementsOf, isPlain, keyPath, namedOf } from './children.js';
 import { describe, typeName } from './describe.js';
 
@@ -22,10 +22,6 @@ type Held =
       readonly count: number;
       readonly path: string | undefined;
     };
-
-/** Called by another name, `eval` works in the scope that all cells share. */
-// biome-ignore lint/security/noGlobalEval: it is given names from the syntax of cells alone.
-const inCells = globalThis.eval;
 
 /** What the debugger needs of the child. */
 export interface DebugValuesHost {
@@ -210,7 +206,7 @@ export class DebugValues {
   #named(names: readonly string[]): Child[] {
     return names.flatMap((name) => {
       try {
-        return [{ name, path: name, content: { value: inCells(name) as unknown } }];
+        return [{ name, path: name, content: { value: valueInCells(name) } }];
       } catch {
         return []; // declared by a cell that has not got there
       }
