@@ -1,6 +1,7 @@
 // npm run build: everything, in the order the parts need each other: cargo → addon → TypeScript.
 import { pathToFileURL } from 'node:url';
 import { buildAddon } from '../addon/build.mjs';
+import { bundle } from './bundle.mjs';
 import { command, installPackages, root, run } from './steps.mjs';
 import { checkTools } from './tools.mjs';
 
@@ -22,10 +23,12 @@ export const buildSteps = [
   ['build the addon (C++)', () => buildAddon({ release: true })],
   [
     'compile TypeScript',
-    () =>
-      command(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
+    async () => {
+      await command(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
         remedy: 'read the compiler’s message above',
-      }),
+      });
+      await bundle();
+    },
   ],
 ];
 

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConnectionJson, FrontEnd, kinds, type Received } from '../protocol/front-end.js';
 
-const launcher = fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
+const committedLauncher = fileURLToPath(new URL('../../bin/npulab.js', import.meta.url));
+
+interface StartOptions {
+  readonly key?: string;
+  readonly env?: Record<string, string>;
+  readonly launcher?: string;
+}
 
 /** What a cell gave, between its busy and its idle. */
 export interface Ran {
@@ -30,18 +36,18 @@ export class RealKernel {
   readonly process: ChildProcess;
   front!: FrontEnd;
 
-  private constructor(options: { key?: string; env?: Record<string, string> }) {
+  private constructor(options: StartOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'npulab-real-'));
     const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
     const key = options.key ?? 'secret';
     this.json = { transport: 'ipc', ip: join(this.folder, 'k'), key, signature_scheme: 'hmac-sha256', ...ports };
     this.write('connection.json', JSON.stringify(this.json));
     const env = { ...process.env, XDG_STATE_HOME: join(this.folder, 'state'), ...options.env };
-    const args = [launcher, 'kernel', join(this.folder, 'connection.json')];
+    const args = [options.launcher ?? committedLauncher, 'kernel', join(this.folder, 'connection.json')];
     this.process = spawn(process.execPath, args, { cwd: this.folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
-  static async start(options: { key?: string; env?: Record<string, string> } = {}): Promise<RealKernel> {
+  static async start(options: StartOptions = {}): Promise<RealKernel> {
     const kernel = new RealKernel(options);
     kernel.front = await FrontEnd.connect(kernel.json);
     return kernel;
