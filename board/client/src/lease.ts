@@ -40,8 +40,8 @@ export interface Lease {
 /** The lease of a board. While one session holds it, others may only read. It survives a link that blinks, until its time is over. */
 export interface Leases {
   /**
-   * Gets it, after those who asked before. `waitMs`: how long to stand in the queue (default 0); `onWaiting` is told who holds it
-   * when that begins, and again whenever it changes hands while it waits. Fails with `leaseHeld` (fields: holder, why, heldMs, expiresMs, waiting).
+   * Gets it, after those who asked before. `waitMs`: how long to stand in the queue (default 0); `onWaiting` is told who holds it and this
+   * session's place when that begins, and again whenever either changes. Fails with `leaseHeld` (fields: holder, why, heldMs, expiresMs, waiting).
    */
   acquire(options?: LeaseOptions & { waitMs?: number; onWaiting?: (state: LeaseState) => void }): Promise<Lease>;
   /** Takes it from whoever holds it; the loser is told, and its calls fail with `leaseLost`. */

@@ -104,7 +104,7 @@ describe('two clients', () => {
     expect((await second.memory.allocate(64)).sizeBytes).toBe(64);
   });
 
-  test('who waits is told of every new holder, whether it came before in the queue or by force, and of the times', async () => {
+  test('who waits is told its place when it queues, and every new place and holder, whether it came by turn or by force', async () => {
     const address = await agent();
     const [ann, bob, cid, dora] = await Promise.all([1, 2, 3, 4].map(() => connected(address)));
     const held = await ann!.lease.acquire({ who: 'ann', ttlMs: 60_000 });
@@ -115,15 +115,19 @@ describe('two clients', () => {
       onWaiting: (s: LeaseState) => seen.push(s),
     });
     const bobs = bob!.lease.acquire(wait('bob', seenByBob!));
-    await until(async () => (await ann!.lease.state()).waiting === 1);
+    await until(() => seenByBob!.length === 1);
     const cids = cid!.lease.acquire(wait('cid', seenByCid!));
-    await until(async () => (await ann!.lease.state()).waiting === 2);
-    expect(seenByCid!.map(({ holder, place }) => [holder, place])).toEqual([['ann', 2]]);
-    expect(seenByBob!.map(({ holder, place }) => [holder, place])).toEqual([['ann', 1]]);
+    await until(() => seenByCid!.length === 1);
     await held.release();
     const bobsLease = await bobs;
     await until(() => seenByCid!.at(-1)?.holder === 'bob');
-    expect(seenByCid!.at(-1)).toMatchObject({ mine: false, waiting: 1, place: 1 });
+    const told = (seen: LeaseState[]) => seen.map(({ holder, place }) => [holder, place]);
+    expect(told(seenByBob!)).toEqual([['ann', 1]]);
+    expect(told(seenByCid!)).toEqual([
+      ['ann', 2],
+      ['bob', 1],
+    ]);
+    expect(seenByCid!.at(-1)).toMatchObject({ mine: false, waiting: 1 });
     expect(seenByCid!.at(-1)!.expiresMs).toBeGreaterThan(0);
     expect(seenByCid!.at(-1)!.expiresMs).toBeLessThanOrEqual(30_000);
     const taken = await dora!.lease.take({ who: 'dora', why: 'urgent' });
@@ -134,9 +138,34 @@ describe('two clients', () => {
     await taken.release();
     expect((await cids).who).toBe('cid');
     expect(seenByBob).toHaveLength(1);
-    const told = seenByCid!.length;
+    const before = seenByCid!.length;
     await dora!.lease.take({ who: 'dora' });
-    expect(seenByCid).toHaveLength(told);
+    expect(seenByCid).toHaveLength(before);
+  });
+
+  test('who waits behind one that gives up is told its new place though nobody new holds the lease', async () => {
+    const address = await agent();
+    const [ann, bob, cid] = await Promise.all([1, 2, 3].map(() => connected(address)));
+    await ann!.lease.acquire({ who: 'ann' });
+    const control = new AbortController();
+    const places: { bob: (number | null)[]; cid: (number | null)[] } = { bob: [], cid: [] };
+    const bobs = code(
+      bob!.lease.acquire({
+        waitMs: 60_000,
+        signal: control.signal,
+        onWaiting: ({ place }) => places.bob.push(place),
+      }),
+    );
+    await until(() => places.bob.length === 1);
+    const cids = cid!.lease.acquire({ waitMs: 60_000, onWaiting: ({ place }) => places.cid.push(place) });
+    await until(() => places.cid.length === 1);
+    control.abort();
+    expect(await bobs).toBe('cancelled');
+    await until(() => places.cid.length === 2);
+    expect(places).toEqual({ bob: [1], cid: [2, 1] });
+    await ann!.close();
+    await cids;
+    expect(places.cid).toEqual([2, 1]);
   });
 
   test('one takes it by force: the other is told, and its calls say so', async () => {

@@ -196,6 +196,9 @@ describe('what this side understands', () => {
     });
     expect(readLeaseState(result('lease.state reply of a session that waits')).place).toBe(2);
     expect(readLeaseState(result('lease.state reply of a free board')).holder).toBeNull();
+    const queued = vector('event queue').parsed;
+    expect(queued.method).toBe(topic.queue);
+    expect(readLeaseState(readEvent(queued.meta).payload)).toMatchObject({ holder: 'ann@desk', waiting: 2, place: 2 });
     expect(readFail(meta('fail of a lease that is held'), 'lease.acquire')).toMatchObject({
       code: 'leaseHeld',
       fields: { holder: 'ann@desk' },

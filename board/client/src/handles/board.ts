@@ -3,7 +3,7 @@ import type { Blobs } from '../blob.js';
 import type { Board, BoardDevice, BoardEvent, BoardInfo, BoardState, PingResult } from '../board.js';
 import type { Memory } from '../buffer.js';
 import type { Wire } from '../frame/cbor.js';
-import type { Leases } from '../lease.js';
+import type { LeaseState, Leases } from '../lease.js';
 import type { LinkTest } from '../link-test.js';
 import { invoke } from '../messages/invoke.js';
 import { topic as topics } from '../messages/methods.js';
@@ -20,7 +20,7 @@ import { LinkClient } from '../worker/client.js';
 import { blobsOf } from './blobs.js';
 import { memoryOf, pick, tell } from './buffer.js';
 import type { BoardContext } from './context.js';
-import { leasesOf } from './lease.js';
+import { leasesOf, readLeaseState } from './lease.js';
 import { testLink } from './link-test.js';
 import { modelsOf } from './models.js';
 import { npuOf } from './npu.js';
@@ -68,8 +68,8 @@ class LinkedBoard extends Shown implements Board {
   readonly #url: string;
   readonly #onEvent: ((event: BoardEvent) => void) | undefined;
   readonly #afterClose: () => Promise<void>;
-  /** Who is to be told that the lease changed hands. */
-  readonly #leaseWaiters = new Set<() => void>();
+  /** Who is to be told what is new in the lease's queue. */
+  readonly #leaseWaiters = new Set<(state: LeaseState) => void>();
   #opened: Opened | null = null;
   #info: BoardInfo | null = null;
   #state: BoardState = 'connected';
@@ -102,9 +102,9 @@ class LinkedBoard extends Shown implements Board {
     this.tasks = tasksOf(context);
     this.blobs = blobsOf(context);
     this.models = modelsOf(context);
-    this.lease = leasesOf(context, (changed) => {
-      this.#leaseWaiters.add(changed);
-      return () => this.#leaseWaiters.delete(changed);
+    this.lease = leasesOf(context, (told) => {
+      this.#leaseWaiters.add(told);
+      return () => this.#leaseWaiters.delete(told);
     });
     this.npu = npuOf(context);
   }
@@ -213,7 +213,9 @@ class LinkedBoard extends Shown implements Board {
     } else if (topic === topics.lease) {
       const change = reader.oneOf(0, leaseChanges);
       this.#tell({ type: 'lease', change, who: reader.text(1), why: reader.text(2), lostIt: reader.bool(3) });
-      for (const changed of this.#leaseWaiters) changed();
+    } else if (topic === topics.queue) {
+      const state = readLeaseState(payload);
+      for (const told of this.#leaseWaiters) told(state);
     } else if (topic === topics.deviceState) {
       this.#tell({ type: 'device', state: reader.oneOf(0, deviceStates), lost });
     }

@@ -1,6 +1,5 @@
 /** Leases over the link. Knows the `lease.*` methods; refuses to know links. */
 import { hostname, userInfo } from 'node:os';
-import { BoardError } from '../errors.js';
 import type { Wire } from '../frame/cbor.js';
 import type { Lease, LeaseOptions, LeaseState, Leases } from '../lease.js';
 import { invoke } from '../messages/invoke.js';
@@ -12,11 +11,11 @@ import { type BoardContext, whole } from './context.js';
 const defaultTtlMs = 30_000;
 const dayMs = 86_400_000;
 
-/** Calls back whenever the lease changes hands; returns what ends that. */
-export type OnLeaseChange = (changed: () => void) => () => void;
+/** Calls back with what is new to this session in the queue; returns what ends that. */
+export type OnQueue = (told: (state: LeaseState) => void) => () => void;
 
 /** {@link Leases} of a board. */
-export function leasesOf({ client }: BoardContext, onChange: OnLeaseChange): Leases {
+export function leasesOf({ client }: BoardContext, onQueue: OnQueue): Leases {
   const lease = (who: string, why: string): Lease => {
     const release = async (options: CallOptions = {}) => {
       await invoke(client, 'lease.release', {}, pick(options));
@@ -39,22 +38,10 @@ export function leasesOf({ client }: BoardContext, onChange: OnLeaseChange): Lea
   };
   return {
     async acquire({ waitMs = 0, onWaiting, ...options } = {}) {
-      try {
-        return await ask('lease.acquire', options, 0);
-      } catch (error) {
-        if (!(error instanceof BoardError) || error.code !== 'leaseHeld' || waitMs === 0) throw error;
-        tell(onWaiting, heldBy(error.fields));
-      }
-      let waiting = true;
-      const stop = onChange(async () => {
-        const now = await state().catch(() => null);
-        // A link that is down tells nothing; what it missed comes with the next change, and the lease itself by its call.
-        if (now && waiting && !now.mine) tell(onWaiting, now);
-      });
+      const stop = onQueue((state) => tell(onWaiting, state));
       try {
         return await ask('lease.acquire', options, waitMs);
       } finally {
-        waiting = false;
         stop();
       }
     },
@@ -74,20 +61,6 @@ export function readLeaseState(result: Wire): LeaseState {
     expiresMs: reader.uint(4),
     waiting: reader.uint(5),
     place: reader.has(6) ? reader.uint(6) : null,
-  };
-}
-
-/** The fields of `leaseHeld`, with the place that who waits takes now: behind all others. */
-function heldBy(fields: Readonly<Record<string, unknown>>): LeaseState {
-  const number = (value: unknown) => (typeof value === 'number' ? value : 0);
-  return {
-    mine: false,
-    holder: String(fields.holder ?? 'somebody'),
-    why: String(fields.why ?? ''),
-    heldMs: number(fields.heldMs),
-    expiresMs: number(fields.expiresMs),
-    waiting: number(fields.waiting),
-    place: number(fields.waiting) + 1,
   };
 }
 

@@ -103,4 +103,11 @@ export function methods(): readonly Method[] {
 }
 
 /** Topics of EVENT frames. */
-export const topic = { log: 0x8001, deviceState: 0x8002, lease: 0x8003, console: 0x8004, progress: 0x8005 } as const;
+export const topic = {
+  log: 0x8001,
+  deviceState: 0x8002,
+  lease: 0x8003,
+  console: 0x8004,
+  progress: 0x8005,
+  queue: 0x8006,
+} as const;

@@ -14,6 +14,7 @@ use link::cbor::{Encoded, to_vec};
 use link::message::lease::{LeaseEvent, LeaseState};
 use link::message::stream::{
     ConsoleEvent, DeviceState, DeviceStateEvent, LogEvent, TOPIC_CONSOLE, TOPIC_DEVICE_STATE, TOPIC_LEASE, TOPIC_LOG,
+    TOPIC_QUEUE,
 };
 use link::message::sys::{Device as DeviceLine, Parameter};
 use npu_device::{Accelerator, Capabilities};
@@ -257,11 +258,12 @@ impl Agent {
         self.broadcast(TOPIC_CONSOLE, &to_vec(&ConsoleEvent { text: text.into() }));
     }
 
-    /// Asks the lease's book, and tells every session what changed.
+    /// Asks the lease's book, and tells every session what changed, and those that wait what is new to them. All under the
+    /// book's lock, so that nobody is told an older state last.
     pub(crate) fn leases(&self, ask: impl FnOnce(&mut Leases, u64) -> Vec<Change>) {
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = ask(&mut leases, self.clock.now_ns());
-        drop(leases);
+        let now_ns = self.clock.now_ns();
+        let changes = ask(&mut leases, now_ns);
         for Change { event, loser } in changes {
             let line = format!("lease {}: {} ({})", event.change.name(), event.who, event.why);
             self.log.line(Level::Info, &line);
@@ -272,6 +274,11 @@ impl Agent {
                 };
                 session.event(TOPIC_LEASE, Encoded(to_vec(&event)));
             }
+        }
+        for (number, state) in leases.news(now_ns) {
+            let sessions = self.sessions();
+            let waiting = sessions.values().filter(|session| session.number == number);
+            waiting.for_each(|session| session.event(TOPIC_QUEUE, Encoded(to_vec(&state))));
         }
     }
 

@@ -4,7 +4,7 @@
 //! Knows sessions by number and calls as something to answer. Surprising: a board nobody holds may be changed by all; the
 //! lease binds the others only while somebody has it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use link::ErrorCode;
@@ -50,6 +50,8 @@ pub struct Leases {
     holder: Option<Holder>,
     queue: VecDeque<Waiter>,
     lost: HashSet<u64>,
+    /// Holder and place that each waiting session was told last.
+    told: HashMap<u64, (Option<u64>, u32)>,
 }
 
 fn short(text: &str) -> String {
@@ -214,6 +216,32 @@ impl Leases {
             changes.extend(self.grant(&next.call, &next.args, now_ns, LeaseChange::Granted));
         }
         changes
+    }
+
+    /// What is new to sessions that wait: their place, or who holds the lease.
+    pub fn news(&mut self, now_ns: u64) -> Vec<(u64, LeaseState)> {
+        self.queue.retain(|waiter| !waiter.call.answered());
+        let holder = self.holder.as_ref().map(|holder| holder.session);
+        let before = std::mem::take(&mut self.told);
+        let mut news = Vec::new();
+        for (at, waiter) in self.queue.iter().enumerate() {
+            let session = waiter.call.session;
+            // A session that waits twice stands where it stands first.
+            if self.told.contains_key(&session) {
+                continue;
+            }
+            let now = (holder, at as u32 + 1);
+            self.told.insert(session, now);
+            if before.get(&session) != Some(&now) {
+                news.push((session, self.state(session, now_ns)));
+            }
+        }
+        news
+    }
+
+    /// A session has another connection: what it was told may not have arrived.
+    pub fn tell_again(&mut self, session: u64) {
+        self.told.remove(&session);
     }
 
     /// A sign of life of a session.

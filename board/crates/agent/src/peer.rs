@@ -40,6 +40,7 @@ const CAPABILITIES: &[&str] = &[
     "blob.resume",
     DEFLATE,
     "lease",
+    "lease.queue",
     "model.load",
     "model.step",
     "npu.capture",
@@ -291,6 +292,12 @@ impl Peer {
             before.close();
         }
         found.iter().for_each(|(call, _)| agent.wake(call));
+        if resumed {
+            agent.leases(|leases, _| {
+                leases.tell_again(session.number);
+                Vec::new()
+            });
+        }
         for call_id in missing {
             let gone: Fail = Failure::new(ErrorCode::NotFound, "the stream is no longer kept").meta();
             outbox.push(control(FrameType::Fail, call_id, &to_vec(&gone)), false);

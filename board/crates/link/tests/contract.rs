@@ -13,7 +13,7 @@ use cddl_cat::flatten::flatten_from_str;
 use ciborium::Value;
 use link::Method;
 use link::frame::{FrameType, FrameView};
-use link::message::stream::{TOPIC_CONSOLE, TOPIC_DEVICE_STATE, TOPIC_LEASE, TOPIC_LOG, TOPIC_PROGRESS};
+use link::message::stream::{TOPIC_CONSOLE, TOPIC_DEVICE_STATE, TOPIC_LEASE, TOPIC_LOG, TOPIC_PROGRESS, TOPIC_QUEUE};
 use support::cases;
 
 struct Contract {
@@ -81,6 +81,7 @@ fn parts(view: &FrameView) -> Vec<(String, Value)> {
                 TOPIC_LEASE => "lease",
                 TOPIC_CONSOLE => "console",
                 TOPIC_PROGRESS => "progress",
+                TOPIC_QUEUE => "queue",
                 other => panic!("a topic {other}"),
             };
             vec![("event".into(), meta.clone()), (format!("{topic}.event"), at(&meta, 2))]

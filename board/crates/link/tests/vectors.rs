@@ -91,6 +91,7 @@ fn recode(view: &FrameView) -> Vec<u8> {
             stream::TOPIC_LEASE => again::<stream::Event<lease::LeaseEvent>>(view.meta),
             stream::TOPIC_CONSOLE => again::<stream::Event<stream::ConsoleEvent>>(view.meta),
             stream::TOPIC_PROGRESS => again::<stream::Event<stream::ProgressEvent>>(view.meta),
+            stream::TOPIC_QUEUE => again::<stream::Event<lease::LeaseState>>(view.meta),
             _ => again::<stream::Event<stream::DeviceStateEvent>>(view.meta),
         },
         FrameType::Cancel => again::<cbor::Nothing>(view.meta),

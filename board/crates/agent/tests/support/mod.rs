@@ -25,7 +25,7 @@ pub use clock::SkippingClock;
 pub use folder::Folder;
 pub use hung::{hung_rig, submit_any};
 pub use model::upload_tiny_model;
-pub use peer::{Peer, Wire, answer, code, frame};
+pub use peer::{Peer, Wire, answer, code, frame, lease};
 pub use process::{Process, address, npulabd, start};
 pub use rig::{Rig, Setup};
 pub use tcp::Tcp;

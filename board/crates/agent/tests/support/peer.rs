@@ -5,6 +5,7 @@ use link::frame::{Flags, Head};
 use link::message::blob::*;
 use link::message::call::{Call, Fail, Handle, OneHandle, Reply};
 use link::message::hello::{Bye, HelloBoard, HelloHost, Limits, Ping, StreamPosition};
+use link::message::lease::LeaseArgs;
 use link::message::mem::*;
 use link::{ErrorCode, Frame, FrameType, Method};
 use minicbor::{Decode, Encode};
@@ -229,4 +230,14 @@ pub fn answer<R: for<'b> Decode<'b, ()>>(frame: &Frame) -> Result<(R, Vec<u8>), 
 
 pub fn code<R: std::fmt::Debug>(result: Result<R, Fail>) -> ErrorCode {
     result.expect_err("this call must fail").code
+}
+
+/// Arguments of lease.acquire and lease.take.
+pub fn lease(who: &str, wait_ms: u64) -> LeaseArgs {
+    LeaseArgs {
+        ttl_ms: 10_000,
+        who: who.into(),
+        why: "test".into(),
+        wait_ms,
+    }
 }

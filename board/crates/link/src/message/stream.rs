@@ -71,6 +71,8 @@ pub const TOPIC_LEASE: u16 = 0x8003;
 pub const TOPIC_CONSOLE: u16 = 0x8004;
 /// Topic of [`ProgressEvent`].
 pub const TOPIC_PROGRESS: u16 = 0x8005;
+/// What `lease.state` answers a session that waits: sent to it when it queues, and when its place or the holder changes.
+pub const TOPIC_QUEUE: u16 = 0x8006;
 
 /// Text that something else wrote on the serial line.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

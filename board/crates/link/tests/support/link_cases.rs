@@ -320,6 +320,20 @@ pub fn cases() -> Vec<Case> {
                 total_bytes: 1_100_048_384,
             }),
         ),
+        event(
+            "event queue",
+            TOPIC_QUEUE,
+            5,
+            to_vec(&LeaseState {
+                mine: false,
+                holder: Nullable(Some("ann@desk".into())),
+                why: "measuring".into(),
+                held_ms: 1_234,
+                expires_ms: 28_766,
+                waiting: 2,
+                place: Some(2),
+            }),
+        ),
         compressed(
             "mem.write call with a compressed body",
             0x0012,
