@@ -1,5 +1,6 @@
 """Two serial ports that are joined, for notebooks and benches without a board: pseudo-terminals with the speed, the delay and
-the damage of a real line. Prints both paths as one line of JSON; lives until its standard input closes.
+the damage of a real line. Prints both paths as one line of JSON; lives until its standard input closes, and then prints
+how many bytes it carried each way.
 
     python3 null_modem.py [--bytes-per-second 150000] [--latency-ms 1] [--loss 1e-5] [--seed 1]
 """
@@ -37,11 +38,13 @@ class Direction:
         self.parcels = collections.deque()
         self.free_at = 0.0
         self.next_loss = self.gap()
+        self.carried = 0
 
     def gap(self):
         return int(chance.expovariate(options.loss)) if options.loss > 0 else sys.maxsize
 
     def take(self, chunk, now):
+        self.carried += len(chunk)
         chunk = bytearray(chunk)
         while self.next_loss < len(chunk):
             chunk[self.next_loss] ^= 1 << chance.randrange(8)
@@ -79,6 +82,7 @@ while True:
         chunk = os.read(key.fd, 65536)
         if key.data is None:
             if not chunk:
+                print(json.dumps([way.carried for way in ways]))
                 sys.exit(0)
         else:
             ways[key.data].take(chunk, time.monotonic())

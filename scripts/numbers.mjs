@@ -9,8 +9,8 @@ import { root } from './steps.mjs';
 const measured = resolve(root, 'docs/bench.json');
 const [begin, end] = ['<!-- numbers -->', '<!-- /numbers -->'];
 
-/** Benches that measure no speed of this machine: `faults` counts what never happens, for minutes; docs/bench-link.md has it. */
-const apart = ['faults'];
+/** Benches that take many minutes: `faults` counts what never happens, `upload` waits for a serial line; docs/bench-link.md has both. */
+const apart = ['faults', 'upload'];
 
 /** What the README shows: bench and row. The rest is in docs/bench.md. */
 const shown = [
