@@ -1,9 +1,10 @@
 /** What `npulab doctor` looks at. Each check looks for itself and never throws. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from './folder.js';
 import { kernelJson, kernelspecFolders } from './kernelspec.js';
 import { logFolder } from './log-file.js';
 
@@ -82,7 +83,7 @@ export const checks: readonly Check[] = [
     async check() {
       const folder = logFolder();
       try {
-        await mkdir(folder, { recursive: true });
+        makeFolder(folder);
         await access(folder, constants.W_OK);
         return ok(folder);
       } catch (error) {

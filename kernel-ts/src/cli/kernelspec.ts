@@ -1,10 +1,11 @@
 /** The kernelspec: what Jupyter reads to start us. Knows Jupyter's folders; refuses to know the kernel. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CliError } from './errors.js';
+import { makeFolder } from './folder.js';
 
 /** Name of the kernelspec's folder. */
 export const kernelName = 'npulab';
@@ -79,7 +80,7 @@ export async function installedKernelspecs(env: NodeJS.ProcessEnv = process.env)
 export async function writeKernelspec(folder: string): Promise<void> {
   const path = join(folder, 'kernel.json');
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await writeFile(`${path}.new`, kernelJson());
     await rename(`${path}.new`, path);
   } catch (cause) {

@@ -1,7 +1,8 @@
 /** The kernel's log: one folder for kernels and agents, one file per process. Errors that reach a user name the file. */
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from './folder.js';
 
 /** Where kernel and agents write their logs. */
 export function logFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -34,7 +35,7 @@ export function openLog(folder: string = logFolder(), now: () => Date = () => ne
       const text = `${now().toISOString()} ${line}\n`;
       writtenBytes += text.length;
       try {
-        mkdirSync(folder, { recursive: true });
+        makeFolder(folder);
         appendFileSync(path, text);
       } catch {
         // Nobody to tell.

@@ -1,6 +1,6 @@
 /** npulab run: a notebook from top to bottom, by papermill's conventions. Progress on stderr, so that stdout stays free. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { timeLeftText } from '../../display/index.js';
 import { buildsHere, type Notebook, renderReport } from '../../report/index.js';
@@ -22,6 +22,7 @@ import {
 } from '../../report/runner/index.js';
 import { type Command, checkMode, exit, parse, type Streams } from '../command.js';
 import { CliError } from '../errors.js';
+import { makeFolder } from '../folder.js';
 import { kernelLog } from '../log-file.js';
 
 export const run: Command = {
@@ -145,7 +146,7 @@ function keeper(path: string): (notebook: Notebook) => void {
     if (performance.now() - keptAtMs < 1000 && keptAtMs > 0) return;
     keptAtMs = performance.now();
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       writeFileSync(`${path}.new`, formatNotebook(notebook));
       renameSync(`${path}.new`, path);
     } catch {
@@ -217,7 +218,7 @@ async function write(path: string, text: string): Promise<void> {
 /** Calls `work` with the name under which the file is written until it is whole. */
 async function writing(path: string, work: (draft: string) => Promise<void>): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await work(`${path}.new`);
   } catch (cause) {
     throw new CliError('cli.unwritable', `cannot write ${path}`, { cause });
