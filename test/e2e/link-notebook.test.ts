@@ -35,11 +35,25 @@ describe.runIf(hasPython)('the notebook of the link', () => {
   it('resumes an upload that was cut in the middle', () => {
     const text = printed(executed, 'cut');
     expect(text).toContain('cuts: 1; states: suspended, connected');
-    expect(text).toContain('digest equal: true; on the board: true');
+    expect(text).toContain('196608 of 196608 bytes sent, none twice: true');
+    expect(text).toContain('on the board with an equal digest: true');
   });
 
   it('states the offset of the clock with its error', () => {
-    expect(printed(executed, 'clock')).toMatch(/offset -?\d+\.\d{3} ms ± \d+\.\d{3} ms, from 16 pings/);
+    const text = printed(executed, 'clock');
+    expect(text).toMatch(/offset -?\d+\.\d{3} ms ± \d+\.\d{3} ms, from 16 pings/);
+    // Two wires, one clock: what each says of its error must leave room for the other.
+    expect(text).toContain('the two bars overlap: true');
+  });
+
+  it('draws both errors as bars, and the limit of the line beside what it carried', () => {
+    const picture = (id: string): string => {
+      const outputs = executed.cells.find((cell) => cell.id === id)?.outputs ?? [];
+      return outputs.map(({ data }) => [data?.['image/svg+xml'] ?? ''].flat().join('')).join('');
+    };
+    expect([...picture('clock').matchAll(/± \d+\.\d{3} ms<\/text>/g)]).toHaveLength(2);
+    expect(picture('goodput')).toContain('limit of the line: 150 kB/s</text>');
+    expect(picture('goodput')).toContain('stroke-dasharray="6,4"');
   });
 
   it('never claims more than the line carries', () => {

@@ -1,5 +1,6 @@
 /** The board's clock against ours: the error that is stated holds, whatever way the time on the wire was split. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { systemClock } from '../src/session/clock.js';
 import { ClockSync } from '../src/session/clock-sync.js';
 import { Random } from './uart/random.js';
 
@@ -43,4 +44,16 @@ test('the zero of our stamps moves the offset and nothing else', () => {
   sync.add({ sentMs: 10, receivedTicks: 111, answeredTicks: 112, gotMs: 13 });
   expect(sync.estimate(0)).toEqual({ offsetMs: 100, errorMs: 1, driftPpm: null, roundTripMs: 2, samples: 1 });
   expect(sync.estimate(1000)!.offsetMs).toBe(-900);
+});
+
+test('host time is as fine as the offset that is told in it, and follows a wall clock that is set', () => {
+  const zeros = Array.from({ length: 1000 }, () => systemClock.wallMicros() - systemClock.now() * 1000);
+  // Between the two readings of a pair something else may run, which makes its zero earlier; most pairs are undisturbed.
+  const latest = [...zeros].sort((a, b) => b - a).slice(0, 500);
+  expect(latest[0]! - latest.at(-1)!).toBeLessThan(100);
+  expect(Math.abs(systemClock.wallMicros() / 1000 - Date.now())).toBeLessThanOrEqual(20);
+  const hourLater = Date.now() + 3_600_000;
+  vi.spyOn(Date, 'now').mockReturnValue(hourLater);
+  onTestFinished(() => void vi.restoreAllMocks());
+  expect(Math.abs(systemClock.wallMicros() / 1000 - hourLater)).toBeLessThanOrEqual(3);
 });
