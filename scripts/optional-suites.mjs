@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { boardEnvironment, boardTarget, buildBoard } from './board.mjs';
 import { programTarget, romTarget, testOnIcelake } from './icelake.mjs';
 import { command, root } from './steps.mjs';
+import { vendorModel } from './vendor-model.mjs';
 
 /** Python of the tests' virtual environment, made by .ci/run; NPULAB_PYTHON names another one. */
 const python = process.env.NPULAB_PYTHON ?? resolve(root, '.venv/bin/python');
@@ -52,6 +53,21 @@ export const optionalSuites = [
       return absent.length === 0 ? undefined : `the Rust target ${absent.join(' ')} is not installed`;
     },
     run: testOnIcelake,
+  },
+  {
+    name: 'vendor-model',
+    remedy: 'node scripts/vendor-model.mjs (fetches a package under AGPL-3.0), or NPULAB_VENDOR_MODEL=FILE',
+    missing: () => (vendorModel() === undefined ? 'there is no model file of the vendor’s compiler' : undefined),
+    // Every task of the file, simulated, against the reference.
+    run: () =>
+      command(
+        'cargo',
+        [
+          ...['test', '--release', '--locked', '--manifest-path', 'board/Cargo.toml', '-p', 'npu-tool'],
+          ...['--test', 'vendor_model', '--', '--ignored', '--nocapture'],
+        ],
+        { env: { NPULAB_VENDOR_MODEL: resolve(vendorModel()) } },
+      ),
   },
   {
     name: 'jupyter-clients',
