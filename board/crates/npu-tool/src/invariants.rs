@@ -12,6 +12,8 @@ use crate::scan::{Task, scan};
 
 const BANK_BYTES: u64 = 32 * 1024;
 const ENTRIES_PER_BANK: u32 = 1024;
+/// `S_POINTER` with both clear bits and nothing else: group 0, which stays.
+const S_POINTER_CLEAR: u32 = 0x30;
 
 /// An invariant.
 pub struct Invariant {
@@ -70,6 +72,7 @@ struct Facts {
     words: usize,
     tail: bool,
     pointers: bool,
+    cleared: bool,
     mask: u32,
     next_amount: u32,
     first_layer: bool,
@@ -111,7 +114,10 @@ impl Facts {
         Self {
             words: words.len(),
             tail: has_tail(words),
-            pointers: words.iter().all(|&word| pointer_is_vendors(word)),
+            pointers: words.iter().all(|&word| pointer_is(word, S_POINTER_PING_PONG)),
+            // A task that looks tables up starts from group 0, and its blocks do not alternate (decision 0044).
+            cleared: words.iter().all(|&word| pointer_is(word, S_POINTER_CLEAR))
+                && r.get(dpu::EW_CFG::EW_LUT_BYPASS) == 0,
             mask: task.checked.mask,
             next_amount: task.checked.next_amount,
             first_layer: r.get(cna::CONV_CON1::ARGB_IN) != 0,
@@ -185,7 +191,8 @@ impl Facts {
     fn follows_band(&self, before: &Self) -> bool {
         let weights = before.weight == self.weight && before.weights_at == self.weights_at;
         let map = before.line_stride == self.line_stride && before.surface_stride == self.surface_stride;
-        self.convolves() && before.convolves() && weights && map && before.feature != self.feature
+        // Addresses of a file count from each tensor's start: one that does not rise begins another layer.
+        self.convolves() && before.convolves() && weights && map && before.feature < self.feature
     }
 
     /// Two tasks over the same features, one slice of kernels after the other.
@@ -209,16 +216,17 @@ fn has_tail(words: &[u64]) -> bool {
         return false;
     };
     let pc = |word: u64, offset: u32| (word >> 48) as u16 == 0x0101 && u32::from(word as u16) == offset;
-    pc(*address, pc::BASE_ADDRESS::INFO.offset)
+    // The last task of a file has a zero word where the others name their successor (decision 0044).
+    (pc(*address, pc::BASE_ADDRESS::INFO.offset) || *address == 0)
         && pc(*amount, pc::REGISTER_AMOUNTS::INFO.offset)
         && *barrier == u64::from(TARGET_BARRIER) << 48
         && matches!(Command::decode(*start), Ok(Command::Enable { .. }))
 }
 
-fn pointer_is_vendors(word: u64) -> bool {
+fn pointer_is(word: u64, wanted: u32) -> bool {
     match Command::decode(word) {
         Ok(Command::Write { register, value }) if Block::EXECUTING.contains(&register.block) => {
-            register.offset & 0xFFF != 4 || value == S_POINTER_PING_PONG
+            register.offset & 0xFFF != 4 || value == wanted
         }
         _ => true,
     }
@@ -244,14 +252,14 @@ macro_rules! invariants {
 }
 
 invariants! {
-    "tail", "§3.2", "a task ends with PC 0x10, PC 0x14, barrier and start", |f, _| {
+    "tail", "§3.2, 0044", "a task ends with PC 0x10 (a zero word where none follows), PC 0x14, barrier and start", |f, _| {
         ensure(f.tail, || "another tail".into())
     };
     "stream-length", "§3.2", "at most 1024 words", |f, _| {
         ensure(f.words <= MAX_STREAM_WORDS, || format!("{} words", f.words))
     };
-    "s-pointer", "§2.1", "every S_POINTER is 0x0E", |f, _| {
-        ensure(f.pointers, || "another value".into())
+    "s-pointer", "§2.1, 0044", "every S_POINTER is 0x0E, or all are 0x30 in a task that looks tables up", |f, _| {
+        ensure(f.pointers || f.cleared, || "another value".into())
     };
     "banks-sum", "§9.1", "data banks and weight banks are eight together", |f, _| {
         if !f.convolves() { return None; }
@@ -271,9 +279,10 @@ invariants! {
         let other = if f.first_layer { exact.next_multiple_of(2) } else { round };
         ensure([exact, other].contains(&u64::from(f.entries)), || format!("{} entries instead of {exact}", f.entries))
     };
-    "feature-grains", "§9.3", "grains are KH + stride y * (1 + floor(16 / output width))", |f, _| {
+    "feature-grains", "§9.3, 0044", "grains are KH + stride y * (1 + floor(16 / output width)), or all rows of a lower band", |f, _| {
         if !f.convolves() || f.output_width == 0 { return None; }
         let wanted = f.kernel_height + f.stride_y * (1 + 16 / f.output_width);
+        if f.grains == f.height && f.height < wanted { return Some(Ok(())); }
         equal("grains", u64::from(f.grains), u64::from(wanted))
     };
     "dma-con0", "§9.4", "DMA_CON0 is 0x00171C07", |f, _| {
@@ -288,10 +297,11 @@ invariants! {
         if !f.convolves() { return None; }
         ensure(f.same_band, || "0x1084 or 0x1088 differs from 0x1020 or 0x1024".into())
     };
-    "output-size", "§2.4", "CNA, CORE and DPU name the same output", |f, _| {
+    "output-size", "§2.4, 0044", "CNA, CORE and DPU name the same output; a column of pixels may be rows to the DPU", |f, _| {
         if !f.convolves() { return None; }
         let (w, h) = f.core_size;
-        let same = f.output_width == w && u64::from(f.atomics) == u64::from(w) * u64::from(h) && (f.cube.0, f.cube.1) == (w, h);
+        let cube = (f.cube.0, f.cube.1) == (w, h) || w == 1 && u64::from(f.cube.0) * u64::from(f.cube.1) == u64::from(h);
+        let same = f.output_width == w && u64::from(f.atomics) == u64::from(w) * u64::from(h) && cube;
         ensure(same, || format!("CNA {} of {}, CORE {w}x{h}, DPU {}x{}", f.output_width, f.atomics, f.cube.0, f.cube.1))
     };
     "amount", "§9.6", "the tail before a task holds its words minus one", |f, before| {
@@ -305,7 +315,7 @@ invariants! {
     "data-reuse", "§9.7", "a later slice of kernels over the same features reuses them, and nothing else does", |f, before| {
         let before = before?;
         let slice = f.same_features(before) && before.weights_at != f.weights_at;
-        if !slice && !f.data_reuse { return None; }
+        if !f.convolves() || !slice && !f.data_reuse { return None; }
         ensure(slice == f.data_reuse, || format!("reuse {}, same features {slice}", f.data_reuse))
     };
     "surface-add", "§9.8, §2.7", "SURFACE_ADD is the surfaces of a group (size_e + 1) times DST_SURF_STRIDE", |f, _| {
@@ -315,11 +325,12 @@ invariants! {
         }
         equal("SURFACE_ADD", u64::from(f.surface_add), u64::from(f.surfaces[0]) * u64::from(f.stride_bytes))
     };
-    "dst-surf-stride", "§2.7", "DST_SURF_STRIDE holds 8 bytes for each pixel, rounded up to 4 pixels, or 16 bytes for 32-bit results", |f, _| {
+    "dst-surf-stride", "§2.7", "DST_SURF_STRIDE holds 8 bytes for each pixel, rounded up to 4 pixels but of one, or 16 bytes for 32-bit results", |f, _| {
         if !f.writes_by_dpu() || f.transposes || f.unpools { return None; }
         let pixels = u64::from(f.cube.0) * u64::from(f.cube.1);
         let (least, step) = if f.wide_output { (16 * pixels, 16) } else { (8 * pixels.next_multiple_of(4), 32) };
         let stride = u64::from(f.stride_bytes);
+        if pixels == 1 && stride == 8 && !f.wide_output { return Some(Ok(())); }
         ensure(stride >= least && stride.is_multiple_of(step), || format!("{stride}, at least {least} and a multiple of {step}"))
     };
     "parameter-stream", "§9.9, §2.6", "0x5024 is the words of the per-channel stream minus one", |f, _| {

@@ -111,7 +111,7 @@ fn a_byte_that_differs_or_lies_beside_the_output_is_found() {
     let (bench, at) = (Bench::new(), region(0x4020));
     let expected = |value| Expected {
         bytes: vec![(2, value), (5, 9)],
-        free: Vec::from([3..5]),
+        free: std::iter::once(3..5).collect(),
     };
     let write = || {
         bench.write(at + 2, &[7, 1, 2, 9]);
