@@ -34,6 +34,13 @@ describe('streams', () => {
     expect((await lab.run('console.log("next")')).stdout).toBe('next\n');
   });
 
+  test('a line that is printed queues no callback, so that a loop that prints fills no memory', async () => {
+    const { result, stdout } = await lab.run(
+      'let queued = 0; const tick = process.nextTick; process.nextTick = () => { queued++ }; console.log("a"); console.error("b"); process.nextTick = tick; queued',
+    );
+    expect([result, stdout]).toEqual(['0', 'a\n']);
+  });
+
   test('a printed promise shows its value and nothing of the kernel', async () => {
     expect((await lab.run('console.log([Promise.resolve(5)])')).stdout).toBe('[ Promise { 5 } ]\n');
   });

@@ -62,7 +62,11 @@ export function installOutput(wake: () => void): void {
     Object.defineProperty(stream, 'write', { value: write, writable: true, configurable: true });
   }
   // Not the built-in console: with an inspector session it keeps every logged value alive.
-  const console = new Console({ stdout: process.stdout, stderr: process.stderr, colorMode: false });
+  // No write of ours fails; to be told of each end, it would queue a callback per line, a million of them in a loop that prints.
+  const console = new Console({
+    ...{ stdout: process.stdout, stderr: process.stderr },
+    ...{ colorMode: false, ignoreErrors: false },
+  });
   Object.defineProperty(globalThis, 'console', {
     value: console,
     writable: true,
