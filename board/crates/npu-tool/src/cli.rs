@@ -9,7 +9,7 @@ use crate::failure::Failure;
 pub const HELP: &str = "\
 npulab-npu, register-command programs of the RK3568 NPU
 
-  npulab-npu scan FILE                               find tasks in any file, list words outside the hardware sheet
+  npulab-npu scan FILE [--summary]                   find tasks in any file, list words outside the hardware sheet
   npulab-npu disasm FILE [--offset N] [--words N]    show command words as text
   npulab-npu check FILE                              count the vendor's numeric invariants
   npulab-npu run JOB.json [--out DIR]                execute a captured job on the simulator and compare
@@ -24,14 +24,16 @@ Errors carry a code, a cause and a remedy. Times are modelled, never measured.
 ";
 
 const SCAN: &str = "\
-npulab-npu scan FILE [--json]
+npulab-npu scan FILE [--summary] [--json]
 
 Finds register-command tasks at 8-byte alignment anywhere in FILE (model files hold them verbatim) and lists offset, words,
 blocks, operation and shapes, data + weight banks (D, W: reuse) and the task its tail chains to. A task that inherits
 registers is marked Δ and judged with what it inherits. Every word outside the hardware sheet is a reject with register,
 field and rule, decided by the simulator's own decoders. Addresses may be symbolic. Exit 1 where anything is rejected.
+--summary has one row for each operation instead of each task: model files hold thousands of them.
 
   npulab-npu scan mobilenet.rknn
+  npulab-npu scan mobilenet.rknn --summary
   npulab-npu scan mobilenet.rknn --json | jq '.tasks[].rejects[]'
 ";
 
@@ -99,7 +101,12 @@ pub enum Command {
     /// A text to print.
     Text(String),
     /// `scan`
-    Scan(PathBuf),
+    Scan {
+        /// File.
+        file: PathBuf,
+        /// One row for each operation.
+        summary: bool,
+    },
     /// `disasm`
     Disasm {
         /// File.
@@ -136,6 +143,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     let (mut name, mut file, mut json, mut help) = (None, None, false, false);
     let (mut offset, mut words, mut out) = (None, None, None);
     let (mut npu_mhz, mut ddr_mhz) = (None, None);
+    let mut summary = false;
     while let Some(arg) = parser.next().map_err(|error| Failure::usage(error.to_string()))? {
         match arg {
             Long("help") | Short('h') => help = true,
@@ -146,6 +154,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
                 ));
             }
             Long("json") => json = true,
+            Long("summary") => summary = true,
             Long(option @ ("offset" | "words" | "out" | "npu-mhz" | "ddr-mhz")) => {
                 let option = option.to_owned();
                 let value = parser.value().map_err(|error| Failure::usage(error.to_string()))?;
@@ -186,6 +195,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     if name != "disasm" && (offset.is_some() || words.is_some()) {
         return Err(Failure::usage(format!("{name}: --offset and --words belong to disasm")));
     }
+    if name != "scan" && summary {
+        return Err(Failure::usage(format!("{name}: --summary belongs to scan")));
+    }
     if name != "run" && out.is_some() {
         return Err(Failure::usage(format!("{name}: --out belongs to run")));
     }
@@ -196,7 +208,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     }
     let file = file.ok_or_else(|| Failure::usage(format!("{name}: a file is missing")))?;
     let command = match name.as_str() {
-        "scan" => Command::Scan(file),
+        "scan" => Command::Scan { file, summary },
         "disasm" => Command::Disasm { file, offset, words },
         "check" => Command::Check(file),
         "time" => Command::Time {
@@ -270,6 +282,7 @@ mod tests {
             ("scan a b", "\"b\""),
             ("scan f --words 1", "belong to disasm"),
             ("check f --out d", "belongs to run"),
+            ("check f --summary", "--summary belongs to scan"),
             ("disasm f --offset x", "--offset x: a whole number"),
             ("scan f --nothing", "--nothing"),
             ("scan f --npu-mhz 600", "belong to time"),

@@ -12,6 +12,7 @@ use crate::job::{self, Job};
 use crate::listing;
 use crate::mapped::Mapped;
 use crate::scan::{Task, block_counts, scan};
+use crate::summary;
 use crate::table::Table;
 
 /// Output of a command, and the failure that its exit status stands for: a command can say no and still have printed.
@@ -24,8 +25,8 @@ pub struct Printed {
     pub failure: Option<Failure>,
 }
 
-/// `scan FILE`
-pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
+/// `scan FILE`; `summarised` leaves one row for each operation instead of each task.
+pub fn scan_file(path: &Path, summarised: bool) -> Result<Printed, Failure> {
     let file = Mapped::open(path)?;
     let tasks = scan(file.bytes(), |_, _, _| {});
     let rejects = tasks.iter().map(|task| task.checked.rejects.len()).sum::<usize>();
@@ -44,7 +45,7 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
             hex(task.found.offset),
             format!("{}{}", task.found.words, if task.delta { "Δ" } else { "" }),
             task.mix.clone(),
-            task.shapes.clone(),
+            task.shapes(),
             task.banks.clone(),
             chain(task, &tasks),
             task.checked.rejects.len().to_string(),
@@ -56,15 +57,27 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
         }
     }
     let misaligned = find::misaligned_ends(file.bytes());
-    let summary = summary(&tasks, file.bytes().len(), rejects, &misaligned);
-    let text = match (table.text(), listed.text()) {
-        (tasks, rejects) if rejects.is_empty() => tasks + &summary,
-        (tasks, rejects) => format!("{tasks}\n{rejects}\n{summary}"),
+    let rows = summary::rows(&tasks);
+    let tasks_text = if summarised {
+        summary::to_text(&rows)
+    } else {
+        table.text()
+    };
+    let last = totals(&tasks, file.bytes().len(), rejects, &misaligned);
+    let text = match (tasks_text, listed.text()) {
+        (tasks, rejects) if rejects.is_empty() => tasks + &last,
+        (tasks, rejects) => format!("{tasks}\n{rejects}\n{last}"),
+    };
+    let each: Vec<Value> = if summarised {
+        Vec::new()
+    } else {
+        tasks.iter().map(|task| task_json(task, &tasks)).collect()
     };
     let json = json!({
         "file": path.display().to_string(),
         "sizeBytes": file.bytes().len(),
-        "tasks": tasks.iter().map(|task| task_json(task, &tasks)).collect::<Vec<_>>(),
+        "summary": summary::to_json(&rows),
+        "tasks": each,
         "rejects": rejects,
         "misalignedEnds": misaligned,
     });
@@ -77,7 +90,7 @@ pub fn scan_file(path: &Path) -> Result<Printed, Failure> {
 const LATER_MASKS: [u32; 2] = [0x0D, 0x1D];
 
 /// What the tables do not say of a file as a whole.
-fn summary(tasks: &[Task], size_bytes: usize, rejects: usize, misaligned: &[usize]) -> String {
+fn totals(tasks: &[Task], size_bytes: usize, rejects: usize, misaligned: &[usize]) -> String {
     let deltas = tasks.iter().filter(|task| task.delta).count();
     let mut text = format!(
         "{} tasks in {size_bytes} bytes ({deltas} inherit registers, marked Δ), {rejects} rejects\n",
@@ -134,7 +147,8 @@ fn task_json(task: &Task, tasks: &[Task]) -> Value {
         "mask": task.checked.mask,
         "mix": task.mix,
         "blocks": block_counts(task).map(|(name, count)| (name.to_owned(), count.into())).collect::<serde_json::Map<_, _>>(),
-        "shapes": task.shapes,
+        "shapes": task.shapes(),
+        "operation": task.operation,
         "banks": task.banks,
         "delta": task.delta,
         "nextAddress": task.checked.next_address,
@@ -194,7 +208,7 @@ pub fn check(path: &Path) -> Result<Printed, Failure> {
             broken.row(vec![
                 tally.invariant.name.into(),
                 hex(task.found.offset),
-                task.shapes.clone(),
+                task.shapes(),
                 found.clone(),
             ]);
         }

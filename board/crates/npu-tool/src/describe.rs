@@ -36,25 +36,40 @@ pub fn mix(mask: u32) -> String {
     }
 }
 
-/// Operation and shapes: input → output as width x height x channels.
-pub fn shapes(registers: &Registers<'_>, checked: &CheckedTask, loads_table: bool) -> String {
+/// Operation, and sizes: input → output as width x height x channels.
+pub fn operation(registers: &Registers<'_>, checked: &CheckedTask, loads_table: bool) -> (String, String) {
     match Mix::of_mask(checked.mask) {
         Some(Mix::Convolution | Mix::ConvolutionRdma) => convolution(registers),
-        Some(Mix::Dpu) if loads_table => "activation table".into(),
+        Some(Mix::Dpu) if loads_table => ("activation table".into(), String::new()),
         Some(Mix::Dpu) => {
             let what = match () {
                 () if registers.get(dpu::FEATURE_MODE_CFG::TP_EN) == 1 => "transpose",
                 () if unpools(registers) => "upsample",
                 () => "dpu",
             };
-            format!("{what} {} {}", formats(registers), cube(registers))
+            (format!("{what} {}", formats(registers)), cube(registers))
         }
         Some(Mix::Pooling) => pooling(registers),
-        None => String::new(),
+        None => <(String, String)>::default(),
     }
 }
 
-fn convolution(registers: &Registers<'_>) -> String {
+/// Products of the array: output pixels times bytes of all kernels, two bytes a product of 16-bit formats.
+pub fn products(registers: &Registers<'_>, mask: u32) -> u64 {
+    if mask & 1 == 0 {
+        return 0;
+    }
+    let pixels = u64::from(registers.get(cna::DATA_SIZE3::DATAOUT_ATOMICS));
+    let bytes = u64::from(registers.get(cna::WEIGHT_SIZE0::WEIGHT_BYTES));
+    pixels * bytes
+        / if registers.get(cna::CONV_CON1::PROC_PRECISION) == 0 {
+            1
+        } else {
+            2
+        }
+}
+
+fn convolution(registers: &Registers<'_>) -> (String, String) {
     use cna::{CONV_CON1, CONV_CON3, DATA_SIZE0, DATA_SIZE1, WEIGHT_SIZE2};
     let mode = match (registers.get(CONV_CON1::CONV_MODE), registers.get(CONV_CON1::ARGB_IN)) {
         (3, _) => "depthwise",
@@ -76,13 +91,13 @@ fn convolution(registers: &Registers<'_>) -> String {
         format!("s{sx}x{sy}")
     };
     let real = registers.get(DATA_SIZE1::DATAIN_CHANNEL_REAL) + 1;
-    format!(
-        "{mode} {} {kw}x{kh} {stride} {}x{}x{real} -> {}",
-        formats(registers),
+    let cubes = format!(
+        "{}x{}x{real} -> {}",
         registers.get(DATA_SIZE0::DATAIN_WIDTH),
         registers.get(DATA_SIZE0::DATAIN_HEIGHT),
         output(registers),
-    )
+    );
+    (format!("{mode} {} {kw}x{kh} {stride}", formats(registers)), cubes)
 }
 
 /// Width and height of what CORE sends, channels that are real.
@@ -130,7 +145,7 @@ const fn precision(code: u32) -> &'static str {
     }
 }
 
-fn pooling(registers: &Registers<'_>) -> String {
+fn pooling(registers: &Registers<'_>) -> (String, String) {
     use ppu::{
         DATA_CUBE_IN_CHANNEL, DATA_CUBE_IN_HEIGHT, DATA_CUBE_IN_WIDTH, DATA_CUBE_OUT_CHANNEL, DATA_CUBE_OUT_HEIGHT,
         DATA_CUBE_OUT_WIDTH, OPERATION_MODE_CFG, POOLING_KERNEL_CFG,
@@ -142,19 +157,23 @@ fn pooling(registers: &Registers<'_>) -> String {
         _ => "pool?",
     };
     let input = precision(registers.get(ppu_rdma::DATA_FORMAT::IN_PRECISION));
-    format!(
-        "{method} pool {input} {}x{} s{}x{} {}x{}x{} -> {}x{}x{}",
+    let window = format!(
+        "{}x{} s{}x{}",
         registers.get(POOLING_KERNEL_CFG::KERNEL_WIDTH) + 1,
         registers.get(POOLING_KERNEL_CFG::KERNEL_HEIGHT) + 1,
         registers.get(POOLING_KERNEL_CFG::KERNEL_STRIDE_WIDTH) + 1,
         registers.get(POOLING_KERNEL_CFG::KERNEL_STRIDE_HEIGHT) + 1,
+    );
+    let cubes = format!(
+        "{}x{}x{} -> {}x{}x{}",
         registers.get(DATA_CUBE_IN_WIDTH::CUBE_IN_WIDTH) + 1,
         registers.get(DATA_CUBE_IN_HEIGHT::CUBE_IN_HEIGHT) + 1,
         registers.get(DATA_CUBE_IN_CHANNEL::CUBE_IN_CHANNEL) + 1,
         registers.get(DATA_CUBE_OUT_WIDTH::CUBE_OUT_WIDTH) + 1,
         registers.get(DATA_CUBE_OUT_HEIGHT::CUBE_OUT_HEIGHT) + 1,
         registers.get(DATA_CUBE_OUT_CHANNEL::CUBE_OUT_CHANNEL) + 1,
-    )
+    );
+    (format!("{method} pool {input} {window}"), cubes)
 }
 
 /// Data and weight banks with the reuse bits, for tasks that have a buffer; empty for others.

@@ -19,5 +19,6 @@ pub mod job;
 pub mod listing;
 pub mod mapped;
 pub mod scan;
+pub mod summary;
 pub mod table;
 pub mod time;

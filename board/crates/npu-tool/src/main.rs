@@ -26,7 +26,7 @@ fn run() -> Result<Option<Failure>, Failure> {
             print(&text);
             return Ok(None);
         }
-        Command::Scan(file) => commands::scan_file(&file)?,
+        Command::Scan { file, summary } => commands::scan_file(&file, summary)?,
         Command::Disasm { file, offset, words } => commands::disasm(&file, offset, words)?,
         Command::Check(file) => commands::check(&file)?,
         Command::Time {

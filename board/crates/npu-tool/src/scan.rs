@@ -18,8 +18,12 @@ pub struct Task {
     pub checked: CheckedTask,
     /// Blocks it starts.
     pub mix: String,
-    /// Operation and shapes.
-    pub shapes: String,
+    /// Operation without sizes: formats, kernel, strides. Empty where the start mask is no known one.
+    pub operation: String,
+    /// Sizes: input → output as width x height x channels.
+    pub cubes: String,
+    /// Products of the array; 0 without it.
+    pub products: u64,
     /// Data + weight banks; `D` and `W` mark reuse. Empty without CNA.
     pub banks: String,
     /// Index of the task that its tail names, where that is in the file.
@@ -28,6 +32,13 @@ pub struct Task {
     pub delta: bool,
     /// Words of each block, in the order of [`Block::EXECUTING`].
     pub block_words: [usize; 7],
+}
+
+impl Task {
+    /// Operation and sizes.
+    pub fn shapes(&self) -> String {
+        format!("{} {}", self.operation, self.cubes).trim_end().to_owned()
+    }
 }
 
 /// Looks at each task with its registers, in file order. `each` gets the task's index, the task and the registers its
@@ -48,9 +59,12 @@ pub fn scan(bytes: &[u8], mut each: impl FnMut(usize, &Task, &Registers<'_>)) ->
         let registers = Registers(&checker);
         let block_words = block_words(&words);
         let loads_table = words.iter().filter(|&&word| word as u16 == 0x4104).count() > 1;
+        let (operation, cubes) = describe::operation(&registers, &checked, loads_table);
         let task = Task {
+            operation,
+            cubes,
+            products: describe::products(&registers, checked.mask),
             mix: describe::mix(checked.mask),
-            shapes: describe::shapes(&registers, &checked, loads_table),
             banks: describe::banks(&registers, checked.mask),
             next: None,
             delta: is_delta(&checked, &words),

@@ -177,7 +177,7 @@ fn a_shortened_task_is_judged_with_the_registers_it_inherits() {
         [false, false, true, true]
     );
     assert!(tasks.iter().all(|task| task.checked.rejects.is_empty()));
-    assert_eq!(tasks[3].shapes, "conv int8->int32 1x1 s1 8x1x64 -> 8x1x32");
+    assert_eq!(tasks[3].shapes(), "conv int8->int32 1x1 s1 8x1x64 -> 8x1x32");
 }
 
 #[test]

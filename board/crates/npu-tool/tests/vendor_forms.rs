@@ -43,7 +43,10 @@ fn a_transposition_counts_its_pixels_as_surfaces() {
         };
         let tasks = scan::scan(&bytes(&row(size_e)), |_, _, _| {});
         assert_eq!(tasks[0].checked.rejects, []);
-        assert_eq!(tasks[0].shapes, format!("transpose int16->int16 {pixels}x1x{channels}"));
+        assert_eq!(
+            tasks[0].shapes(),
+            format!("transpose int16->int16 {pixels}x1x{channels}")
+        );
         let wrong = scan::scan(&bytes(&row(size_e ^ 1)), |_, _, _| {});
         let why = wrong[0].checked.rejects[0].kind.to_string();
         assert!(why.contains("SIZE_E_0"), "{why}");
@@ -81,7 +84,7 @@ fn a_table_load_is_588_words_of_one_table_each() {
         assert_eq!(words.len(), 588);
         let tasks = scan::scan(&bytes(&padded(words)), |_, _, _| {});
         assert_eq!(
-            (tasks[0].shapes.as_str(), &tasks[0].checked.rejects[..]),
+            (tasks[0].shapes().as_str(), &tasks[0].checked.rejects[..]),
             ("activation table", &[][..])
         );
     }

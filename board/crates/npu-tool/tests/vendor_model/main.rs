@@ -53,16 +53,7 @@ fn patched(words: &[u64]) -> Vec<u64> {
 fn execute(file: &[u8], full: bool) -> Report {
     let found = npu_tool::find::tasks(file);
     let streams: Vec<Vec<u64>> = found.iter().map(|found| patched(&found.read(file))).collect();
-    let kinds: Vec<String> = npu_tool::scan::scan(file, |_, _, _| {})
-        .into_iter()
-        .map(|task| {
-            task.shapes
-                .split(|c: char| c.is_ascii_digit())
-                .next()
-                .unwrap_or("")
-                .to_owned()
-        })
-        .collect();
+    let scanned = npu_tool::scan::scan(file, |_, _, _| {});
     let bench = Bench::new();
     bench.start(&streams);
     let (mut chain, mut held, mut random) = (Chain::default(), Held::default(), Random(44));
@@ -79,7 +70,7 @@ fn execute(file: &[u8], full: bool) -> Report {
         let outcome = run(&bench, &task, &mut held, &mut random, budget);
         report.tasks += 1;
         report.distinct += usize::from(new);
-        *report.kinds.entry(kinds[index].clone()).or_default() += 1;
+        *report.kinds.entry(scanned[index].operation.clone()).or_default() += 1;
         if let Err(why) = outcome {
             report
                 .wrong

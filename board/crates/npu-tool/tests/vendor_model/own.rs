@@ -82,11 +82,11 @@ fn worked_examples_run_and_give_what_the_reference_gives() {
     assert_eq!(
         kinds,
         [
-            ("conv int", 4),
-            ("dpu fp", 1),
-            ("dpu int", 1),
-            ("max pool int", 1),
-            ("transpose int", 1)
+            ("conv int8->int8 3x3 s2", 4),
+            ("dpu fp16->fp32", 1),
+            ("dpu int8->int8", 1),
+            ("max pool int8 3x3 s1x1", 1),
+            ("transpose int16->int16", 1)
         ]
     );
 }
