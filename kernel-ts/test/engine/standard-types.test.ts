@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -111,6 +112,43 @@ describe('kept in a cache', () => {
       expect(existsSync(join(nodeTypes, 'node_modules', String(link), 'package.json'))).toBe(true);
       expect(readdirSync(cache)).toEqual([kept]);
     }
+  });
+
+  const DAY_MS = 24 * 60 * 60 * 1000;
+  const setTime = (folder: string, timeMs: number): void => utimesSync(folder, timeMs / 1000, timeMs / 1000);
+
+  test('what no install has used for sixty days is removed, and so is what a killed kernel left, but nothing in use', () => {
+    const [kept] = readdirSync(cache) as [string];
+    const nowMs = statSync(join(cache, kept)).mtimeMs;
+    const old = `types-${'0'.repeat(16)}`;
+    const younger = `types-${'1'.repeat(16)}`;
+    for (const [name, ageDays] of [
+      [old, 61],
+      [younger, 59],
+      [`${old}-Ab12Cd`, 2],
+      [`${younger}-Ab12Cd`, 0.5],
+      ['types-of-somebody-else', 400],
+    ] as const) {
+      mkdirSync(join(cache, name));
+      writeFileSync(join(cache, name, 'a.d.ts'), '');
+      setTime(join(cache, name), nowMs - ageDays * DAY_MS);
+    }
+    setTime(join(cache, kept), nowMs - 100 * DAY_MS); // used again just now, by the call that sweeps
+    placeStandardTypes(newPlace('sweeper'), { compiler, node }, cache, nowMs);
+    const expected = [kept, younger, `${younger}-Ab12Cd`, 'types-of-somebody-else'];
+    expect(readdirSync(cache).sort()).toEqual(expected.sort());
+    expect(Math.round(statSync(join(cache, kept)).mtimeMs)).toBe(Math.round(nowMs));
+    for (const name of expected) if (name !== kept) rmSync(join(cache, name), { recursive: true });
+  });
+
+  test('a kernel whose declarations were swept has them again before they are read anew', () => {
+    const longRunning = newPlace('long-running');
+    placeStandardTypes(longRunning, { compiler, node }, cache);
+    rmSync(cache, { recursive: true });
+    expect(existsSync(nodeIn(longRunning))).toBe(false);
+    placeStandardTypes(longRunning, { compiler, node }, cache);
+    expect(existsSync(nodeIn(longRunning))).toBe(true);
+    expect(readdirSync(cache).length).toBe(1);
   });
 
   test('without the types of Node there are others', () => {

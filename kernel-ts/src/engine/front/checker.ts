@@ -39,7 +39,6 @@ export class Checker {
   readonly files: CellFiles;
   readonly #place: CheckerFolder;
   readonly #wasm: WasmDeclarations;
-  #hasStandardTypes = false;
   /** Declarations of `.wasm` files that the program must read again. */
   readonly #declared = new Set<string>();
   #process: CheckerProcess | undefined;
@@ -192,8 +191,10 @@ export class Checker {
     }
     const missing = this.#missing;
     this.#missing = false;
-    if (missing) await this.#replace({ invalidateAll: true }, early);
-    else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed }, early);
+    if (missing) {
+      placeStandardTypes(this.#place.own, { compiler: dirname(await compilerProgram()), node: nodeTypes() });
+      await this.#replace({ invalidateAll: true }, early);
+    } else if (config || changed.length > MAX_SINGLE_UPDATES) await this.#replace({ changed }, early);
     else for (const file of changed) await this.#replace({ changed: [file] }, file === changed.at(-1) ? early : []);
     const program = this.#program;
     if (program === undefined) throw new Error('the type checker has ended');
@@ -233,10 +234,7 @@ export class Checker {
     void checking.closed.then(() => {
       if (this.#process === checking) void this.#drop();
     });
-    if (!this.#hasStandardTypes) {
-      placeStandardTypes(this.#place.own, { compiler: dirname(program), node: nodeTypes() });
-    }
-    this.#hasStandardTypes = true;
+    placeStandardTypes(this.#place.own, { compiler: dirname(program), node: nodeTypes() });
     this.files.takeChanges();
     this.#place.write(this.files.all());
     const made = checking.apiRequest('updateSnapshot', { openProjects: [this.files.configFile] });

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,6 +19,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LIBRARY_PACKAGES, NODE_TYPES, writeStandardTypes } from './standard-types.js';
+import { markUsed, sweepTypes } from './sweep-types.js';
 
 /** A new number for each change of what is written. */
 const FORMAT = 3;
@@ -32,17 +34,34 @@ export interface TypesOrigin {
   readonly node: string | undefined;
 }
 
-/** Puts the merged declarations into `place`: as links to the kept ones, which are written first where there are none. */
-export function placeStandardTypes(place: string, origin: TypesOrigin, cache = cacheFolder()): void {
+/**
+ * Puts the merged declarations into `place`: as links to the kept ones, which are written first where there are none. Call it
+ * again before the compiler reads them again: what no other kernel uses is swept after a long time.
+ */
+export function placeStandardTypes(
+  place: string,
+  origin: TypesOrigin,
+  cache = cacheFolder(),
+  nowMs = Date.now(),
+): void {
+  const parts = [LIBRARY_PACKAGES, NODE_TYPES];
+  const isOwn = lstatSync(join(place, NODE_TYPES), { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isOwn) return;
   let kept: string;
   try {
     kept = join(cache, `types-${keyOf(origin)}`);
+    markUsed(kept, nowMs); // first: whoever sweeps looks for the mark
     if (!isWhole(kept)) keep(kept, cache, origin);
+    sweepTypes(cache, nowMs);
   } catch {
+    for (const part of parts) rmSync(join(place, part), { force: true });
     writeStandardTypes(place, origin.compiler, origin.node);
     return;
   }
-  for (const part of [LIBRARY_PACKAGES, NODE_TYPES]) symlinkSync(join(kept, part), join(place, part));
+  for (const part of parts) {
+    const link = lstatSync(join(place, part), { throwIfNoEntry: false });
+    if (link === undefined) symlinkSync(join(kept, part), join(place, part));
+  }
 }
 
 /** All at once, under its name: another kernel may be writing the same. */
