@@ -57,6 +57,46 @@ function caller(imported: string): Buffer {
 
 const put = (file: string, bytes: Uint8Array | string): void => writeFileSync(join(lab.folder, file), bytes);
 
+describe('a WebAssembly file inside a package', () => {
+  const own = startLab();
+  afterAll(() => own.close());
+  const fill = (package_: string, files: Record<string, Uint8Array | string>): void => {
+    const folder = join(own.folder, 'node_modules', package_);
+    mkdirSync(folder, { recursive: true });
+    const exports = { '.': { types: './index.d.ts', default: './index.js' }, './*.wasm': './*.wasm' };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: package_, type: 'module', exports }));
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
+  };
+
+  test('is loaded where the package imports it, though the notebook has no file of its own', async () => {
+    fill('five', {
+      'sums.wasm': arithmetic(ADD),
+      'inner.js': "export { add } from './sums.wasm'",
+      'index.js': "import { add } from './inner.js'\nexport const five = () => add(2, 3)",
+      'index.d.ts': 'export declare const five: () => number',
+    });
+    expect((await own.run("import { five } from 'five'\nfive()")).result).toBe('5');
+    expect((await own.run("import * as again from 'five'\nagain.five === five")).result).toBe('true');
+  });
+
+  test('is imported by its name, typed by its own type section', async () => {
+    fill('kit', { 'sums.wasm': arithmetic(ADD) });
+    expect((await own.run("import { add } from 'kit/sums.wasm'\nadd(20, 22)")).result).toBe('42');
+    expect((await own.run("import { add } from 'kit/sums.wasm'\nadd('2', 3)")).traceback[0]).toContain(
+      "TS2345: Argument of type 'string' is not assignable to parameter of type 'number'.",
+    );
+    expect((await own.run("import { nothing } from 'kit/sums.wasm'")).traceback[0]).toContain('TS2614');
+    expect((await own.run("import { add } from 'kit/other.wasm'")).traceback[0]).toContain('TS2307');
+  });
+
+  test('that is damaged says so', async () => {
+    fill('torn', { 'sums.wasm': arithmetic(ADD).subarray(0, 60) });
+    expect((await own.run("import { add } from 'torn/sums.wasm'")).traceback[0]).toBe(
+      'EngineError: sums.wasm is no WebAssembly module: it ends too early',
+    );
+  });
+});
+
 describe('a WebAssembly file', () => {
   test('gives its exports by their names, and all of them as the default', async () => {
     put('sums.wasm', arithmetic(ADD));

@@ -38,14 +38,14 @@ export function createImports(folder: string, provided: () => Readonly<Record<st
     filename: referrer,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   }).runInThisContext() as (specifier: string) => Promise<Namespace>;
-  const importLocal = async (file: string): Promise<Namespace> => {
+  const importHooked = async (specifier: string): Promise<Namespace> => {
     if (!hooksRegistered) {
       hooksRegistered = true;
       process.setSourceMapsEnabled(true); // before the first file is compiled: frames ask for its map
       register('./local-hooks.js', import.meta.url);
     }
     try {
-      return await importFromFolder(`${pathToFileURL(file).href}?npulab=${graphVersion(file)}`);
+      return await importFromFolder(specifier);
     } catch (error) {
       throw explainedImport(error);
     }
@@ -57,12 +57,14 @@ export function createImports(folder: string, provided: () => Readonly<Record<st
     if (path !== undefined) {
       const file = localFile(path) ?? path;
       if (file.endsWith('.json')) return jsonExports(parseJson(file, readFileSync(file, 'utf8')));
-      return importLocal(file);
+      return importHooked(`${pathToFileURL(file).href}?npulab=${graphVersion(file)}`);
     }
     if (specifier.endsWith('.json')) return jsonExports(requireFromFolder(specifier));
     try {
       return await importFromFolder(specifier);
     } catch (error) {
+      // A package with WebAssembly in it. Node remembers that it failed, so it is loaded under another address.
+      if (isUnknownWasm(error)) return importHooked(`${specifier}?npulab=package`);
       const ours = specifier.startsWith('@npulab/') && (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND';
       if (ours && String((error as Error).message).includes(specifier)) return (await import(specifier)) as Namespace;
       throw error;
@@ -79,6 +81,11 @@ export function createImports(folder: string, provided: () => Readonly<Record<st
     }),
     require: requireFromFolder,
   };
+}
+
+function isUnknownWasm(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return code === 'ERR_UNKNOWN_FILE_EXTENSION' && message?.includes('".wasm"') === true;
 }
 
 function localPath(specifier: string, folder: string): string | undefined {

@@ -1,6 +1,6 @@
 /**
  * Loader hooks for the notebook's own files: TypeScript is stripped by swc, JSON and WebAssembly become modules, and a file
- * hands the version in its URL on to the local files it imports. Runs on Node's loader thread; knows no cell.
+ * hands the version in its URL on to the files it imports by relative names. Runs on Node's loader thread; knows no cell.
  */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -25,12 +25,17 @@ interface Loaded {
   readonly shortCircuit: boolean;
 }
 
-/** Relative imports of versioned files: the file that is meant, with the same version. */
+/** A package, and relative imports of versioned files: the file that is meant, with the same version. */
 export async function resolve(
   specifier: string,
   context: ResolveContext,
   next: (specifier: string, context: ResolveContext) => Promise<Resolved>,
 ): Promise<Resolved> {
+  const [, name, asked] = /^([^./?][^:?]*)\?npulab=(.*)$/.exec(specifier) ?? [];
+  if (name !== undefined) {
+    const found = await next(name, context);
+    return { ...found, url: found.url.startsWith('file:') ? `${found.url}?npulab=${asked}` : found.url };
+  }
   const version = /[?&]npulab=([^&#]*)/.exec(context.parentURL ?? '')?.[1];
   if (version !== undefined && /^\.{1,2}\//.test(specifier) && context.parentURL !== undefined) {
     const file = localFile(fileURLToPath(new URL(specifier, context.parentURL)));

@@ -59,11 +59,11 @@ export class Checker {
     moduleTypes: Readonly<Record<string, string>> = {},
   ) {
     this.#place = new CheckerFolder(folder);
-    this.#wasm = new WasmDeclarations(folder, this.#place.root);
     const { root, own, cells } = this.#place;
+    this.#wasm = new WasmDeclarations(folder, root, own);
     const options = compilerOptions({ folder, root, own, moduleTypes });
-    const globals = globalsTypes === undefined ? [] : [globalsTypes];
-    this.files = new CellFiles(cells, own, options, globals, knownGlobals(globalsTypes));
+    const more = [this.#wasm.packagesFile, ...(globalsTypes === undefined ? [] : [globalsTypes])];
+    this.files = new CellFiles(cells, own, options, more, knownGlobals(globalsTypes));
   }
 
   /** Starts the checker's process, once; rejects when it cannot start. */

@@ -4,6 +4,7 @@
  * wrong with it, where the checker could only say that there is no such module, or no such name in it.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { localFile, reachedFiles, relativeImports } from '../local-files.js';
 import { readWasm, type WasmExport, type WasmValueType } from '../wasm.js';
@@ -29,11 +30,21 @@ export class WasmDeclarations {
   readonly #root: string;
   /** Declaration file → its text. */
   readonly #written = new Map<string, string>();
+  /** Module name of a file inside a package → its declaration. */
+  readonly #inPackages = new Map<string, string>();
+  /** Declares what lies inside packages; belongs to the checker's project. */
+  readonly packagesFile: string;
 
-  /** @param folder the notebook's folder @param root what repeats the file system for the checker */
-  constructor(folder: string, root: string) {
+  /**
+   * @param folder the notebook's folder
+   * @param root what repeats the file system for the checker
+   * @param own the checker's own folder
+   */
+  constructor(folder: string, root: string, own: string) {
     this.#folder = folder;
     this.#root = root;
+    this.packagesFile = join(own, 'packages.d.ts');
+    writeFileSync(this.packagesFile, '');
   }
 
   /** Brings the declarations up to date with the files that `text` imports, itself or through other files. */
@@ -61,7 +72,37 @@ export class WasmDeclarations {
         }
       }
     }
+    if (this.#declareInPackages(text, damaged)) changed.push(this.packagesFile);
     return { changed, removed, damaged };
+  }
+
+  /** The same for files inside packages, by their names alone: a folder of packages holds no file of ours. */
+  #declareInPackages(text: string, damaged: string[]): boolean {
+    let isNew = false;
+    for (const [, , name] of text.matchAll(/(?:from|import)\s*\(?\s*(['"])([^'"./][^'"]*\.wasm)\1/g)) {
+      const file = this.#fileOf(name as string);
+      const declaration = file === undefined ? undefined : declarationOf(file);
+      if (declaration === DAMAGED) damaged.push(name as string);
+      if (declaration === this.#inPackages.get(name as string)) continue;
+      isNew = true;
+      if (declaration === undefined) this.#inPackages.delete(name as string);
+      else this.#inPackages.set(name as string, declaration);
+    }
+    if (!isNew) return false;
+    const modules = [...this.#inPackages].map(
+      ([name, declaration]) =>
+        `declare module ${JSON.stringify(name)} {\n${declaration.replaceAll(/^declare /gm, '')}}\n`,
+    );
+    writeFileSync(this.packagesFile, modules.join(''));
+    return true;
+  }
+
+  #fileOf(name: string): string | undefined {
+    try {
+      return createRequire(join(this.#folder, 'cell.mjs')).resolve(name);
+    } catch {
+      return undefined; // the checker says that there is no such module
+    }
   }
 }
 
