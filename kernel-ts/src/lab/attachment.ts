@@ -5,7 +5,6 @@
  */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { type Bundle, bytesText, card, jupyterDisplay } from '../display/index.js';
 import { isPlainName, type TarFile, tarOf } from '../tar.js';
 import { LabError } from './errors.js';
@@ -27,6 +26,7 @@ export const defaultAttachLimitBytes = 2 * 2 ** 20;
 export async function attachmentBundle(name: string, { files }: Attachable, limitBytes: number): Promise<Bundle> {
   const odd = [name, ...files.map((file) => file.name)].find((one) => !isPlainName(one));
   if (odd !== undefined) throw new LabError('lab.attachment-name', `${JSON.stringify(odd)} is no plain file name`);
+  const { gzip } = await import('node:zlib');
   const archive = await promisify(gzip)(tarOf(files), { level: 9 });
   if (archive.byteLength > limitBytes) {
     throw new LabError(

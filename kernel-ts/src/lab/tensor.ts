@@ -1,6 +1,6 @@
 /** A tensor of a running inference: the client's handle with an ndarray view. The elements stay on the board until read. */
 import type { Summary, TensorData, TensorHandle } from '@npulab/board';
-import ndarray, { type NdArray } from 'ndarray';
+import type { NdArray } from 'ndarray';
 import { card, type Displayable, jupyterDisplay } from '../display/index.js';
 import type { LabContext, WaitOptions } from './context.js';
 
@@ -38,6 +38,7 @@ export class LabTensor implements Displayable {
 
   /** All elements as an ndarray of this shape: slice it with `lo`, `hi`, `pick`; as a cell's value it shows itself. */
   async view(options: WaitOptions = {}): Promise<NdArray<TensorData>> {
+    const { default: ndarray } = await import('ndarray');
     return ndarray(await this.read(options), [...this.shape]);
   }
 

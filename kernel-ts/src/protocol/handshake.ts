@@ -8,11 +8,11 @@
  * | documented (xeus) | `registration_ip` | DEALER | `<IDS\|MSG>` signature content; the ack alike |
  * | message (ark) | `registration_port` beside `ip` | REQ | `handshake_request`, ports as numbers; `handshake_reply` |
  */
-import { Dealer, Request } from 'zeromq';
 import type { ChannelName, Registration } from './connection-file.js';
 import { ProtocolError } from './errors.js';
 import { decode, delimiter, type Writer } from './message.js';
 import type { Signer } from './signature.js';
+import { Dealer, Request } from './zeromq.js';
 
 /** How long a launcher may take to acknowledge; a kernel that nobody knows must not live on. */
 export const acknowledgeWithinMs = 5000;

@@ -1,8 +1,8 @@
 /**
  * Heartbeat: echoes what it gets. It runs in the front process, which never runs user code, so it answers while a cell spins.
  */
-import { Reply } from 'zeromq';
 import type { Security } from '../connection-file.js';
+import { Reply } from '../zeromq.js';
 import { bound } from './bound.js';
 
 /** Binds the heartbeat and echoes until closed. */

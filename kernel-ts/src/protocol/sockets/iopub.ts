@@ -5,10 +5,10 @@
  * The send high-water mark is 0 (a mark would drop messages silently). The price, a subscriber that stops reading, is
  * bounded by the output limit of a cell (`outputs.ts`).
  */
-import { XPublisher } from 'zeromq';
 import type { Security } from '../connection-file.js';
 import type { Outgoing, Writer } from '../message.js';
 import { SendQueue } from '../send-queue.js';
+import { XPublisher } from '../zeromq.js';
 import { bound } from './bound.js';
 
 const zmqSubscribe = 6;

@@ -3,11 +3,11 @@
  * may pause. A message that cannot be decoded is dropped and logged; it never ends the loop.
  */
 import { randomUUID } from 'node:crypto';
-import { Router } from 'zeromq';
 import type { Security } from '../connection-file.js';
 import { decode, type Message, type Outgoing, type Writer } from '../message.js';
 import { SendQueue } from '../send-queue.js';
 import type { Signer } from '../signature.js';
+import { Router } from '../zeromq.js';
 import { bound } from './bound.js';
 
 /** Largest single frame accepted; a peer that sends more is disconnected by ZeroMQ. */
