@@ -1,5 +1,5 @@
-//! Causal attention with grouped key/value heads. Memory is one head's keys and four rows of scores. Surprise: keys are
-//! scored sixteen at a time and values weighed for four queries at a time, yet each result has the bytes of one by one.
+//! Causal attention with grouped key/value heads. Memory is one head's keys and values and four rows of scores. Surprise: sixteen keys
+//! are scored and sixteen elements weighed at a time, for four queries, yet each result has the bytes of one by one.
 //!
 //! Order: score = dot(q, k) · (1/√head_dim); e = exp(score − max); out = (Σ_t e_t · v_t) / Σ e, keys ascending.
 
@@ -48,9 +48,9 @@ dispatch! {
         first_position: usize, out: &mut [f32]) = body
 }
 
-/// Keys scored together, and elements of the output accumulated together: two vectors of eight floats.
+/// Keys scored together, and elements of the output accumulated together: two vectors of eight floats, or one of sixteen.
 const LANES: usize = 16;
-/// Queries that share one pass over the values.
+/// Queries that share one pass over the keys, and one over the values.
 const QUERIES: usize = 4;
 
 #[inline(always)]
@@ -74,80 +74,156 @@ fn body(
     let pitch = keys.next_multiple_of(LANES);
     let scale = 1.0 / (head_dim as f32).sqrt();
     let mut scores = vec![0.0f32; QUERIES * pitch];
-    // Scoring sixteen keys at once wants them transposed, [head_dim, pitch]; that pays from a few queries on.
-    let mut transposed = vec![0.0f32; if rows * group >= QUERIES { head_dim * pitch } else { 0 }];
+    let mut head = Head::new(if rows * group >= QUERIES { keys } else { 0 }, head_dim);
     for kv_head in 0..kv_heads {
         let at = kv_head * head_dim;
-        if !transposed.is_empty() {
-            // Sixteen keys at a time: a line of the result is written whole, and the keys stay in the cache meanwhile.
-            for (block, k) in k[..keys * kv_width].chunks(LANES * kv_width).enumerate() {
-                for (d, to) in transposed.chunks_exact_mut(pitch).enumerate() {
-                    let k = k[at + d..].iter().step_by(kv_width);
-                    for (to, k) in to[block * LANES..][..LANES].iter_mut().zip(k) {
-                        *to = *k;
-                    }
-                }
-            }
-        }
-        let mut first = 0;
-        while first < rows * group {
+        head.arrange(&k[at..], &v[at..], kv_width);
+        for first in (0..rows * group).step_by(QUERIES) {
             let count = (rows * group - first).min(QUERIES);
             let mut lengths = [0; QUERIES];
             let mut starts = [0; QUERIES];
-            let mut sums = [1.0f32; QUERIES];
-            for (i, scores) in scores.chunks_exact_mut(pitch).take(count).enumerate() {
+            let mut queries: [&[f32]; QUERIES] = [&[]; QUERIES];
+            for i in 0..count {
                 let (row, head) = ((first + i) / group, kv_head * group + (first + i) % group);
                 starts[i] = row * width + head * head_dim;
                 lengths[i] = first_position + row + 1;
-                let q = &q[starts[i]..starts[i] + head_dim];
-                if transposed.is_empty() {
-                    for (score, k) in scores[..lengths[i]].iter_mut().zip(k.chunks_exact(kv_width)) {
-                        *score = dot(q, &k[at..at + head_dim]) * scale;
-                    }
-                } else {
-                    let (blocks, _) = scores.as_chunks_mut::<LANES>();
-                    for (block, scores) in blocks[..lengths[i].div_ceil(LANES)].iter_mut().enumerate() {
-                        *scores = dots(q, &transposed[block * LANES..], pitch, scale);
+                queries[i] = &q[starts[i]..starts[i] + head_dim];
+            }
+            if count == QUERIES {
+                head.score(&queries, scale, lengths[QUERIES - 1], &mut scores, pitch);
+            } else {
+                for i in 0..count {
+                    let scores = &mut scores[i * pitch..][..pitch];
+                    if head.keys == 0 {
+                        for (score, k) in scores[..lengths[i]].iter_mut().zip(k[at..].chunks(kv_width)) {
+                            *score = dot(queries[i], &k[..head_dim]) * scale;
+                        }
+                    } else {
+                        head.score(&[queries[i]], scale, lengths[i], scores, pitch);
                     }
                 }
-                sums[i] = exp_minus_max(&mut scores[..lengths[i]]);
             }
-            for part in (0..head_dim).step_by(LANES) {
-                let lanes = head_dim.min(part + LANES) - part;
-                let values = Values {
-                    v,
-                    kv_width,
-                    at: at + part,
-                    lanes,
-                };
+            let mut sums = [1.0f32; QUERIES];
+            for i in 0..count {
+                sums[i] = exp_minus_max(&mut scores[i * pitch..][..lengths[i]]);
+            }
+            for part in 0..head_dim.div_ceil(LANES) {
                 let mut sum = [[0.0f32; LANES]; QUERIES];
                 // Later rows see further keys; queries that are no full block go one by one.
                 let common = if count == QUERIES { lengths[0] } else { 0 };
-                if common > 0 {
-                    values.weigh(&scores, pitch, 0..common, &mut sum);
-                }
+                head.weigh(part, &scores, pitch, 0..common, &mut sum);
                 for i in 0..count {
+                    let lanes = LANES.min(head_dim - part * LANES);
                     let own = core::array::from_mut(&mut sum[i]);
-                    values.weigh(&scores[i * pitch..], pitch, common..lengths[i], own);
-                    let out = &mut out[starts[i] + part..][..lanes];
+                    let scores = &scores[i * pitch..];
+                    if head.keys == 0 {
+                        let v = &v[at + part * LANES..];
+                        for (score, v) in scores[..lengths[i]].iter().zip(v.chunks(kv_width)) {
+                            for (lane, v) in own[0].iter_mut().zip(&v[..lanes]) {
+                                *lane = score.mul_add(*v, *lane);
+                            }
+                        }
+                    } else {
+                        head.weigh(part, scores, pitch, common..lengths[i], own);
+                    }
+                    let out = &mut out[starts[i] + part * LANES..][..lanes];
                     for (out, lane) in out.iter_mut().zip(sum[i]) {
                         *out = lane / sums[i];
                     }
                 }
             }
-            first += count;
         }
     }
 }
 
-/// Sixteen times [`dot`], in its very order, with sixteen keys of `k [head_dim, pitch]`; each times `scale`.
-///
-/// From here on functions that must be inlined, no closures: one that stays outside is compiled for the plain processor, where every
-/// `mul_add` is a call of the C library's `fmaf`.
+/// Keys and values of one head, arranged so that sixteen of what is computed together lie together. That pays from a few queries on;
+/// below, there are no keys in it. Long steps between neighbours, as in the caller's slices, would use a few lines of the cache only.
+struct Head {
+    keys: usize,
+    dim: usize,
+    /// `[keys / 16, dim, 16]`, sixteen keys side by side.
+    k: Vec<[f32; LANES]>,
+    /// `[dim / 16, keys, 16]`, zeros beyond `dim`.
+    v: Vec<[f32; LANES]>,
+}
+
+// Functions that must be inlined, and no closures: what stays outside is compiled for the plain processor, where every `mul_add` is a
+// call of the C library's `fmaf`.
+impl Head {
+    #[inline(always)]
+    fn new(keys: usize, dim: usize) -> Self {
+        Self {
+            keys,
+            dim,
+            k: vec![[0.0; LANES]; keys.div_ceil(LANES) * dim],
+            v: vec![[0.0; LANES]; dim.div_ceil(LANES) * keys],
+        }
+    }
+
+    /// Takes the keys and values at the start of rows `width` apart.
+    #[inline(always)]
+    fn arrange(&mut self, k: &[f32], v: &[f32], width: usize) {
+        for key in 0..self.keys {
+            let block = &mut self.k[key / LANES * self.dim..][..self.dim];
+            for (to, k) in block.iter_mut().zip(&k[key * width..]) {
+                to[key % LANES] = *k;
+            }
+            let (parts, rest) = v[key * width..][..self.dim].as_chunks::<LANES>();
+            let mut places = self.v[key..].iter_mut().step_by(self.keys);
+            for (v, to) in parts.iter().zip(places.by_ref()) {
+                *to = *v;
+            }
+            if let Some(to) = places.next() {
+                to[..rest.len()].copy_from_slice(rest);
+            }
+        }
+    }
+
+    /// Scores the first `keys` keys for `N` queries, whose scores are `pitch` apart.
+    #[inline(always)]
+    fn score<const N: usize>(&self, q: &[&[f32]; N], scale: f32, keys: usize, scores: &mut [f32], pitch: usize) {
+        for block in 0..keys.div_ceil(LANES) {
+            let k = &self.k[block * self.dim..][..self.dim];
+            let blocks = dots(q, k, scale);
+            for n in 0..N {
+                scores[n * pitch + block * LANES..][..LANES].copy_from_slice(&blocks[n]);
+            }
+        }
+    }
+
+    /// Adds score times a part of the value of `keys`, ascending, to the sum of each of `N` queries, whose scores are `pitch` apart.
+    #[inline(always)]
+    fn weigh<const N: usize>(
+        &self,
+        part: usize,
+        scores: &[f32],
+        pitch: usize,
+        keys: core::ops::Range<usize>,
+        sums: &mut [[f32; LANES]; N],
+    ) {
+        let mut lanes = *sums;
+        let values = &self.v[part * self.keys..][keys.clone()];
+        let mut each: [&[f32]; N] = [&[]; N];
+        for n in 0..N {
+            each[n] = &scores[n * pitch..][keys.clone()];
+        }
+        for (t, v) in values.iter().enumerate() {
+            for n in 0..N {
+                let score = each[n][t];
+                for i in 0..LANES {
+                    lanes[n][i] = score.mul_add(v[i], lanes[n][i]);
+                }
+            }
+        }
+        *sums = lanes;
+    }
+}
+
+/// For `N` queries sixteen times [`dot`], in its very order, with sixteen keys side by side; each times `scale`.
 #[inline(always)]
-fn dots(q: &[f32], k: &[f32], pitch: usize, scale: f32) -> [f32; LANES] {
-    let mut all = add(eight(q, k, pitch, 0), eight(q, k, pitch, 1));
-    for dot in &mut all {
+fn dots<const N: usize>(q: &[&[f32]; N], k: &[[f32; LANES]], scale: f32) -> [[f32; LANES]; N] {
+    let mut all = add(eight(q, k, 0), eight(q, k, 1));
+    for dot in all.as_flattened_mut() {
         *dot *= scale;
     }
     all
@@ -155,26 +231,28 @@ fn dots(q: &[f32], k: &[f32], pitch: usize, scale: f32) -> [f32; LANES] {
 
 /// Eight of the lanes of [`dot`], added up as its tree does.
 #[inline(always)]
-fn eight(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
-    add(four(q, k, pitch, first), four(q, k, pitch, first + 2))
+fn eight<const N: usize>(q: &[&[f32]; N], k: &[[f32; LANES]], first: usize) -> [[f32; LANES]; N] {
+    add(four(q, k, first), four(q, k, first + 2))
 }
 
 #[inline(always)]
-fn four(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
-    let two = add(lane(q, k, pitch, first), lane(q, k, pitch, first + 8));
-    let other = add(lane(q, k, pitch, first + 4), lane(q, k, pitch, first + 12));
+fn four<const N: usize>(q: &[&[f32]; N], k: &[[f32; LANES]], first: usize) -> [[f32; LANES]; N] {
+    let two = add(lane(q, k, first), lane(q, k, first + 8));
+    let other = add(lane(q, k, first + 4), lane(q, k, first + 12));
     add(two, other)
 }
 
 /// What `dot` keeps in one of its lanes.
 #[inline(always)]
-fn lane(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
-    let mut lane = [0.0f32; LANES];
+fn lane<const N: usize>(q: &[&[f32]; N], k: &[[f32; LANES]], first: usize) -> [[f32; LANES]; N] {
+    let mut lane = [[0.0f32; LANES]; N];
     let mut d = first;
-    while d < q.len() {
-        let k = &k[d * pitch..][..LANES];
-        for i in 0..LANES {
-            lane[i] = q[d].mul_add(k[i], lane[i]);
+    while d < k.len() {
+        for n in 0..N {
+            let q = q[n][d];
+            for i in 0..LANES {
+                lane[n][i] = q.mul_add(k[d][i], lane[n][i]);
+            }
         }
         d += 16;
     }
@@ -182,50 +260,11 @@ fn lane(q: &[f32], k: &[f32], pitch: usize, first: usize) -> [f32; LANES] {
 }
 
 #[inline(always)]
-fn add(mut a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-    for i in 0..LANES {
-        a[i] += b[i];
+fn add<const N: usize>(mut a: [[f32; LANES]; N], b: [[f32; LANES]; N]) -> [[f32; LANES]; N] {
+    for n in 0..N {
+        for i in 0..LANES {
+            a[n][i] += b[n][i];
+        }
     }
     a
-}
-
-/// A few elements of every value of one head.
-struct Values<'a> {
-    v: &'a [f32],
-    kv_width: usize,
-    at: usize,
-    lanes: usize,
-}
-
-impl Values<'_> {
-    /// Adds score times value of `keys`, ascending, to the sum of each of `N` queries, whose scores are `pitch` apart.
-    #[inline(always)]
-    fn weigh<const N: usize>(
-        &self,
-        scores: &[f32],
-        pitch: usize,
-        keys: core::ops::Range<usize>,
-        sums: &mut [[f32; LANES]; N],
-    ) {
-        let mut lanes = *sums;
-        for t in keys {
-            let v = &self.v[t * self.kv_width + self.at..][..self.lanes];
-            if let Ok(v) = <&[f32; LANES]>::try_from(v) {
-                for (query, lanes) in lanes.iter_mut().enumerate() {
-                    let score = scores[query * pitch + t];
-                    for i in 0..LANES {
-                        lanes[i] = score.mul_add(v[i], lanes[i]);
-                    }
-                }
-            } else {
-                for (query, lanes) in lanes.iter_mut().enumerate() {
-                    let score = scores[query * pitch + t];
-                    for (lane, v) in lanes.iter_mut().zip(v) {
-                        *lane = score.mul_add(*v, *lane);
-                    }
-                }
-            }
-        }
-        *sums = lanes;
-    }
 }
