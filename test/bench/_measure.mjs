@@ -2,14 +2,21 @@
 
 /** Median of at least seven runs of `work`, in ms, after one that is not counted. */
 export async function medianMs(work, runs = 7) {
-  await work();
-  const times = [];
-  for (let run = 0; run < runs; run += 1) {
-    const from = performance.now();
-    await work();
-    times.push(performance.now() - from);
+  const [ms] = await mediansMs([work], runs);
+  return ms;
+}
+
+/** {@link medianMs} of each of several works, run in turns so that what else the machine does meets all of them. */
+export async function mediansMs(works, runs = 7) {
+  const times = works.map(() => []);
+  for (let run = 0; run <= runs; run += 1) {
+    for (const [at, work] of works.entries()) {
+      const from = performance.now();
+      await work();
+      if (run > 0) times[at].push(performance.now() - from);
+    }
   }
-  return median(times);
+  return times.map(median);
 }
 
 export function median(values) {
