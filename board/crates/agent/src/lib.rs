@@ -38,6 +38,7 @@ mod session;
 pub mod store;
 mod summary;
 mod tcp;
+mod tcp_writer;
 mod watch;
 mod work;
 

@@ -1,16 +1,14 @@
-//! One TCP connection: a reader that cuts and opens, a writer that empties the outbox. Knows bytes, records and frames.
+//! One TCP connection: a reader that cuts and opens what comes; what goes out is `tcp_writer`'s. Knows bytes, records and frames.
 //!
 //! A connection whose first bytes are a preface is a secured one; where keys are set, no other is served.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use link::limits::MAX_FRAME_BYTES;
-use link::secure::{
-    self, HANDSHAKE_BYTES, MAX_PLAIN_BYTES, MAX_RECORD_BYTES, Opener, PREFACE_BYTES, Sealer, TAG_BYTES,
-};
+use link::secure::{self, HANDSHAKE_BYTES, MAX_RECORD_BYTES, Opener, PREFACE_BYTES, TAG_BYTES};
 use link::uart::pdu::Channel;
 use link::{Deframer, ErrorCode};
 
@@ -20,9 +18,8 @@ use crate::connection::Connection;
 use crate::failure::Failure;
 use crate::outbox::Outbox;
 use crate::peer::{End, Peer};
+use crate::tcp_writer::{SharedSealer, Writer};
 
-/// Most bytes of one write: half of the socket's buffer, in these limits. StarryOS's buffer holds 64 KiB.
-const WRITE_PIECE_BYTES: std::ops::RangeInclusive<usize> = 32 * 1024..=256 * 1024;
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of one read.
@@ -36,16 +33,10 @@ pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>
     let (to_close, to_write) = (stream.try_clone()?, stream.try_clone()?);
     // A socket that is closed already cannot be closed again.
     let hang_up = move || drop(to_close.shutdown(Shutdown::Both));
-    let outbox = Arc::new(Outbox::new(Box::new(hang_up)));
+    let sealer = SharedSealer::default();
+    let writer = Writer::new(to_write, Arc::clone(&sealer));
+    let outbox = Arc::new(Outbox::new(Box::new(hang_up), writer.at_once()?));
     let connection = Connection::new(Arc::clone(&outbox), agent.now_ms(), "tcp");
-    let sealer = Arc::<Mutex<Option<Sealer>>>::default();
-    let half = rustix::net::sockopt::socket_send_buffer_size(&to_write).map_or(0, |bytes| bytes / 2);
-    let writer = Writer {
-        piece_bytes: half.clamp(*WRITE_PIECE_BYTES.start(), *WRITE_PIECE_BYTES.end()),
-        stream: to_write,
-        sealer: Arc::clone(&sealer),
-        record: Vec::new(),
-    };
     std::thread::Builder::new().name("writer".into()).spawn(move || {
         // An error means that the peer is gone; the reader sees it as well.
         let _ = writer.run(&outbox);
@@ -63,53 +54,11 @@ pub fn serve(agent: Arc<Agent>, stream: TcpStream) -> io::Result<Arc<Connection>
     Ok(connection)
 }
 
-struct Writer {
-    stream: TcpStream,
-    piece_bytes: usize,
-    /// Set by the reader before anything is sent, where the connection is secured.
-    sealer: Arc<Mutex<Option<Sealer>>>,
-    record: Vec<u8>,
-}
-
-impl Writer {
-    fn run(mut self, outbox: &Outbox) -> io::Result<()> {
-        while let Some(frame) = outbox.next() {
-            let bytes = frame.bytes();
-            let least = WRITE_PIECE_BYTES.start() - 4 - TAG_BYTES;
-            let mut wire = Vec::with_capacity(4 + bytes.len().min(least));
-            wire.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            // The length and what fits beside it are copied, so that a small frame is one write.
-            let (first, rest) = bytes.split_at(bytes.len().min(least - 4));
-            wire.extend_from_slice(first);
-            self.write(&wire)?;
-            let secured = self.sealer.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-            let most = if secured { MAX_PLAIN_BYTES } else { usize::MAX };
-            let piece_bytes = self.piece_bytes.min(most);
-            rest.chunks(piece_bytes).try_for_each(|piece| self.write(piece))?;
-        }
-        self.stream.flush()
-    }
-
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        let mut sealer = self.sealer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sealer) = sealer.as_mut() else {
-            return self.stream.write_all(piece);
-        };
-        self.record.clear();
-        self.record
-            .extend_from_slice(&((piece.len() + TAG_BYTES) as u32).to_le_bytes());
-        sealer
-            .seal(Channel::Control, piece, &mut self.record)
-            .map_err(io::Error::other)?;
-        self.stream.write_all(&self.record)
-    }
-}
-
 struct Reader {
     agent: Arc<Agent>,
     connection: Arc<Connection>,
     stream: TcpStream,
-    sealer: Arc<Mutex<Option<Sealer>>>,
+    sealer: SharedSealer,
 }
 
 fn lost(error: &io::Error) -> End {
