@@ -3,7 +3,7 @@
 
 /** Boards, models, quantizers, plots and reports. */
 declare const lab: import('../dist/lab/index.js').Lab;
-/** Shows a value; resolves when it has been emitted. The cell waits for it also when you do not. */
+/** Shows a value; resolves when it has been emitted. The cell waits for it also when you do not. With `{ displayId: true }` it gives a handle: `live.update(next)`. */
 declare const display: import('../dist/display/index.js').DisplayFunctions['display'];
 /** Asks the user: `await input('name: ')`; with `{ password: true }` what is typed is not shown. */
 declare const input: (prompt?: string, options?: { readonly password?: boolean }) => Promise<string>;

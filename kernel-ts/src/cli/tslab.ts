@@ -2,6 +2,7 @@
  * What `import * as tslab from 'tslab'` gives in a cell: the public names of tslab 1.0.22, so that its notebooks run
  * unchanged. Knows MIME types; refuses to know tslab, which need not be installed.
  */
+import { randomUUID } from 'node:crypto';
 import { typescriptVersion, version } from '../version.js';
 
 /** Shows a bundle for the running cell; the engine's cell host satisfies it. */
@@ -15,7 +16,6 @@ function bundle(mime: string, content: string | Uint8Array): Record<string, unkn
 
 /** The module. */
 export function tslabModule(show: Show): Record<string, unknown> {
-  let displays = 0;
   const displayOf = (emit: (data: Record<string, unknown>) => void): Record<string, unknown> => {
     const under = (mime: string) => (content: string | Uint8Array) => emit(bundle(mime, content));
     return {
@@ -36,8 +36,7 @@ export function tslabModule(show: Show): Record<string, unknown> {
     display: displayOf((data) => show(data)),
     /** A display that later calls replace in place. */
     newDisplay: () => {
-      displays += 1;
-      const displayId = `tslab-${displays}`;
+      const displayId = `tslab-${randomUUID()}`; // a new process must not replace what an older one showed
       let update = false;
       return displayOf((data) => {
         show(data, { displayId, update });

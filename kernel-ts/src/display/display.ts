@@ -1,4 +1,5 @@
 /** `display(value)`: shows a value from anywhere in a cell. Displays appear in the order of the calls. */
+import { randomUUID } from 'node:crypto';
 import type { Bundle } from './bundle.js';
 import { finished } from './finished.js';
 import { plainText } from './plain.js';
@@ -12,16 +13,27 @@ export interface DisplayHost {
 }
 
 export interface DisplayOptions {
-  /** Names the display, so that a later call with `update` replaces it. */
-  readonly displayId?: string;
+  /** Names the display, so that a later call with `update` replaces it; `true` gives it a name of its own. */
+  readonly displayId?: string | true;
   readonly update?: boolean;
   /** `value` is a MIME bundle already; one whose keys are all MIME types of text, image or application is taken as one anyway. */
   readonly raw?: boolean;
   readonly metadata?: Record<string, unknown>;
 }
 
+/** A display that is replaced in place, from the same cell or a later one. Not to be awaited before it is kept. */
+export interface DisplayHandle extends Promise<void> {
+  readonly displayId: string;
+  /** Shows another value in its place; resolves when it has been emitted. */
+  update(value: unknown, options?: Omit<DisplayOptions, 'displayId' | 'update'>): Promise<void>;
+}
+
 export interface DisplayFunctions {
-  /** Shows a value; resolves when it has been emitted. The cell waits for it also when you do not. */
+  /**
+   * Shows a value; resolves when it has been emitted. The cell waits for it also when you do not. With a `displayId` it gives
+   * a handle: `const live = display(first, { displayId: true })`, then `live.update(next)`.
+   */
+  display(value: unknown, options: DisplayOptions & { readonly displayId: string | true }): DisplayHandle;
   display(value: unknown, options?: DisplayOptions): Promise<void>;
   /** Starts a progress display that is updated in place. Its picture is marked volatile for reports. */
   progress(label: string, total: number, unit?: string): Progress;
@@ -42,28 +54,47 @@ function isMimeBundle(value: unknown): boolean {
 
 export function createDisplay(host: DisplayHost, now: () => number): DisplayFunctions {
   let last: Promise<void> = Promise.resolve();
-  let nextProgress = 1;
+  // A process that took another's place must not update what the other showed.
+  const session = randomUUID().slice(0, 8);
+  let displays = 0;
+  const newId = (kind: string): string => {
+    displays += 1;
+    return `npulab-${kind}-${session}-${displays}`;
+  };
 
   const emit = async (value: unknown, options: DisplayOptions): Promise<void> => {
     const isBundle = options.raw === true || isMimeBundle(value);
     const bundle = isBundle ? finished(value as Bundle) : await present(value);
     const { displayId, update, metadata } = options;
     host.display(bundle ?? { 'text/plain': plainText(value) }, {
-      ...(displayId === undefined ? {} : { displayId }),
+      ...(typeof displayId === 'string' ? { displayId } : {}),
       ...(update === undefined ? {} : { update }),
       ...(metadata === undefined ? {} : { metadata }),
     });
   };
 
+  const show = (value: unknown, options: DisplayOptions): Promise<void> => {
+    const work = last.then(() => emit(value, options));
+    last = work.catch(() => undefined);
+    host.hold(work);
+    return work;
+  };
+
+  function display(value: unknown, options: DisplayOptions & { readonly displayId: string | true }): DisplayHandle;
+  function display(value: unknown, options?: DisplayOptions): Promise<void>;
+  function display(value: unknown, options: DisplayOptions = {}): Promise<void> {
+    if (options.displayId === undefined) return show(value, options);
+    const displayId = options.displayId === true ? newId('display') : options.displayId;
+    return Object.assign(show(value, { ...options, displayId }), {
+      displayId,
+      update: (next: unknown, more: DisplayOptions = {}) => show(next, { ...more, displayId, update: true }),
+    });
+  }
+
   return {
-    display(value, options = {}) {
-      const work = last.then(() => emit(value, options));
-      last = work.catch(() => undefined);
-      host.hold(work);
-      return work;
-    },
+    display,
     progress(label, total, unit) {
-      const displayId = `npulab-progress-${nextProgress++}`;
+      const displayId = newId('progress');
       const sink = (data: Bundle, update: boolean): void =>
         host.display(data, { displayId, update, metadata: { ...progressMetadata } });
       return new Progress(sink, { label, total, now, ...(unit === undefined ? {} : { unit }) });

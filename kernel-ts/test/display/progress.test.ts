@@ -83,7 +83,11 @@ describe('progress', () => {
       .progress('upload', 1)
       .done();
     expect(calls).toEqual([
-      { displayId: 'npulab-progress-1', update: false, metadata: { npulab: { volatile: true, progress: true } } },
+      {
+        displayId: expect.stringMatching(/^npulab-progress-[0-9a-f]{8}-1$/),
+        update: false,
+        metadata: { npulab: { volatile: true, progress: true } },
+      },
     ]);
   });
 });

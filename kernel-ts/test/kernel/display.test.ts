@@ -41,6 +41,21 @@ test('a display is updated by its id, in its own cell and from a later one', asy
   );
 });
 
+test('a display gives a handle that replaces it from a later cell, and no two share a name', async () => {
+  const first = await kernel.run(
+    'const live = display(md`1`, { displayId: true }); const other = display(0, { displayId: true })',
+  );
+  const later = await kernel.run('await live.update(md`2`); live.update([1, 2]); live.displayId === other.displayId');
+  const [live, other, ...updates] = [...first.displays, ...later.displays];
+  expect(later.kinds.filter((kind) => kind === 'update_display_data').length).toBe(2);
+  expect(live.transient.display_id).toMatch(/^npulab-display-[0-9a-f]{8}-1$/);
+  expect(updates.map(({ data, transient }) => [data['text/plain'], transient])).toEqual(
+    ['2', '[ 1, 2 ]'].map((text) => [text, live.transient]),
+  );
+  expect([later.result['text/plain'], other.data['text/plain']]).toEqual(['false', '0']);
+  expect((await kernel.run('display("awaited as the last value", { displayId: true })')).result).toBeUndefined();
+});
+
 test('an object that shows itself is a rich result, also when it takes its time', async () => {
   const own = (method: string) => `({ ${method} { return { 'text/html': '<p>own</p>' } } })`;
   for (const method of ['[Symbol.for("Jupyter.display")]()', 'async [Symbol.for("Jupyter.display")]()']) {
