@@ -1,6 +1,6 @@
 //! A network as a list of layers, checked. Knows operators, shapes and the chip's limits on them (sheet §4.5), no times.
 //!
-//! The JSON form is in the README. Unknown keys are errors: a misspelt `stride` would otherwise be a wrong prediction.
+//! The JSON form is in docs/boards/network-files.md. Unknown keys are errors: a misspelt `stride` would otherwise be a wrong prediction.
 
 use std::fmt;
 
@@ -170,7 +170,7 @@ pub struct Network {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with name and layers")]
 struct RawNetwork {
     name: String,
     #[serde(default)]
@@ -183,7 +183,7 @@ struct RawNetwork {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a layer, an object with name and op")]
 struct RawLayer {
     name: String,
     op: String,

@@ -10,7 +10,7 @@ pub const HELP: &str = "\
 npulab-npu, register-command programs of the RK3568 NPU
 
   npulab-npu scan FILE [--summary]                   find tasks in any file, list words outside the hardware sheet
-  npulab-npu disasm FILE [--offset N] [--words N]    show command words as text
+  npulab-npu disasm FILE [--offset N] [--words N] [--explain]    show command words as text
   npulab-npu check FILE                              count the vendor's numeric invariants
   npulab-npu run JOB.json [--out DIR]                execute a captured job on the simulator and compare
   npulab-npu time NETWORK.json [--npu-mhz N] [--ddr-mhz N]   predict how long a network takes
@@ -38,12 +38,14 @@ field and rule, decided by the simulator's own decoders. Addresses may be symbol
 ";
 
 const DISASM: &str = "\
-npulab-npu disasm FILE [--offset N] [--words N] [--json]
+npulab-npu disasm FILE [--offset N] [--words N] [--explain] [--json]
 
-Shows words with their byte offset, register and fields. Without --words: the task at --offset; without both: every task.
-N is decimal, or hexadecimal with 0x.
+Shows words with their byte offset, register, what it is for and the fields that are not 0; a heading says what each task
+does. --explain gives each field a line with its meaning. Without --words: the task at --offset; without both: every task.
+N is decimal, or hexadecimal with 0x. PC fetches the words, CNA loads features and weights, CMAC multiplies, CORE adds up, DPU
+scales and writes, DPU_RDMA reads its second operand, PPU pools with PPU_RDMA as its reader.
 
-  npulab-npu disasm mobilenet.rknn --offset 0x1C40
+  npulab-npu disasm mobilenet.rknn --offset 0x1C40 --explain
   npulab-npu disasm capture/memory-00100000.bin --offset 0 --words 117
 ";
 
@@ -115,6 +117,8 @@ pub enum Command {
         offset: Option<usize>,
         /// Words.
         words: Option<usize>,
+        /// A line for each field.
+        explain: bool,
     },
     /// `check`
     Check(PathBuf),
@@ -140,7 +144,8 @@ pub enum Command {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool), Failure> {
     use lexopt::prelude::*;
     let mut parser = lexopt::Parser::from_args(args);
-    let (mut name, mut file, mut json, mut help) = (None, None, false, false);
+    let (mut name, mut file) = (None, None);
+    let (mut json, mut help, mut explain) = (false, false, false);
     let (mut offset, mut words, mut out) = (None, None, None);
     let (mut npu_mhz, mut ddr_mhz) = (None, None);
     let mut summary = false;
@@ -155,6 +160,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
             }
             Long("json") => json = true,
             Long("summary") => summary = true,
+            Long("explain") => explain = true,
             Long(option @ ("offset" | "words" | "out" | "npu-mhz" | "ddr-mhz")) => {
                 let option = option.to_owned();
                 let value = parser.value().map_err(|error| Failure::usage(error.to_string()))?;
@@ -192,8 +198,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     if help {
         return Ok((Command::Text(text.into()), false));
     }
-    if name != "disasm" && (offset.is_some() || words.is_some()) {
-        return Err(Failure::usage(format!("{name}: --offset and --words belong to disasm")));
+    if name != "disasm" && (offset.is_some() || words.is_some() || explain) {
+        return Err(Failure::usage(format!(
+            "{name}: --offset, --words and --explain belong to disasm"
+        )));
     }
     if name != "scan" && summary {
         return Err(Failure::usage(format!("{name}: --summary belongs to scan")));
@@ -209,7 +217,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, bool)
     let file = file.ok_or_else(|| Failure::usage(format!("{name}: a file is missing")))?;
     let command = match name.as_str() {
         "scan" => Command::Scan { file, summary },
-        "disasm" => Command::Disasm { file, offset, words },
+        "disasm" => Command::Disasm {
+            file,
+            offset,
+            words,
+            explain,
+        },
         "check" => Command::Check(file),
         "time" => Command::Time {
             network: file,
@@ -254,6 +267,7 @@ mod tests {
             file: "f".into(),
             offset: Some(64),
             words: Some(3),
+            explain: false,
         };
         assert_eq!(read("disasm --offset 0x40 f --words 3 --json"), Ok((wanted, true)));
         let run = Command::Run {
@@ -281,6 +295,7 @@ mod tests {
             ("scan", "a file is missing"),
             ("scan a b", "\"b\""),
             ("scan f --words 1", "belong to disasm"),
+            ("check f --explain", "belong to disasm"),
             ("check f --out d", "belongs to run"),
             ("check f --summary", "--summary belongs to scan"),
             ("disasm f --offset x", "--offset x: a whole number"),

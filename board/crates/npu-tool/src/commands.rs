@@ -10,7 +10,7 @@ use crate::find;
 use crate::invariants;
 use crate::job::{self, Job};
 use crate::listing;
-use crate::mapped::Mapped;
+use crate::mapped::{self, Mapped};
 use crate::scan::{Task, block_counts, scan};
 use crate::summary;
 use crate::table::Table;
@@ -179,11 +179,18 @@ fn parts(kind: &FaultKind) -> (Option<String>, Option<&'static str>, Option<u32>
 }
 
 /// `disasm FILE`
-pub fn disasm(path: &Path, offset: Option<usize>, words: Option<usize>) -> Result<Printed, Failure> {
+pub fn disasm(path: &Path, offset: Option<usize>, words: Option<usize>, explain: bool) -> Result<Printed, Failure> {
     let file = Mapped::open(path)?;
     let lines = listing::listing(file.bytes(), offset, words)?;
+    let text = match listing::to_text(&lines, explain) {
+        text if lines.is_empty() && words.is_none() => format!(
+            "{text}0 tasks in {} bytes; --words N shows words that are no task\n",
+            file.bytes().len()
+        ),
+        text => text,
+    };
     Ok(Printed {
-        text: listing::to_text(&lines),
+        text,
         json: listing::to_json(&lines),
         failure: None,
     })
@@ -240,9 +247,15 @@ pub fn check(path: &Path) -> Result<Printed, Failure> {
 
 /// `run JOB.json`
 pub fn run(path: &Path, out: Option<&Path>) -> Result<Printed, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    let text = mapped::text(path)?;
     let job = Job::parse(&text)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if let Some(out) = out {
+        make_out(out, folder)?;
+    }
     let outcome = job::run(&job, folder)?;
     let json = job::to_json(&outcome);
     if let Some(out) = out {
@@ -255,10 +268,22 @@ pub fn run(path: &Path, out: Option<&Path>) -> Result<Printed, Failure> {
     })
 }
 
+/// The folder of `--out`, made before anything runs. What is written there is called like the files of a recording, so it must
+/// not be the folder of the job.
+fn make_out(out: &Path, folder: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::write(out, &error);
+    std::fs::create_dir_all(out).map_err(failed)?;
+    if out.canonicalize().map_err(failed)? == folder.canonicalize().map_err(failed)? {
+        return Err(failed(std::io::Error::other(
+            "the folder of the job file, whose own files would be overwritten",
+        )));
+    }
+    Ok(())
+}
+
 /// `report.json`, every entry the NPU or the CPU wrote, and the actual bytes of every expectation.
 fn write_out(out: &Path, job: &Job, outcome: &job::Outcome, json: &Value) -> Result<(), Failure> {
     use npu_device::DmaMem;
-    std::fs::create_dir_all(out).map_err(|error| Failure::write(out, &error))?;
     let write = |name: String, bytes: &[u8]| {
         let path = out.join(name);
         std::fs::write(&path, bytes).map_err(|error| Failure::write(&path, &error))

@@ -27,7 +27,12 @@ fn run() -> Result<Option<Failure>, Failure> {
             return Ok(None);
         }
         Command::Scan { file, summary } => commands::scan_file(&file, summary)?,
-        Command::Disasm { file, offset, words } => commands::disasm(&file, offset, words)?,
+        Command::Disasm {
+            file,
+            offset,
+            words,
+            explain,
+        } => commands::disasm(&file, offset, words, explain)?,
         Command::Check(file) => commands::check(&file)?,
         Command::Time {
             network,

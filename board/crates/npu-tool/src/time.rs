@@ -8,11 +8,12 @@ use serde_json::json;
 use crate::commands::Printed;
 use crate::failure::Failure;
 use crate::job::milliseconds;
+use crate::mapped;
 use crate::table::Table;
 
 /// Predicts a network at clocks in MHz; `None`: those of the parameter table.
 pub fn time(path: &Path, npu_mhz: Option<u64>, ddr_mhz: Option<u64>) -> Result<Printed, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    let text = mapped::text(path)?;
     let wrong = |error: npu_predict::NetworkError| Failure::network(error.to_string());
     let plan = Plan::new(Network::from_json(&text).map_err(wrong)?).map_err(wrong)?;
     let default = Clocks::default();

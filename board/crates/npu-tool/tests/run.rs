@@ -154,14 +154,36 @@ fn a_deadline_counts_modelled_time_and_exits_with_4() {
     let mut bench = Bench::new("deadline", 4);
     bench.job["submits"][0]["timeoutMs"] = 1000.into();
     assert_eq!(bench.run().exit, 0);
+    assert_eq!(bench.json()["submits"][0]["interrupts"]["meaning"], "completes the job");
     bench.job["submits"][0]["timeoutMs"] = 0.into();
+    let report = bench.json();
+    let ended_ns = report["submits"][0]["modelledNs"].as_u64().unwrap();
     let ran = bench.run();
-    assert_eq!(ran.exit, 4);
-    assert!(
-        ran.error.starts_with("npulab-npu: npu.deadline: submit 0: "),
-        "{}",
-        ran.error
+    // The first task ran to its end, but too late.
+    let said = format!(
+        "npulab-npu: npu.deadline: submit 0: 0 of 4 tasks finished within 0 ms of modelled time, the next ended at 0.{ended_ns:06} ms"
     );
+    assert_eq!(ran.refused(), (4, said.as_str()));
+    assert_eq!((&report["ending"], &report["exit"]), (&json!("deadline"), &json!(4)));
+    assert_eq!(
+        report["submits"][0]["interrupts"]["meaning"],
+        "the start did not finish"
+    );
+}
+
+#[test]
+fn what_a_run_leaves_never_overwrites_the_job_it_ran() {
+    let bench = Bench::new("own-folder", 2);
+    let before = std::fs::read(bench.folder.join("a.bin")).unwrap();
+    for own in [bench.folder.clone(), bench.folder.join("./sub/..")] {
+        std::fs::create_dir_all(bench.folder.join("sub")).unwrap();
+        let ran = bench.run_with(&["--out", own.to_str().unwrap()]);
+        let (exit, error) = ran.refused();
+        assert_eq!((exit, ran.out.as_str()), (2, ""), "{error}");
+        assert!(error.ends_with("whose own files would be overwritten"), "{error}");
+    }
+    assert_eq!(std::fs::read(bench.folder.join("a.bin")).unwrap(), before);
+    assert!(!bench.folder.join("report.json").exists());
 }
 
 #[test]
@@ -229,7 +251,17 @@ fn a_bad_job_file_names_its_key_and_exits_with_2() {
         (
             &["submits", "0", "setup"],
             json!([[4100]]),
-            "submits[0].setup: a list of [register, value]",
+            "submits[0].setup[0]: [register, value] is wanted",
+        ),
+        (
+            &["submits", "0", "setup"],
+            json!([[4100, 14], [4103, 0]]),
+            "submits[0].setup[1]: a register, a multiple of 4 below 65536,",
+        ),
+        (
+            &["setup"],
+            json!([[4100, 4_294_967_296u64]]),
+            "setup[0]: a value of 32 bits is wanted",
         ),
         (
             &["submits", "0", "memory"],
@@ -254,7 +286,7 @@ fn a_bad_job_file_names_its_key_and_exits_with_2() {
         (
             &["expect", "0", "maxAbsDifference"],
             json!(-1),
-            "expect[0].maxAbsDifference: a number from 0",
+            "expect[0].maxAbsDifference: a number that is not below 0 is wanted",
         ),
     ] {
         let (exit, error) = change(path, value);

@@ -1,4 +1,4 @@
-//! `npulab-npu scan`, `disasm` and `check` on files made as model files are (§3.2, §12.26, appendix E) and on noise.
+//! `npulab-npu scan` and `check` on files made as model files are (§3.2, §12.26, appendix E) and on noise.
 
 mod support;
 
@@ -109,21 +109,6 @@ fn worked_examples_of_the_sheet_are_found_listed_and_without_rejects_although_th
 }
 
 #[test]
-fn worked_examples_read_back_from_their_disassembly_with_every_listed_value() {
-    for one in worked_examples::ALL {
-        let words = example(one, None);
-        let path = write(&format!("disasm-{}", one.name), &bytes(&words));
-        let output = npulab(&["disasm".as_ref(), path.as_os_str()]);
-        let text = String::from_utf8(output.stdout).unwrap();
-        for &(offset, value) in one.listed {
-            let register = npu_regs::register_at(offset).unwrap();
-            let line = format!("{register} 0x{value:08X}");
-            assert!(text.contains(&line), "{}: {line} is missing in\n{text}", one.name);
-        }
-    }
-}
-
-#[test]
 fn a_product_within_the_sheet_has_no_rejects_and_one_changed_word_has_one() {
     let good = matmul(8, 64, 32, [0; 3], None);
     let (report, exit) = json("scan", &write("good", &bytes(&padded(good.clone()))));
@@ -155,7 +140,7 @@ fn a_product_within_the_sheet_has_no_rejects_and_one_changed_word_has_one() {
     assert!(
         String::from_utf8(output.stdout)
             .unwrap()
-            .contains("CNA.CBUF_CON1 0x0008000F ; WIDTH=8 DATA_ENTRIES=15")
+            .contains("CNA.CBUF_CON1              0x0008000F ; Buffer entries per row: WIDTH=8 DATA_ENTRIES=15")
     );
 }
 
@@ -301,32 +286,6 @@ fn the_invariants_hold_for_the_worked_examples_and_each_is_broken_by_its_registe
         .map(|one| one["name"].as_str().unwrap())
         .collect();
     assert_eq!((broken, exit), (vec!["amount", "weight-reuse"], 1));
-}
-
-#[test]
-fn ranges_outside_the_file_are_refused_with_a_remedy() {
-    let path = write("ranges", &bytes(&b6(None)));
-    for (args, part) in [
-        (&["--offset", "4"][..], "--offset 4: the file has 264 bytes"),
-        (&["--offset", "0x10000"], "--offset 65536"),
-        (&["--words", "34"], "--words 34: 33 whole words follow offset 0"),
-        (
-            &["--offset", "8", "--words", "18446744073709551615"],
-            "--words 18446744073709551615",
-        ),
-    ] {
-        let mut all = vec!["disasm".as_ref(), path.as_os_str()];
-        all.extend(args.iter().map(|arg| AsRef::<std::ffi::OsStr>::as_ref(*arg)));
-        let output = npulab(&all);
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        assert!(
-            error.contains("npu.bad-range") && error.contains(part) && error.contains("Remedy: "),
-            "{error}"
-        );
-    }
-    let whole = npulab(&["disasm".as_ref(), path.as_os_str()]);
-    assert_eq!(String::from_utf8(whole.stdout).unwrap().lines().count(), 34);
 }
 
 #[test]

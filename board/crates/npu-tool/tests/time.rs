@@ -46,6 +46,25 @@ fn a_network_is_predicted_per_layer_and_in_total_with_a_range() {
 }
 
 #[test]
+fn a_network_of_another_form_is_refused_in_the_words_of_its_format() {
+    let path = folder("other-form").join("n.json");
+    for (text, part) in [
+        ("5", "expected an object with name and layers"),
+        (
+            r#"{"name": "n", "layers": [7]}"#,
+            "expected a layer, an object with name and op",
+        ),
+        (r#"{"name": "n", "layers": [], "stride": 1}"#, "unknown field `stride`"),
+        (r#"{"name": "n", "layers": []}"#, "1 to 2000 layers"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let (exit, out, error) = run(&path, &[]);
+        assert_eq!((exit, out.as_str()), (2, ""));
+        assert!(error.contains("npu.bad-network: ") && error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn a_wrong_network_names_its_layer_and_key() {
     let path = folder("wrong-network").join("n.json");
     std::fs::write(

@@ -24,7 +24,7 @@ pub fn to_text(outcome: &Outcome) -> String {
             submit.interrupts.raw,
             submit.interrupts.status,
             submit.interrupts.mask,
-            submit.interrupts.meaning(),
+            submit.interrupts.meaning(outcome.finished(index)),
         );
     }
     text += &tasks(outcome);
@@ -111,7 +111,7 @@ pub(crate) fn milliseconds(ns: u64) -> String {
 
 /// The report for scripts.
 pub fn to_json(outcome: &Outcome) -> Value {
-    let submits = outcome.submits.iter().map(|submit| {
+    let submits = outcome.submits.iter().enumerate().map(|(index, submit)| {
         let tasks = submit.costs.iter().map(|cost| {
             json!({
                 "cycles": cost.cycles,
@@ -134,7 +134,7 @@ pub fn to_json(outcome: &Outcome) -> Value {
                 "raw": submit.interrupts.raw,
                 "status": submit.interrupts.status,
                 "mask": submit.interrupts.mask,
-                "meaning": submit.interrupts.meaning(),
+                "meaning": submit.interrupts.meaning(outcome.finished(index)),
             },
         })
     });

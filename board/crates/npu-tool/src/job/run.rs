@@ -14,6 +14,7 @@ use npu_sim::{Fault, Kick, Npu, Progress, TimingParameters, VirtualClock};
 use crate::failure::Failure;
 use crate::job::file::Folder;
 use crate::job::memory::JobMemory;
+use crate::job::report::milliseconds;
 use crate::job::{Comparison, Job, Region, Submit, compare};
 
 /// The three traffic counters, in units of 8 bytes (§3.6).
@@ -46,9 +47,11 @@ impl Interrupts {
         pairs | pairs << 1 == self.mask & 0xFFF && self.mask & 0xFFF != 0
     }
 
-    /// What that means, in words.
-    pub const fn meaning(&self) -> &'static str {
-        if self.complete() {
+    /// What that means of a start that finished, or did not, in words.
+    pub const fn meaning(&self, finished: bool) -> &'static str {
+        if !finished {
+            "the start did not finish"
+        } else if self.complete() {
             "completes the job"
         } else if self.mask & task::INTERRUPT_PPU != 0 {
             "no PC interrupt (erratum 10)"
@@ -107,14 +110,24 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether a submit ran to its end: all but the last of a run that stopped did.
+    pub fn finished(&self, submit: usize) -> bool {
+        self.ending == Ending::Finished || submit + 1 < self.submits.len()
+    }
+
     /// The failure that the process's exit status stands for, if the run is one.
     pub fn failure(&self) -> Option<Failure> {
         match &self.ending {
             Ending::Refused { submit, fault } => Some(Failure::refused(format!("submit {submit}, {fault}"))),
             Ending::Deadline { submit, timeout_ms } => {
-                let done = self.submits.last().map_or(0, |report| report.costs.len());
+                let (ran, tasks, ns) = self.submits.last().map_or((0, 0, 0), |report| {
+                    (report.costs.len(), report.tasks, report.modelled_ns)
+                });
+                // The clock is looked at after every task, so all but the last were in time.
                 Some(Failure::deadline(format!(
-                    "submit {submit}: {done} tasks finished within {timeout_ms} ms of modelled time"
+                    "submit {submit}: {} of {tasks} tasks finished within {timeout_ms} ms of modelled time, the next ended at {} ms",
+                    ran.saturating_sub(1),
+                    milliseconds(ns)
                 )))
             }
             Ending::Finished => {

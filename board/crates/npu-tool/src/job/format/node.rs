@@ -92,7 +92,12 @@ impl<'a> Node<'a> {
             return default.ok_or_else(|| self.missing(name));
         };
         let number = value.as_f64().filter(|number| (0.0..=most).contains(number));
-        number.ok_or_else(|| self.wrong(name, &format!("a number from 0 to {most}")))
+        let wanted = if most == f64::MAX {
+            "a number that is not below 0".to_owned()
+        } else {
+            format!("a number from 0 to {most}")
+        };
+        number.ok_or_else(|| self.wrong(name, &wanted))
     }
 
     pub(super) fn list(&self, name: &str, needed: bool) -> Result<Vec<Node<'a>>, Failure> {
@@ -117,20 +122,21 @@ impl<'a> Node<'a> {
         let Some(value) = self.optional(name) else {
             return Ok(Vec::new());
         };
-        let wrong = || self.wrong(name, "a list of [register, value]");
-        let pair = |value: &Value| {
-            let [register, value] = value.as_array()?.as_slice() else {
-                return None;
+        let pair = |(index, value): (usize, &Value)| {
+            let wrong = |wanted: &str| self.wrong(&format!("{name}[{index}]"), wanted);
+            let Some([register, value]) = value.as_array().map(Vec::as_slice) else {
+                return Err(wrong("[register, value]"));
             };
-            let register = whole(register).filter(|&at| at < 0x1_0000 && at % 4 == 0)?;
-            Some((register as u32, u32::try_from(whole(value)?).ok()?))
+            let register = whole(register).filter(|&at| at < 0x1_0000 && at % 4 == 0);
+            let register = register.ok_or_else(|| wrong("a register, a multiple of 4 below 65536,"))?;
+            let value = whole(value).and_then(|value| u32::try_from(value).ok());
+            let value = value.ok_or_else(|| wrong("a value of 32 bits"))?;
+            Ok((register as u32, value))
         };
-        value
+        let list = value
             .as_array()
-            .ok_or_else(wrong)?
-            .iter()
-            .map(|value| pair(value).ok_or_else(wrong))
-            .collect()
+            .ok_or_else(|| self.wrong(name, "a list of [register, value]"))?;
+        list.iter().enumerate().map(pair).collect()
     }
 
     pub(super) fn range(&self) -> Result<(u32, u64), Failure> {
