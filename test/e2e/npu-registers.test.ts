@@ -50,7 +50,8 @@ describe('the notebook of registers', () => {
     expect(printed(executed, 'task')).toContain('2 tasks of 117 words');
     const text = printed(executed, 'disassemble');
     expect(text).toMatch(/CNA\.DATA_SIZE0 +0x00100001 +DATAIN_WIDTH=16 DATAIN_HEIGHT=1/);
-    expect(text).toMatch(/enable +0x0000000F +CNA CMAC CORE DPU/);
+    expect(text).toMatch(/enable +0x0000000F +CNA CMAC CORE DPU +starts these blocks together/);
+    expect(text).toMatch(/CNA\.DATA_SIZE0 .* Size of the input band/);
   });
 
   it('has half of the results after the first task and all after the second, equal to the host', () => {
@@ -67,6 +68,17 @@ describe('the notebook of registers', () => {
     const bars = [...printed(executed, 'bound').matchAll(/task \d: ([\d.]+) µs modelled, bound ([\d.]+) µs/g)];
     expect(bars.length).toBe(2);
     for (const [, modelled, bound] of bars) expect(Number(modelled)).toBeGreaterThanOrEqual(Number(bound));
+    // The parts that are drawn add up to what the model says.
+    const parts = [...printed(executed, 'bound').matchAll(/^task \d +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +[\d.]+$/gm)];
+    expect(parts.length).toBe(2);
+    for (const [index, [, ...us]] of parts.entries())
+      expect(us.reduce((sum, part) => sum + Number(part), 0)).toBeCloseTo(Number(bars[index]![1]), 2);
+  });
+
+  it('says what every modelled time is made of, with a source for each value', () => {
+    const text = printed(executed, 'bound');
+    for (const name of ['weight_bytes_per_s', 'feature_bytes_per_s', 'axi_bytes_per_cycle', 'task_overhead_ns'])
+      expect(text).toMatch(new RegExp(`^${name} .* npu-rk3568\\.md §`, 'm'));
   });
 
   it('records the job, whose digest is in the report', () => {
