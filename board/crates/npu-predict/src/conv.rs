@@ -3,7 +3,7 @@
 use npu_device::Traffic;
 use npu_sim::timing::TaskShape;
 
-use crate::cut::{BANK_BYTES, Band, MOST_TASKS, Work};
+use crate::cut::{BANK_BYTES, Band, Height, MOST_TASKS, Tasks, Work, grouped};
 use crate::network::{Cube, Dtype, Window};
 
 /// Command words of a convolution with DPU_RDMA (§9.6).
@@ -39,25 +39,33 @@ impl Rows {
 }
 
 /// Row bands of a window where `data_bytes` hold features.
-fn bands(window: &Window, rows: &Rows, data_bytes: u64) -> Option<Vec<Band>> {
+fn bands(window: &Window, rows: &Rows, data_bytes: u64, height: Height) -> Option<Vec<Band>> {
     let [kernel_rows, stride] = [window.kernel[0], window.stride[0]];
-    let height = window.input.height;
+    let input_rows = window.input.height;
     let fitting = (data_bytes / rows.buffer_bytes).min(MOST_BAND_ROWS);
-    if fitting < kernel_rows.min(height) {
+    if fitting < kernel_rows.min(input_rows) {
         return None;
     }
-    let out_rows = if fitting >= height {
+    let most = if fitting >= input_rows {
         window.out_height
     } else {
-        (fitting - kernel_rows) / stride + 1
+        ((fitting - kernel_rows) / stride + 1).min(window.out_height)
     };
+    let out_rows = match height {
+        Height::Most => most,
+        Height::Even => window.out_height.div_ceil(window.out_height.div_ceil(most)),
+        Height::One => 1,
+    };
+    if height != Height::Most && out_rows == most || height == Height::One && stride <= kernel_rows {
+        return None;
+    }
     // Rows that must be there before the first stripe of 16 outputs (FEATURE_GRAINS, §2.4).
     let grains = kernel_rows + stride * (1 + 16 / window.out_width);
     let band = |first: u64| {
         let count = out_rows.min(window.out_height - first);
         let start = (first * stride).saturating_sub(window.pad_top);
         let end = ((first + count - 1) * stride + kernel_rows).saturating_sub(window.pad_top);
-        let needed = end.min(height).saturating_sub(start).max(1);
+        let needed = end.min(input_rows).saturating_sub(start).max(1);
         Band {
             read_bytes: needed * rows.read_bytes,
             fill_bytes: needed.min(grains) * rows.read_bytes,
@@ -104,9 +112,9 @@ impl Work for Dense {
         u64::MAX
     }
 
-    fn bands(&self, data_bytes: u64) -> Option<Vec<Band>> {
+    fn bands(&self, data_bytes: u64, height: Height) -> Option<Vec<Band>> {
         let rows = Rows::of(self.window.input, self.dtype, self.first_layer());
-        bands(&self.window, &rows, data_bytes)
+        bands(&self.window, &rows, data_bytes, height)
     }
 
     fn task(&self, outputs: u64, kernels: u64) -> TaskShape {
@@ -132,14 +140,15 @@ impl Work for Dense {
     }
 }
 
-/// Tasks of a depthwise convolution: channels are cut into slices of whole groups, rows into bands, so that the bytes
-/// read again at band edges and the tasks together cost least.
-pub(crate) fn depthwise(window: &Window, dtype: Dtype) -> Option<Vec<TaskShape>> {
+/// Tasks of every cut of a depthwise convolution: channels in slices of whole groups, rows in bands.
+pub(crate) fn depthwise(window: &Window, dtype: Dtype) -> Vec<Tasks> {
     let group = 32 / dtype.bytes();
     let channels = window.input.channels.next_multiple_of(group);
     let taps = window.kernel[0] * window.kernel[1];
-    let mut best: Option<(u64, Vec<TaskShape>)> = None;
-    for parts in 1..=channels / group {
+    let mut every = Vec::new();
+    let heights = [Height::Most, Height::Even, Height::One];
+    let ways = (1..=channels / group).flat_map(|parts| heights.map(|height| (parts, height)));
+    for (parts, height) in ways {
         let slice = (channels / group).div_ceil(parts) * group;
         let weight_bytes = taps * slice * dtype.bytes();
         let Some(data_bytes) = (8 * BANK_BYTES).checked_sub(weight_bytes.next_multiple_of(BANK_BYTES)) else {
@@ -149,37 +158,40 @@ pub(crate) fn depthwise(window: &Window, dtype: Dtype) -> Option<Vec<TaskShape>>
             channels: slice,
             ..window.input
         };
-        let Some(bands) = bands(window, &Rows::of(input, dtype, false), data_bytes) else {
+        let Some(bands) = bands(window, &Rows::of(input, dtype, false), data_bytes, height) else {
             continue;
         };
         let slices = channels.div_ceil(slice);
         let tasks = slices.saturating_mul(bands.len() as u64);
-        let read: u64 = bands.iter().map(|band| band.read_bytes).sum();
-        let cost = (read * slices).saturating_add(tasks.saturating_mul(crate::cut::TASK_PENALTY_BYTES));
-        if tasks > MOST_TASKS || best.as_ref().is_some_and(|(least, _)| *least <= cost) {
+        if tasks > MOST_TASKS {
             continue;
         }
-        let shapes = (0..slices).flat_map(|index| {
-            let here = slice.min(channels - index * slice);
-            bands.iter().enumerate().map(move |(band_index, band)| {
-                let shape = match dtype {
-                    Dtype::Int8 => TaskShape::depthwise_int8(band.outputs, taps, here),
-                    Dtype::Fp16 => TaskShape::depthwise_16_bit(band.outputs, taps, here),
-                };
-                TaskShape {
-                    fill_bytes: band.fill_bytes * here / slice,
-                    traffic: Traffic {
-                        data_read_bytes: band.read_bytes * here / slice + CHANNEL_BYTES * here + COMMAND_BYTES,
-                        weight_read_bytes: if band_index > 0 { 0 } else { taps * here * dtype.bytes() },
-                        written_bytes: band.outputs * here * dtype.bytes(),
-                    },
-                    ..shape
-                }
-            })
-        });
-        best = Some((cost, shapes.collect()));
+        // All slices but the last are equal.
+        let runs = [(slice, slices - 1), (channels - (slices - 1) * slice, 1)];
+        let shapes = runs
+            .into_iter()
+            .filter(|&(_, equal)| equal > 0)
+            .flat_map(|(here, equal)| {
+                bands.iter().enumerate().map(move |(band_index, band)| {
+                    let shape = match dtype {
+                        Dtype::Int8 => TaskShape::depthwise_int8(band.outputs, taps, here),
+                        Dtype::Fp16 => TaskShape::depthwise_16_bit(band.outputs, taps, here),
+                    };
+                    let shape = TaskShape {
+                        fill_bytes: band.fill_bytes * here / slice,
+                        traffic: Traffic {
+                            data_read_bytes: band.read_bytes * here / slice + CHANNEL_BYTES * here + COMMAND_BYTES,
+                            weight_read_bytes: if band_index > 0 { 0 } else { taps * here * dtype.bytes() },
+                            written_bytes: band.outputs * here * dtype.bytes(),
+                        },
+                        ..shape
+                    };
+                    (shape, equal)
+                })
+            });
+        every.push(grouped(shapes));
     }
-    best.map(|(_, shapes)| shapes)
+    every
 }
 
 #[cfg(test)]
@@ -206,13 +218,13 @@ mod tests {
     fn bands_are_those_of_the_vendor_in_both_worked_examples() {
         // B.1: 37 of 96 rows for the first 18 output rows, 7 data banks.
         let rows = Rows::of(window(96, 64, 48).input, Dtype::Int8, false);
-        let found = bands(&window(96, 64, 48), &rows, 7 * BANK_BYTES).unwrap();
+        let found = bands(&window(96, 64, 48), &rows, 7 * BANK_BYTES, Height::Most).unwrap();
         assert_eq!((rows.read_bytes, rows.buffer_bytes), (96 * 64, 192 * 32));
         assert_eq!((found[0].read_bytes, found[0].outputs), (37 * 96 * 64, 18 * 48));
         assert_eq!(found[0].fill_bytes, 5 * 96 * 64); // FEATURE_GRAINS 5
         // B.2: 149 rows, then 44, of a first layer of 192 x 3 bytes a row.
         let rows = Rows::of(window(192, 3, 96).input, Dtype::Int8, true);
-        let found = bands(&window(192, 3, 96), &rows, 7 * BANK_BYTES).unwrap();
+        let found = bands(&window(192, 3, 96), &rows, 7 * BANK_BYTES, Height::Most).unwrap();
         let read: Vec<u64> = found.iter().map(|band| band.read_bytes / (192 * 3)).collect();
         assert_eq!((read, found[0].outputs), (vec![149, 44], 74 * 96));
     }
@@ -228,9 +240,14 @@ mod tests {
             ..window(4, 8, 1)
         };
         assert_eq!(
-            bands(&wide, &Rows::of(wide.input, Dtype::Int8, false), 7 * BANK_BYTES),
+            bands(
+                &wide,
+                &Rows::of(wide.input, Dtype::Int8, false),
+                7 * BANK_BYTES,
+                Height::Most
+            ),
             None
         );
-        assert!(depthwise(&wide, Dtype::Int8).is_some(), "channels can be cut");
+        assert!(!depthwise(&wide, Dtype::Int8).is_empty(), "channels can be cut");
     }
 }

@@ -4,7 +4,7 @@
 use npu_device::Traffic;
 use npu_sim::timing::TaskShape;
 
-use crate::cut::{Band, Work};
+use crate::cut::{Band, Height, Work};
 use crate::network::Dtype;
 
 /// Command words of a convolution without DPU_RDMA (§12.26).
@@ -54,7 +54,7 @@ impl Work for Product {
         MOST_KERNELS
     }
 
-    fn bands(&self, data_bytes: u64) -> Option<Vec<Band>> {
+    fn bands(&self, data_bytes: u64, _: Height) -> Option<Vec<Band>> {
         let fitting = (data_bytes / self.pixel_bytes()).min(MOST_BAND_PIXELS);
         let pixels = match fitting {
             0 => return None,

@@ -214,6 +214,11 @@ impl Network {
         if raw.layers.is_empty() || raw.layers.len() > MOST_LAYERS {
             return Err(NetworkError::Form(format!("1 to {MOST_LAYERS} layers")));
         }
+        printable("name", &raw.name)?;
+        printable("source", &raw.source)?;
+        for layer in &raw.layers {
+            printable("name of a layer", &layer.name)?;
+        }
         if !(1..=1_000_000).contains(&raw.starts) {
             return Err(NetworkError::Form("starts: 1 to 1000000".into()));
         }
@@ -225,6 +230,14 @@ impl Network {
             source: raw.source,
             starts: raw.starts,
         })
+    }
+}
+
+/// Names are printed: what would move a cursor or break a table is no name.
+fn printable(what: &str, text: &str) -> Result<(), NetworkError> {
+    match text.chars().find(|letter| letter.is_control()) {
+        None => Ok(()),
+        Some(letter) => Err(NetworkError::Form(format!("{what}: {letter:?} is no letter of a name"))),
     }
 }
 
@@ -382,7 +395,14 @@ impl RawLayer {
     }
 
     fn pool(&self) -> Result<Op, NetworkError> {
-        Ok(Op::Pool(self.window(MOST_PIXELS, 7, 8)?))
+        let window = self.window(MOST_PIXELS, 7, 8)?;
+        if window.stride[0] > window.kernel[0] || window.stride[1] > window.kernel[1] {
+            return self.refuse(
+                "stride",
+                "larger than the kernel, which hangs the pooling unit (erratum 26)",
+            );
+        }
+        Ok(Op::Pool(window))
     }
 
     fn matmul(&self) -> Result<Op, NetworkError> {

@@ -6,6 +6,7 @@ use npu_sim::TimingParameters;
 use npu_sim::timing::{Breakdown, TaskShape, compute_cycles};
 use serde::Serialize;
 
+use crate::cut::Tasks;
 use crate::network::{Layer, Network, NetworkError};
 use crate::tasks;
 
@@ -118,41 +119,31 @@ pub struct Prediction {
 }
 
 /// Most tasks of a network, repeats of a layer counted once.
-const MOST_TASKS: usize = 1_000_000;
+const MOST_TASKS: u64 = 1_000_000;
 
-/// Equal tasks that follow each other, and how many.
-type Tasks = Vec<(TaskShape, u64)>;
-
-/// The tasks of a network: cut once, timed as often as wanted.
+/// The tasks of a network: cut once in every way, timed as often as wanted.
 pub struct Plan {
     network: Network,
-    tasks: Vec<Tasks>,
-}
-
-fn grouped(tasks: Vec<TaskShape>) -> Tasks {
-    let mut groups: Tasks = Vec::new();
-    for task in tasks {
-        match groups.last_mut() {
-            Some((last, count)) if *last == task => *count += 1,
-            _ => groups.push((task, 1)),
-        }
-    }
-    groups
+    layers: Vec<Vec<Tasks>>,
 }
 
 impl Plan {
     /// Cuts every layer.
     pub fn new(network: Network) -> Result<Self, NetworkError> {
-        let mut tasks = Vec::with_capacity(network.layers.len());
+        let mut layers = Vec::with_capacity(network.layers.len());
         let mut left = MOST_TASKS;
         for layer in &network.layers {
-            let of_layer = tasks::tasks(layer)?;
-            left = left.checked_sub(of_layer.len()).ok_or_else(|| {
+            let every = tasks::tasks(layer)?;
+            let fewest = every
+                .iter()
+                .map(|tasks| tasks.iter().map(|(_, equal)| equal).sum())
+                .min();
+            left = left.checked_sub(fewest.unwrap_or(0)).ok_or_else(|| {
                 NetworkError::Form(format!("more than {MOST_TASKS} tasks in all, repeats not counted"))
             })?;
-            tasks.push(grouped(of_layer));
+            layers.push(every);
         }
-        Ok(Self { network, tasks })
+        Ok(Self { network, layers })
     }
 
     /// Modelled nanoseconds of one inference.
@@ -162,16 +153,16 @@ impl Plan {
 
     /// The same where `task_ns` says what the parts of a task make together.
     pub fn total_by(&self, parameters: &TimingParameters, task_ns: &dyn Fn(&Breakdown) -> u64) -> u64 {
-        let layers = self.network.layers.iter().zip(&self.tasks);
+        let layers = self.network.layers.iter().zip(&self.layers);
         layers
-            .map(|(layer, tasks)| layer_ns(tasks, layer.count, parameters, task_ns))
+            .map(|(layer, every)| least_ns(every, layer.count, parameters, task_ns))
             .fold(starts_ns(self.network.starts, parameters), u64::saturating_add)
     }
 
     /// Every layer and the whole.
     pub fn predict(&self, clocks: Clocks) -> Prediction {
-        let pairs = self.network.layers.iter().zip(&self.tasks);
-        let layers: Vec<LayerTime> = pairs.map(|(layer, tasks)| layer_time(layer, tasks, clocks)).collect();
+        let pairs = self.network.layers.iter().zip(&self.layers);
+        let layers: Vec<LayerTime> = pairs.map(|(layer, every)| layer_time(layer, every, clocks)).collect();
         let starts_time = Range::of(|parameters| starts_ns(self.network.starts, parameters), clocks);
         let expected = TimingParameters::RK3568_DEFAULT.at_clocks(clocks.npu_hz, clocks.ddr_hz);
         let bytes = layers.iter().fold(0u128, |sum, layer| {
@@ -210,8 +201,19 @@ fn layer_ns(
         .saturating_mul(count)
 }
 
-fn layer_time(layer: &Layer, tasks: &[(TaskShape, u64)], clocks: Clocks) -> LayerTime {
+/// Time of the fastest of several ways.
+fn least_ns(every: &[Tasks], count: u64, parameters: &TimingParameters, task_ns: &dyn Fn(&Breakdown) -> u64) -> u64 {
+    let each = every.iter().map(|tasks| layer_ns(tasks, count, parameters, task_ns));
+    each.min().unwrap_or(0)
+}
+
+/// Bytes and tasks are those of the way that is expected to be the fastest.
+fn layer_time(layer: &Layer, every: &[Tasks], clocks: Clocks) -> LayerTime {
     let expected = TimingParameters::RK3568_DEFAULT.at_clocks(clocks.npu_hz, clocks.ddr_hz);
+    let fastest = every
+        .iter()
+        .min_by_key(|tasks| layer_ns(tasks, 1, &expected, &Breakdown::total_ns));
+    let tasks = fastest.map_or(&[][..], |tasks| tasks);
     let sum = |each: &dyn Fn(&TaskShape) -> u64| {
         let once = tasks.iter().map(|(task, equal)| each(task).saturating_mul(*equal));
         let once = once.fold(0, u64::saturating_add);
@@ -234,7 +236,7 @@ fn layer_time(layer: &Layer, tasks: &[(TaskShape, u64)], clocks: Clocks) -> Laye
         written_bytes: traffic(|traffic| traffic.written_bytes),
         limit: slowest.0,
         time: Range::of(
-            |parameters| layer_ns(tasks, layer.count, parameters, &Breakdown::total_ns),
+            |parameters| least_ns(every, layer.count, parameters, &Breakdown::total_ns),
             clocks,
         ),
     }

@@ -4,7 +4,7 @@ use npu_device::Traffic;
 use npu_sim::timing::TaskShape;
 
 use crate::conv::{self, Dense};
-use crate::cut;
+use crate::cut::{self, Tasks};
 use crate::matmul::Product;
 use crate::network::{Cube, Dtype, Layer, NetworkError, Op};
 
@@ -28,28 +28,28 @@ pub(crate) fn macs(op: &Op) -> u64 {
     }
 }
 
-/// The tasks of one layer, once.
-pub(crate) fn tasks(layer: &Layer) -> Result<Vec<TaskShape>, NetworkError> {
+/// The tasks of one layer, once, in every way that a compiler may choose from; at least one.
+pub(crate) fn tasks(layer: &Layer) -> Result<Vec<Tasks>, NetworkError> {
     let dtype = layer.dtype;
-    let found = match layer.op {
+    let mut every = match layer.op {
         Op::Conv {
             window,
             kernels,
             residual,
             ..
-        } => cut::cheapest(&Dense {
+        } => cut::every(&Dense {
             window,
             kernels,
             residual,
             dtype,
         }),
         Op::Depthwise { window, .. } => conv::depthwise(&window, dtype),
-        Op::Matmul { m, k, n } => cut::cheapest(&Product::new(m, k, n, dtype)),
-        Op::Add(cube) => Some(vec![moved(2 * bytes(cube, dtype), bytes(cube, dtype), DPU_WORDS)]),
-        Op::Activation(cube) => Some(vec![moved(bytes(cube, dtype), bytes(cube, dtype), DPU_WORDS)]),
+        Op::Matmul { m, k, n } => cut::cheapest(&Product::new(m, k, n, dtype)).into_iter().collect(),
+        Op::Add(cube) => one(moved(2 * bytes(cube, dtype), bytes(cube, dtype), DPU_WORDS)),
+        Op::Activation(cube) => one(moved(bytes(cube, dtype), bytes(cube, dtype), DPU_WORDS)),
         Op::Upsample(cube, factor) => {
             let read = bytes(cube, dtype);
-            Some(vec![moved(read, read * factor * factor, DPU_WORDS)])
+            one(moved(read, read * factor * factor, DPU_WORDS))
         }
         Op::Pool(window) => {
             let output = Cube {
@@ -57,30 +57,39 @@ pub(crate) fn tasks(layer: &Layer) -> Result<Vec<TaskShape>, NetworkError> {
                 width: window.out_width,
                 ..window.input
             };
-            Some(vec![moved(
-                bytes(window.input, dtype),
-                bytes(output, dtype),
-                POOL_WORDS,
-            )])
+            one(moved(bytes(window.input, dtype), bytes(output, dtype), POOL_WORDS))
         }
     };
-    let mut tasks = found.ok_or_else(|| NetworkError::Layer {
-        layer: layer.name.clone(),
-        key: "input",
-        rule: format!(
-            "one kernel row of it and one kernel group do not fit the 256 KiB buffer together, or it takes more than {} tasks",
-            cut::MOST_TASKS
-        ),
-    })?;
+    if every.is_empty() {
+        let (key, what) = match layer.op {
+            Op::Matmul { .. } => ("k", "a row"),
+            _ => ("input", "one kernel row"),
+        };
+        return Err(NetworkError::Layer {
+            layer: layer.name.clone(),
+            key,
+            rule: format!(
+                "{what} of it and one kernel group do not fit the 256 KiB buffer together, or it takes more than {} tasks",
+                cut::MOST_TASKS
+            ),
+        });
+    }
     let table = match layer.op {
         Op::Conv { table, .. } | Op::Depthwise { table, .. } => table,
         Op::Activation(_) => true,
         _ => false,
     };
     if table {
-        tasks.splice(0..0, [moved(0, 0, TABLE_WORDS); 2]);
+        for tasks in &mut every {
+            tasks.insert(0, (moved(0, 0, TABLE_WORDS), 2));
+        }
     }
-    Ok(tasks)
+    Ok(every)
+}
+
+/// Work that is one task.
+fn one(task: TaskShape) -> Vec<Tasks> {
+    vec![vec![(task, 1)]]
 }
 
 /// Bytes of a tensor in the native layout: 8 bytes a pixel and surface (§4.1).

@@ -163,6 +163,70 @@ fn a_convolution_that_grows_never_takes_less_time() {
     }
 }
 
+/// A convolution or depthwise convolution of random shape.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    input: [u64; 3],
+    kernels: u64,
+    kernel: u64,
+    stride: u64,
+    depthwise: bool,
+    dtype: &'static str,
+}
+
+impl Shape {
+    fn json(&self) -> String {
+        let [height, width, channels] = self.input;
+        let (kernel, pad, stride) = (self.kernel, self.kernel / 2, self.stride);
+        let (op, kernels) = match self.depthwise {
+            true => ("depthwise", String::new()),
+            false => ("conv", format!(r#", "kernels": {}"#, self.kernels)),
+        };
+        format!(
+            r#"{{"name": "s", "op": "{op}", "input": [{height}, {width}, {channels}], "kernel": [{kernel}, {kernel}],
+                "stride": [{stride}, {stride}], "padding": [{pad}, {pad}, {pad}, {pad}], "dtype": "{}"{kernels}}}"#,
+            self.dtype
+        )
+    }
+}
+
+#[test]
+fn a_convolution_of_any_shape_that_grows_a_little_never_takes_noticeably_less_time() {
+    let mut state = 7u64;
+    let mut below = |bound: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let mut compared = 0;
+    for _ in 0..3000 {
+        let small = Shape {
+            input: [1 + below(150), 1 + below(200), 5 + below(500)],
+            kernels: 1 + below(700),
+            kernel: [1, 3, 5, 7][below(4) as usize],
+            stride: 1 + below(2),
+            depthwise: below(4) == 0,
+            dtype: ["int8", "fp16"][below(2) as usize],
+        };
+        let mut large = small;
+        let step = [1, 8, 16][below(3) as usize];
+        match below(4) {
+            3 => large.kernels += step,
+            axis => large.input[axis as usize] += step,
+        }
+        // What no bank can hold is refused, by another test.
+        let (Some(few), Some(many)) = (low_expected_high(&small.json()), low_expected_high(&large.json())) else {
+            continue;
+        };
+        compared += 1;
+        // Stripes, rows that are waited for and rows of a band are whole numbers: that may be worth 2 %.
+        let grows = few.iter().zip(&many).all(|(few, many)| few * 98 <= many * 100);
+        assert!(grows, "{small:?} {few:?}, {large:?} {many:?}");
+    }
+    assert!(compared > 2000, "{compared}");
+}
+
 #[test]
 fn a_slower_clock_never_takes_less_time() {
     for known in Known::ALL {

@@ -90,6 +90,14 @@ fn wrong_files_are_refused_and_the_message_names_layer_and_key() {
             "unknown field `strides`",
         ),
         (
+            r#""op": "maxpool", "input": [10, 10, 8], "kernel": [3, 3], "stride": [3, 4]"#,
+            "stride: larger than the kernel, which hangs the pooling unit (erratum 26)",
+        ),
+        (
+            r#""op": "matmul", "m": 1048576, "k": 10240, "n": 1048576"#,
+            "k: a row of it and one kernel group do not fit",
+        ),
+        (
             r#""op": "matmul", "m": -1, "k": 1, "n": 1"#,
             "invalid value: integer `-1`",
         ),
@@ -116,6 +124,14 @@ fn wrong_files_are_refused_and_the_message_names_layer_and_key() {
         (
             r#"{"name": "t", "starts": 0, "layers": [{"name": "x", "op": "matmul", "m": 1, "k": 1, "n": 1}]}"#,
             "starts",
+        ),
+        (
+            r#"{"name": "a\u001b[2J", "layers": [{"name": "x", "op": "matmul", "m": 1, "k": 1, "n": 1}]}"#,
+            r"name: '\u{1b}' is no letter of a name",
+        ),
+        (
+            r#"{"name": "t", "layers": [{"name": "x\ntotal", "op": "matmul", "m": 1, "k": 1, "n": 1}]}"#,
+            r"name of a layer: '\n' is no letter of a name",
         ),
         ("\u{0}", "expected value at line 1 column 1"),
     ] {

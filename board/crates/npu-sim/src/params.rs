@@ -81,9 +81,9 @@ parameters! {
     /// Width of the NPU's bus interface.
     axi_bytes_per_cycle: 8, 8, 8, "bytes/cycle", Assumed, "npu-rk3568.md §1.1, §10.2: 64-bit beats, strong inference";
     /// Effective bandwidth of weight reads at DDR 1560 MHz; scales with the DDR clock (an assumption).
-    weight_bytes_per_s: 5_840_000_000, 1_720_000_000, 1_640_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
+    weight_bytes_per_s: 5_980_000_000, 1_710_000_000, 1_640_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
     /// Effective bandwidth of feature, command and parameter reads at DDR 1560 MHz; scales with the DDR clock.
-    feature_bytes_per_s: 7_880_000_000, 2_320_000_000, 1_790_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
+    feature_bytes_per_s: 8_000_000_000, 2_320_000_000, 1_790_000_000, "bytes/s", Fitted, "npu-rk3568.md §10.6: fit of docs/boards/rk3568.md";
     /// Effective bandwidth of output writes at DDR 1560 MHz; scales with the DDR clock.
     write_bytes_per_s: 8_000_000_000, 6_000_000_000, 3_000_000_000, "bytes/s", Assumed, "npu-rk3568.md §7.3: what memset reaches; at least memcpy, at most the bus; no calibration row depends on it";
     /// Input channels the array takes per cycle (int8).

@@ -155,7 +155,7 @@ impl<'a> Node<'a> {
             && parts
                 .clone()
                 .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !relative || file.contains('\0') {
+        if !relative || file.chars().any(char::is_control) {
             return Err(self.wrong(name, "a relative file name without .."));
         }
         Ok(file.to_owned())
