@@ -25,6 +25,7 @@ pub mod pc;
 pub mod ppu;
 pub mod ppu_rdma;
 pub mod sdma;
+pub mod stage;
 pub mod task;
 pub mod worked_examples;
 

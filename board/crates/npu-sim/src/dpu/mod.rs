@@ -27,6 +27,7 @@ pub(crate) use surfaces::{Surfaces, output_fault};
 use converter::Converter;
 use decode::{Arithmetic, Compensation, Formats};
 use element::{Element, Operation, Source};
+use npu_regs::stage::{Bn, Bs, ScaleStage};
 use npu_regs::{Register, dpu};
 use stage::Stage;
 use surfaces::Delivered;
@@ -102,7 +103,7 @@ impl Dpu {
         decode::constants(view, input.flying, input.depthwise)?;
         let formats = decode::formats(view, input.format)?;
         let compensation = decode::compensation(view, input.sums)?;
-        let (bs, bn) = (decode::bs(view)?, decode::bn(view)?);
+        let (bs, bn) = (decode::stage::<Bs>(view)?, decode::stage::<Bn>(view)?);
         let element = decode::element(view, input.format)?;
         if input.depthwise && element.reads().is_some() {
             let (register, field) = (dpu::EW_CFG::INFO, dpu::EW_CFG::EW_OP_BYPASS.name);
@@ -162,27 +163,12 @@ impl Dpu {
 
     /// What the float pipeline leaves out: shifts, compensation, tables, converted operands.
     fn check_float(&self, view: &View<'_>) -> Result<(), FaultKind> {
-        use dpu::{BN_MUL_CFG as N, BS_MUL_CFG as S, BS_OW_CFG as O, EW_CFG as E};
+        use dpu::{BS_OW_CFG as O, EW_CFG as E};
         if self.compensation.is_some() {
             return Err(broken(O::INFO, O::OD_BYPASS.name, 0, rules::NO_SUMS));
         }
-        let shifts = |stage: &Stage| stage.multiplier.map_or(0, |m| m.shift | m.negative_shift);
-        if shifts(&self.bs) != 0 {
-            return Err(not_modelled(
-                S::INFO,
-                S::BS_MUL_SHIFT_VALUE.name,
-                shifts(&self.bs),
-                "no shift (0) of fp16",
-            ));
-        }
-        if shifts(&self.bn) != 0 {
-            return Err(not_modelled(
-                N::INFO,
-                N::BN_MUL_SHIFT_VALUE.name,
-                shifts(&self.bn),
-                "no shift (0) of fp16",
-            ));
-        }
+        unshifted::<Bs>(&self.bs)?;
+        unshifted::<Bn>(&self.bn)?;
         let plain = match &self.element {
             Element::Bypass | Element::Rectify(_) => true,
             Element::Table(..) => false,
@@ -202,5 +188,18 @@ impl Dpu {
             let modelled = "fp16 operands without conversion, and no table";
             Err(not_modelled(E::INFO, "", view.raw::<E>(), modelled))
         }
+    }
+}
+
+/// A stage of the float pipeline shifts nothing.
+fn unshifted<S: ScaleStage>(stage: &Stage) -> Result<(), FaultKind> {
+    match stage.multiplier.map_or(0, |m| m.shift | m.negative_shift) {
+        0 => Ok(()),
+        shifts => Err(not_modelled(
+            S::Multiplier::INFO,
+            S::SHIFT.name,
+            shifts,
+            "no shift (0) of fp16",
+        )),
     }
 }

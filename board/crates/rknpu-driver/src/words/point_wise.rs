@@ -1,11 +1,12 @@
 //! DPU registers of a task without convolution: rescale, sum, table (sheet §2.6, appendix B.4, B.5).
 
 use npu_device::Rescale;
+use npu_regs::stage::Bs;
 use npu_regs::{Bits, dpu};
 
 use super::post::{BYPASS_ELEMENT_WISE, add, convert};
 use super::program::TaskValues;
-use super::rescale::{ADD_AND_MULTIPLY, BYPASS, set_first};
+use super::rescale::{self, ADD_AND_MULTIPLY, BYPASS};
 use super::writer::{BURST_16, FP16, FP32, TO_MEMORY};
 use super::{operands, tables};
 use crate::task::{PointWise, PointWiseTask};
@@ -29,7 +30,7 @@ pub(super) fn set(values: &mut TaskValues, plan: &PointWiseTask) {
         PointWise::Requantize(rescale) | PointWise::Add { a: rescale, .. } => rescale,
         PointWise::Table(_) | PointWise::AddFp16(_) | PointWise::Dequantize { .. } => Rescale::IDENTITY,
     };
-    set_first(values, &bs);
+    rescale::set::<Bs>(values, &bs);
     if let PointWise::Dequantize { offset, multiplier } = plan.what {
         set_float(values, offset, multiplier);
     }

@@ -1,9 +1,10 @@
 //! The tables of the element-wise stage, and the rescale of BN that brings values to their input (sheet §2.6).
 
+use npu_regs::stage::Bn;
 use npu_regs::{Bits, dpu};
 
 use super::program::TaskValues;
-use super::rescale::set_second;
+use super::rescale;
 use crate::task::Lookup;
 
 /// EW: the tables instead of an operand.
@@ -13,7 +14,7 @@ const LUT_CFG: u32 = 0x68;
 
 /// Sets both. LE covers the negative inputs, LO the others; the slopes outside stay 0.
 pub(super) fn set(values: &mut TaskValues, lookup: &Lookup) {
-    set_second(values, &lookup.rescale);
+    rescale::set::<Bn>(values, &lookup.rescale);
     values.set(Bits::<dpu::EW_CFG>::raw(TABLES));
     values.set(Bits::<dpu::LUT_CFG>::raw(LUT_CFG));
     let step_shift = u32::from(lookup.step_shift);

@@ -10,7 +10,7 @@ use npu_regs::{Register, dpu};
 
 pub(crate) use element::element;
 pub(crate) use formats::{Arithmetic, Format, Formats, formats};
-pub(crate) use stages::{bn, bs};
+pub(crate) use stages::stage;
 
 use super::converter::Converter;
 use super::rounding::Ties;
