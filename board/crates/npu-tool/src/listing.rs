@@ -62,10 +62,9 @@ fn heading(task: &Task, tasks: &[Task]) -> String {
         (None, address) => format!("then a task at device address 0x{address:X}"),
     };
     let inherits = if task.delta { ", the rest inherited" } else { "" };
-    let what = if task.shapes.is_empty() {
-        &task.mix
-    } else {
-        &task.shapes
+    let what = match task.shapes() {
+        none if none.is_empty() => task.mix.clone(),
+        shapes => shapes.to_string(),
     };
     format!("{what}; {} words{inherits}{banks}; {next}", task.found.words)
 }
