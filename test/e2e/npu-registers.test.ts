@@ -69,7 +69,9 @@ describe('the notebook of registers', () => {
     expect(bars.length).toBe(2);
     for (const [, modelled, bound] of bars) expect(Number(modelled)).toBeGreaterThanOrEqual(Number(bound));
     // The parts that are drawn add up to what the model says.
-    const parts = [...printed(executed, 'bound').matchAll(/^task \d +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +[\d.]+$/gm)];
+    const parts = [
+      ...printed(executed, 'bound').matchAll(/^task \d +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +[\d.]+$/gm),
+    ];
     expect(parts.length).toBe(2);
     for (const [index, [, ...us]] of parts.entries())
       expect(us.reduce((sum, part) => sum + Number(part), 0)).toBeCloseTo(Number(bars[index]![1]), 2);
