@@ -34,6 +34,7 @@ pub struct Bench {
     /// What the features and operands hold, for the reference.
     features: Vec<u8>,
     operands: Vec<u8>,
+    modelled_ns: std::cell::Cell<u64>,
 }
 
 impl Bench {
@@ -59,11 +60,17 @@ impl Bench {
             hardware,
             features,
             operands,
+            modelled_ns: std::cell::Cell::new(0),
         }
     }
 
-    /// Writes the streams one after the other and starts all as one hardware start (§3.3). Each tail names the next.
+    /// Resets the core, writes the streams one after the other and starts all as one hardware start (§3.3). Each tail names
+    /// the next.
     pub fn start(&self, streams: &[Vec<u64>]) {
+        let limit = npu_regs::task::MAX_TASKS_PER_START as usize;
+        assert!(streams.len() <= limit, "a chain of {} tasks", streams.len());
+        self.hardware.platform.set_resets(true).unwrap();
+        self.hardware.platform.set_resets(false).unwrap();
         let mut address = STREAMS;
         for (index, words) in streams.iter().enumerate() {
             let next = address + (words.len() as u32 * 8).next_multiple_of(64);
@@ -99,13 +106,21 @@ impl Bench {
     /// Runs the next task of the chain.
     pub fn step(&self) -> Result<(), String> {
         self.board.npu().advance(1);
+        self.board.npu().drain_costs(&mut |cost| {
+            self.modelled_ns.set(self.modelled_ns.get() + cost.modelled_ns);
+        });
         match self.hardware.platform.fault_text() {
             Some(fault) => Err(fault),
             None => Ok(()),
         }
     }
 
-    /// Tasks that ended.
+    /// Modelled time of every task so far.
+    pub fn modelled_ns(&self) -> u64 {
+        self.modelled_ns.get()
+    }
+
+    /// Tasks that ended in the current start.
     pub fn finished(&self) -> u32 {
         self.hardware.mmio.read32(0x3C) & 0xFFF
     }
