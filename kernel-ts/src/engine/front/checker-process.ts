@@ -20,12 +20,6 @@ const BIN8 = 0xc4;
 const BIN16 = 0xc5;
 const BIN32 = 0xc6;
 
-/**
- * How far Go's heap grows before it is collected, half of Go's own measure: a fifth less memory after five hundred cells,
- * for collections that run beside the kernel's other processes.
- */
-const HEAP_GROWTH_PERCENT = '50';
-
 interface Question {
   readonly method: string;
   readonly resolve: (payload: Buffer) => void;
@@ -48,7 +42,6 @@ export class CheckerProcess {
   constructor(program: string, folder: string) {
     this.#process = spawn(program, ['--api', '--cwd', folder], {
       stdio: ['pipe', 'pipe', 'ignore'],
-      env: { GOGC: HEAP_GROWTH_PERCENT, ...process.env },
     });
     this.#process.stdout?.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#process.stdin?.on('error', () => {}); // the end of the process tells it
