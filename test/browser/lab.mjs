@@ -27,6 +27,15 @@ export const pictures = join(root, 'out/browser');
 /** What a picture shows above and below the element that it is about. */
 const marginPx = 220;
 
+/** Takes a picture of an element alone, `NAME.png` in {@link pictures}. */
+export async function pictureOf(page, name, element) {
+  const { width } = page.viewportSize();
+  await page.setViewportSize({ width, height: 1600 }); // all of it at once: JupyterLab draws what is seen
+  await element.scrollIntoViewIfNeeded();
+  mkdirSync(pictures, { recursive: true });
+  await element.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
 /** Takes a picture of the page, `NAME.png` in {@link pictures}: of the height around an element, or of the page's top. */
 export async function picture(page, name, around) {
   const { width, height } = page.viewportSize();

@@ -2,7 +2,7 @@
 // Usage: NPULAB_PYTHON=… NPULAB_CHROMIUM=… node test/browser/run-all.mjs lab|notebook
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, picture, root, withLab } from './lab.mjs';
+import { eventually, pictureOf, root, withLab } from './lab.mjs';
 
 const name = '01-quantize-load-step.ipynb';
 const [frontEnd = 'lab'] = process.argv.slice(2);
@@ -40,7 +40,8 @@ await withLab(
       const box = await found.boundingBox();
       return box !== null && box.width > 200 && box.height > 50 ? { ...box, element: found } : undefined;
     });
-    await picture(page, `run-all-${frontEnd}`, plot.element);
+    const outputs = await plot.element.evaluateHandle((element) => element.closest('.jp-Cell-outputWrapper'));
+    await pictureOf(page, `run-all-${frontEnd}`, outputs.asElement());
     process.stdout.write(
       `${frontEnd} ran ${facts.cells.length} cells; the plot is ${Math.round(plot.width)} x ${Math.round(plot.height)} pixels\n1 passed, 0 failed\n`,
     );

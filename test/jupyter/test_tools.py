@@ -78,7 +78,7 @@ def test_nbconvert_html_of_the_tour_shows_every_plot_and_table_and_colours_types
     assert book.metadata.language_info.pygments_lexer == "typescript"
     html, _ = HTMLExporter().from_notebook_node(book)
     plots = [o for c in book.cells for o in c.get("outputs", []) if "image/svg+xml" in o.get("data", {})]
-    assert len(plots) == 1
+    assert len(plots) == 2
     assert html.count('data-mime-type="image/svg+xml"') == len(plots)
     assert '<table class="npulab-table">' in html
     assert 'class="highlight hl-typescript"' in html or '<span class="kd">interface</span>' in html

@@ -13,7 +13,7 @@ export function card(title: string, rows: Readonly<Record<string, unknown>>): Di
     )
     .join('');
   return displayable(() => ({
-    'text/html': `<table class="npulab-card"><caption>${escapeHtml(title)}</caption><tbody>${body}</tbody></table>`,
+    'text/html': `<table class="npulab-card"><caption style="font-weight:600;text-align:left;white-space:nowrap">${escapeHtml(title)}</caption><tbody>${body}</tbody></table>`,
     'text/plain': [title, ...entries.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)].join('\n'),
   }));
 }

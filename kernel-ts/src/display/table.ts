@@ -76,7 +76,10 @@ function asHtml(shown: Shown, title: string | undefined): string {
       return `<tr>${cells.join('')}</tr>`;
     })
     .join('\n');
-  const caption = title === undefined ? '' : `<caption>${escapeHtml(title)}</caption>`;
+  const caption =
+    title === undefined
+      ? ''
+      : `<caption style="font-weight:600;text-align:left;white-space:nowrap">${escapeHtml(title)}</caption>`;
   const more = total > rows.length ? `<p>${grouped(rows.length)} of ${grouped(total)} rows</p>` : '';
   return `<table class="npulab-table">${caption}<thead><tr>${head}</tr></thead>\n<tbody>\n${body}\n</tbody></table>${more}`;
 }

@@ -102,7 +102,7 @@ describe('table', () => {
     const bundle = await present(table(rows, { title: 'a < b', maxRows: 2, columns: ['note'] }));
     expect(bundle?.['text/plain']).toBe('a < b\nnote\n<i>\n<i>\n(2 of 40 rows)');
     expect(bundle?.['text/html']).toBe(
-      '<table class="npulab-table"><caption>a &lt; b</caption><thead><tr><th style="text-align:left">note</th></tr></thead>\n<tbody>\n' +
+      '<table class="npulab-table"><caption style="font-weight:600;text-align:left;white-space:nowrap">a &lt; b</caption><thead><tr><th style="text-align:left">note</th></tr></thead>\n<tbody>\n' +
         '<tr><td style="text-align:left">&lt;i&gt;</td></tr>\n<tr><td style="text-align:left">&lt;i&gt;</td></tr>\n</tbody></table><p>2 of 40 rows</p>',
     );
   });
