@@ -108,54 +108,37 @@ unsafe fn few_rows<const ROWS: usize>(a: *const i8, slices: usize, b: *const i8,
     }
 }
 
-/// Columns whose products with a row are summed side by side: each widened piece of the row serves them all.
-const DOTS: usize = 4;
+/// Once a small page, one line of the page this far ahead is asked for: so that it is known where that lies when the processor's own
+/// prefetching, which asks for all other lines, comes to its end.
+pub(super) const PAGES_AHEAD: usize = 4 * PAGE;
+pub(super) const PAGE: usize = 4096;
 
-/// Bytes of each column asked for ahead.
-const COLUMN_AHEAD: usize = 4096;
-
+/// One column after the other: memory is read in order, and adding up a column's sums is little beside waiting for it.
+///
 /// # Safety
 /// As [`Dots`](super::tiles::Dots).
 #[target_feature(enable = "avx2")]
 unsafe fn dots(a: *const i8, k: usize, b: *const i8, columns: usize, sums: *mut i32) {
-    // SAFETY: rows first..first + 1 or 4 of B exist, and as many sums.
-    unsafe {
-        let whole = columns / DOTS * DOTS;
-        for first in (0..whole).step_by(DOTS) {
-            some_dots::<DOTS>(a, k, b.add(first * k), sums.add(first));
-        }
-        for column in whole..columns {
-            some_dots::<1>(a, k, b.add(column * k), sums.add(column));
-        }
-    }
-}
-
-/// # Safety
-/// As [`Dots`](super::tiles::Dots), for `COLUMNS` columns.
-#[target_feature(enable = "avx2")]
-unsafe fn some_dots<const COLUMNS: usize>(a: *const i8, k: usize, b: *const i8, sums: *mut i32) {
-    let mut acc = [_mm256_setzero_si256(); COLUMNS];
     let whole = k / SLICE * SLICE;
-    for at in (0..whole).step_by(SLICE) {
-        // SAFETY: 32 values at `at` of the row and of each column.
+    for column in 0..columns {
+        let mut acc = [_mm256_setzero_si256(); 2];
+        // SAFETY: column `column` of B and its sum; 32 values at `at` of it and of the row, or one below k.
         unsafe {
-            let (low, high) = (widen(a.add(at)), widen(a.add(at + 16)));
-            for (column, acc) in acc.iter_mut().enumerate() {
-                let b = b.add(column * k + at);
-                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(COLUMN_AHEAD));
-                let low = _mm256_madd_epi16(widen(b), low);
-                let high = _mm256_madd_epi16(widen(b.add(16)), high);
-                *acc = _mm256_add_epi32(*acc, _mm256_add_epi32(low, high));
+            let b = b.add(column * k);
+            for at in (0..whole).step_by(SLICE) {
+                if b.add(at).addr() % PAGE < SLICE {
+                    _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(at + PAGES_AHEAD));
+                }
+                for (half, acc) in acc.iter_mut().enumerate() {
+                    let at = at + half * 16;
+                    *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(widen(b.add(at)), widen(a.add(at))));
+                }
             }
+            let mut sum = _mm_cvtsi128_si32(sum_each([_mm256_add_epi32(acc[0], acc[1]); 4]));
+            for at in whole..k {
+                sum += i32::from(*a.add(at)) * i32::from(*b.add(at));
+            }
+            *sums.add(column) = sum;
         }
-    }
-    for (column, acc) in acc.into_iter().enumerate() {
-        let mut sum = _mm_cvtsi128_si32(sum_each([acc; 4]));
-        for at in whole..k {
-            // SAFETY: below k.
-            sum += unsafe { i32::from(*a.add(at)) * i32::from(*b.add(column * k + at)) };
-        }
-        // SAFETY: one of `COLUMNS` sums.
-        unsafe { *sums.add(column) = sum };
     }
 }

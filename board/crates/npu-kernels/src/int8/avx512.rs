@@ -4,7 +4,7 @@
 
 use core::arch::x86_64::*;
 
-use super::avx2::sum_each;
+use super::avx2::{PAGE, PAGES_AHEAD, sum_each};
 use super::tiles::{Kernel, Sums};
 use super::{GROUP, SLICE};
 
@@ -73,12 +73,7 @@ unsafe fn some_rows<const ROWS: usize>(a: *const i8, slices: usize, b: *const i8
 /// Vectors of a column summed side by side.
 const CHAINS: usize = 4;
 
-/// Once a small page, one line of the page this far ahead is asked for: so that it is known where that lies when the processor's own
-/// prefetching, which asks for all other lines, comes to its end.
-const PAGES_AHEAD: usize = 4 * PAGE;
-const PAGE: usize = 4096;
-
-/// One column after the other: memory is read in order, and adding up a column's sums is little beside waiting for it.
+/// One column after the other, as with AVX2.
 ///
 /// # Safety
 /// As [`Dots`](super::tiles::Dots).
