@@ -41,6 +41,15 @@ describe('streams', () => {
     expect([result, stdout]).toEqual(['0', 'a\n']);
   });
 
+  test('ending or destroying a stream closes nothing: later lines, descriptors and child processes are still heard', async () => {
+    const { stdout } = await lab.run(
+      'process.stdout.end("last", () => console.log("!")); await null; process.stdout.end(); process.stdout.destroy(); console.log("after")\n' +
+        'require("node:fs").writeSync(1, "raw\\n"); require("node:child_process").execSync("echo child", { stdio: "inherit" })',
+    );
+    expect(stdout.replace('!\n', '')).toBe('lastafter\nraw\nchild\n');
+    expect(stdout).toContain('!\n');
+  });
+
   test('a printed promise shows its value and nothing of the kernel', async () => {
     expect((await lab.run('console.log([Promise.resolve(5)])')).stdout).toBe('[ Promise { 5 } ]\n');
   });

@@ -60,6 +60,20 @@ export function installOutput(wake: () => void): void {
       return true;
     };
     Object.defineProperty(stream, 'write', { value: write, writable: true, configurable: true });
+    // As in any program these two stay open: child processes and native code write to the same descriptors.
+    const end = (...values: unknown[]): unknown => {
+      const [chunk, ...rest] = values;
+      const done = values.findLast((value) => typeof value === 'function');
+      if (typeof chunk === 'function' || chunk === undefined || chunk === null) write('', done);
+      else write(chunk, ...rest);
+      return stream;
+    };
+    for (const [key, value] of [
+      ['end', end],
+      ['destroy', () => stream],
+    ] as const) {
+      Object.defineProperty(stream, key, { value, writable: true, configurable: true });
+    }
   }
   // Not the built-in console: with an inspector session it keeps every logged value alive.
   // No write of ours fails; to be told of each end, it would queue a callback per line, a million of them in a loop that prints.
