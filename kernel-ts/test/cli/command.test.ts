@@ -127,6 +127,7 @@ describe('wrong use ends with status 2 and a remedy', () => {
     [['run'], 'IN.ipynb is missing'],
     [['run', 'a.ipynb'], '-o OUT.ipynb is missing'],
     [['run', 'a.ipynb', '-o', 'b.ipynb', '--check', 'perhaps'], '--check is "perhaps", not error, warn or off'],
+    [['run', 'a.ipynb', '-o', 'b.ipynb', '--check', 'warn', '--no-check'], '--check and --no-check exclude each other'],
     [['kernel'], 'CONNECTION_FILE is missing'],
     [['verify'], 'REPORT.html is missing'],
   ])('%j', async (argv, message) => {

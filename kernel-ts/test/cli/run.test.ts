@@ -116,6 +116,31 @@ test('a cell that fails ends the run with status 1, and the outputs so far are w
   expect(String(cells[2]?.source)).toContain('<span id="papermill-error-cell"');
 });
 
+test.each([
+  [[], 1, '', ''],
+  [['--check', 'warn'], 0, '3\n', 'TS2322'],
+  [['--check=off'], 0, '3\n', ''],
+  [['--no-check'], 0, '3\n', ''],
+] as const)('a type error under %j ends the run, warns, or is nothing', async (options, status, stdout, warning) => {
+  const before = process.env.NPULAB_CHECK;
+  const path = await notebook('types.ipynb', {
+    source: 'const text: string = 3 as any as never as unknown\nconsole.log(text)',
+  });
+  const out = join(folder, 'types.out.ipynb');
+  expect((await npulab('run', path, '-o', out, '--quiet', ...options)).status).toBe(status);
+  const [cell] = parseNotebook(await readFile(out, 'utf8'), out).cells;
+  const streams = (name: string) =>
+    (cell?.outputs ?? [])
+      .map((one) => (one.output_type === 'stream' && one.name === name ? String(one.text) : ''))
+      .join('');
+  expect([streams('stdout'), streams('stderr').includes('TS2322') ? 'TS2322' : streams('stderr')]).toEqual([
+    stdout,
+    warning,
+  ]);
+  if (before === undefined) delete process.env.NPULAB_CHECK;
+  else process.env.NPULAB_CHECK = before;
+});
+
 test('a result that has nowhere to go is found before the first cell runs', async () => {
   const path = await notebook('nowhere.ipynb', { source: 'console.log(1)' });
   for (const args of [

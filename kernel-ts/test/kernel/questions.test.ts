@@ -35,3 +35,17 @@ test.each([
   const member = await kernel.ask('control', 'inspect_request', { code: whole, cursor_pos: points(whole) });
   expect(member.data['text/plain']).toBe('(property) length_mm: number');
 });
+
+test('a call that blocks in native code blocks its cell alone: the kernel answers, completes and inspects', async () => {
+  const cell = await kernel.front.execute(
+    'console.log("blocking"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
+  );
+  await kernel.iopub(({ content }) => content.text === 'blocking\n');
+  expect((await kernel.ask('control', 'kernel_info_request')).status).toBe('ok');
+  expect((await kernel.ask('control', 'complete_request', { code: 'measure.len', cursor_pos: 11 })).matches).toEqual([
+    'length_mm',
+  ]);
+  expect((await kernel.ask('control', 'inspect_request', { code: 'measure', cursor_pos: 3 })).found).toBe(true);
+  await kernel.ask('control', 'interrupt_request');
+  expect((await kernel.ended(cell)).reply.ename).toBe('Interrupted');
+});

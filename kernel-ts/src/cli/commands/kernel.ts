@@ -17,7 +17,8 @@ export const kernel: Command = {
 
 The kernel. Jupyter calls it with the connection file that it has written.
 
-  --check MODE  what a type error does: stop the cell (error, the default), warn, nothing (off)
+  --check MODE  what a type error does: stop the cell (error, the default), warn, nothing (off);
+                NPULAB_CHECK says the same for kernels that Jupyter starts
 
 Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_HISTORY names another file, or off.
 `,

@@ -39,7 +39,7 @@ raises-exception; leaves out cells tagged skip-execution. Relative paths and imp
   --resume                  go on where OUT.ipynb stopped: at the first cell that failed, has not run, or was changed
   --from CELL               start there: a cell's id, or its number among the code cells
   --timeout SECONDS         interrupt a cell that takes longer, and end the run
-  --check error|warn|off    what a type error does: stop (the default), warn, nothing
+  --check error|warn|off    what a type error does: stop (the default), warn, nothing; --no-check is --check off
   --quiet                   no progress
 
 OUT.ipynb is written after each cell, so what has run is kept whatever happens; a cell that failed is marked as papermill
@@ -61,13 +61,17 @@ Exit status: 0 all cells ran, 1 a cell failed (the outputs are written all the s
         from: { type: 'string' },
         timeout: { type: 'string' },
         check: { type: 'string' },
+        'no-check': { type: 'boolean' },
         quiet: { type: 'boolean' },
       },
       { least: 1, most: 1, name: 'IN.ipynb' },
     );
     if (values.output === undefined && values.html === undefined)
       throw new CliError('cli.usage', '-o OUT.ipynb is missing');
-    if (values.check !== undefined) process.env.NPULAB_CHECK = checkMode(values.check);
+    const check = values['no-check'] === true ? 'off' : values.check;
+    if (check !== values.check && values.check !== undefined)
+      throw new CliError('cli.usage', '--check and --no-check exclude each other');
+    if (check !== undefined) process.env.NPULAB_CHECK = checkMode(check);
     const path = resolve(words[0]!);
     const { notebook, from } = await start(withoutMarks(parseNotebook(await read(path), basename(path))), values);
     if (from === 'nothing') {
