@@ -17,6 +17,7 @@ use support::random::Random;
 use support::rows::{Format, rows};
 use support::stages;
 use support::style::Style;
+use support::transpose::transposition;
 
 /// Memory of the fuzzer's boards: 1 MiB; streams in front, data behind.
 const STREAMS: u32 = 0x0010_0000;
@@ -93,6 +94,19 @@ fn pooling() -> Program {
         to: OUTPUT,
     }
     .program()
+}
+
+/// Rows of decision 0044: a band of columns, then a transposition.
+fn vendor_rows() -> Vec<Program> {
+    let mut band = pooling();
+    band.set_all(&[
+        (0x6018, 2),
+        (0x600C, 3),
+        (0x700C, 3),
+        (0x6040, 0x1011),
+        (0x6024, 3 << 16 | 0x11),
+    ]);
+    vec![band, transposition((12, 8), (0, 5), (DATA, OUTPUT + 0x1000))]
 }
 
 /// A random layer whose tensors lie where the fuzzer's memory holds its pattern.
@@ -192,6 +206,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             start(&layer(11, Kind::First, VENDOR), VENDOR, 0x300),
         ),
         ("streams/tables-join.bin", start(&tables_and_join(), VENDOR, 0x300)),
+        ("streams/vendor-rows.bin", start(&vendor_rows(), VENDOR, 0x300)),
         ("streams/halves.bin", start(&halves(), VENDOR, 0x300)),
         ("streams/pooling.bin", start(&[pooling()], Style::Open, 0xC00)),
         ("files/model.bin", start(&layer(5, Kind::Dense, VENDOR), VENDOR, 0x300)),

@@ -6,12 +6,12 @@ mod support;
 
 use common::{A, B, Bench, C, Random as Bytes, Task, reference};
 use npu_reference::{Map, native, pool};
-use npu_regs::task::Mix;
 use support::machine::{FIRST, Machine, NO_FAULT};
 use support::pooling::{Pooling, random_window};
 use support::program::Program;
 use support::random::for_seeds;
 use support::style::Style;
+use support::transpose::transposition;
 
 const STYLE: Style = Style::Vendor { zeros_in_front: false };
 
@@ -147,40 +147,6 @@ fn other_sizes_of_the_same_pixels_are_refused() {
     }
 }
 
-/// Pixels `first..first + count` of an int16 map of one row, written behind those before them.
-fn transposition(map: &Map<i16>, first: usize, count: usize, from: u32, to: u32) -> Program {
-    let u = |value: usize| value as u32;
-    let pixel = map.channels * 2;
-    let surface = map.width.next_multiple_of(4) * 8;
-    let size_e = u(count - 1);
-    let mut program = Program::new(Mix::Dpu);
-    program.set_all(&[
-        (0x400C, 0x4000_0109),
-        (0x4010, 0x2400_0001),
-        (0x4020, to + u(first * pixel)),
-        (0x4024, u(pixel)),
-        (0x4030, u(count - 1)),
-        (0x403C, u((map.channels - 1) << 16 | (map.channels - 1))),
-        (0x4040, 0x53),
-        (0x4050, size_e << 8 | size_e << 5 | size_e << 2 | 2),
-        (0x4060, 0x53),
-        (0x4070, 0x383),
-        (0x4078, 1),
-        (0x4084, 1),
-        (0x40C0, u(count * pixel)),
-        (0x500C, u(count - 1)),
-        (0x5014, u(map.channels - 1)),
-        (0x5018, from + u(first * 8)),
-        (0x501C, 1),
-        (0x5028, 1),
-        (0x5034, 1),
-        (0x5044, 0xC021),
-        (0x504C, u(surface - count * 8)),
-        (0x5068, 0x0101_0101),
-    ]);
-    program
-}
-
 #[test]
 fn a_transposition_puts_the_channels_of_one_pixel_after_the_other() {
     for_seeds("transposition", 60, |mut random| {
@@ -196,7 +162,7 @@ fn a_transposition_puts_the_channels_of_one_pixel_after_the_other() {
         let to = machine.reserve(width * channels * 2 + 16, 64);
         let tasks: Vec<Program> = (0..width)
             .step_by(8)
-            .map(|first| transposition(&map, first, (width - first).min(8), from, to))
+            .map(|first| transposition((channels, width), (first, (width - first).min(8)), (from, to)))
             .collect();
         assert_eq!(
             machine.run(&tasks, random.pick(&Style::ALL)),
@@ -211,7 +177,6 @@ fn a_transposition_puts_the_channels_of_one_pixel_after_the_other() {
 
 #[test]
 fn a_transposition_outside_its_row_of_the_sheet_is_refused_by_register() {
-    let map = Map::from_fn(8, 1, 8, |_, _, _| 0i16);
     let rule = "a transposition moves one row of at most 8 pixels";
     type Case<'a> = (&'a [(u32, u32)], &'a str, &'a str);
     let cases: &[Case<'_>] = &[
@@ -255,7 +220,7 @@ fn a_transposition_outside_its_row_of_the_sheet_is_refused_by_register() {
     for (changes, register, why) in cases {
         let machine = Machine::new(FIRST);
         let (from, to) = (machine.reserve(256, 64), machine.reserve(256, 64));
-        let mut program = transposition(&map, 0, 8, from, to);
+        let mut program = transposition((8, 8), (0, 8), (from, to));
         program.set_all(changes);
         let fault = machine.run(&[program], STYLE);
         assert!(fault.contains(register) && fault.contains(why), "{changes:X?}: {fault}");

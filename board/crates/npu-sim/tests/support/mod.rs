@@ -19,3 +19,4 @@ pub mod random;
 pub mod rows;
 pub mod stages;
 pub mod style;
+pub mod transpose;
