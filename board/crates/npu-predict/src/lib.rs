@@ -15,6 +15,7 @@ mod cut;
 pub mod fit;
 mod matmul;
 mod network;
+mod network_file;
 pub mod networks;
 mod predict;
 mod tasks;

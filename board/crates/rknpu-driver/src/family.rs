@@ -17,9 +17,9 @@ pub struct CounterOffsets {
     pub weights: u32,
 }
 
-/// On-chip memory beside the NPU that it may use.
+/// A range of physical addresses beside the NPU's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NearBuffer {
+pub struct Range {
     /// Physical address.
     pub address: u32,
     /// Bytes.
@@ -45,8 +45,10 @@ pub struct SocRow {
     pub cores: u32,
     /// Most tasks of one start.
     pub max_tasks_per_start: u32,
-    /// Near memory.
-    pub near_buffer: Option<NearBuffer>,
+    /// On-chip memory that the NPU may use.
+    pub near_buffer: Option<Range>,
+    /// Registers of the chip's quality of service that give the NPU priority on the memory bus.
+    pub bandwidth_priority: Option<Range>,
     /// Traffic counters of the first core.
     pub counters: Option<CounterOffsets>,
     /// Bytes of a pixel in a feature surface.
@@ -85,6 +87,10 @@ pub const SOCS: &[SocRow] = &[
         cores: 1,
         max_tasks_per_start: 4095,
         near_buffer: None,
+        bandwidth_priority: Some(Range {
+            address: 0xFE18_0008,
+            size_bytes: 0x10,
+        }),
         counters: Some(PC_COUNTERS),
         feature_atom_bytes: 8,
         array_int8: (32, 16),
@@ -102,6 +108,7 @@ pub const SOCS: &[SocRow] = &[
         cores: 3,
         max_tasks_per_start: 4095,
         near_buffer: None,
+        bandwidth_priority: None,
         counters: None,
         feature_atom_bytes: 16,
         array_int8: (32, 32),
@@ -124,10 +131,11 @@ pub const SOCS: &[SocRow] = &[
         pc_dma_ctrl: 1,
         cores: 1,
         max_tasks_per_start: 65535,
-        near_buffer: Some(NearBuffer {
+        near_buffer: Some(Range {
             address: 0xFE40_0000,
             size_bytes: 256 << 10,
         }),
+        bandwidth_priority: None,
         counters: Some(PC_COUNTERS),
         feature_atom_bytes: 16,
         array_int8: (32, 16),
@@ -144,10 +152,11 @@ pub const SOCS: &[SocRow] = &[
         pc_dma_ctrl: 1,
         cores: 2,
         max_tasks_per_start: 65535,
-        near_buffer: Some(NearBuffer {
+        near_buffer: Some(Range {
             address: 0x3FE8_0000,
             size_bytes: 1 << 20,
         }),
+        bandwidth_priority: None,
         counters: Some(CounterOffsets {
             control: 0x2210,
             written: 0x2234,
@@ -175,6 +184,10 @@ pub fn soc_row(name: &str) -> Option<&'static SocRow> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
+
     use npu_device::Precision;
     use npu_regs::{Register, ddma, pc, task};
 
@@ -202,11 +215,48 @@ mod tests {
     }
 
     #[test]
+    fn every_row_is_that_of_the_kernel_drivers_table() {
+        // §1.4, row by row: DMA bits, amount scale, bits of the task number, status offset, pc_dma_ctrl, cores, tasks of a
+        // start, near memory, priority registers, first counter; then atom and arrays (S-ug tables 8-1 to 8-4).
+        let table = "rk3568 32 1 12 3c 0 1 4095 none fe180008+10 8010 8 32x16 16x8
+                     rk3588 40 2 12 3c 0 3 4095 none none none 16 32x32 32x16
+                     rk3562 40 2 16 48 1 1 65535 fe400000+40000 none 8010 16 32x16 32x8
+                     rk3576 40 2 16 48 1 2 65535 3fe80000+100000 none 2210 16 32x32 32x16";
+        let range = |range: Option<Range>| match range {
+            Some(range) => format!("{:x}+{:x}", range.address, range.size_bytes),
+            None => "none".into(),
+        };
+        let pair = |(channels, kernels): (u32, u32)| format!("{channels}x{kernels}");
+        for line in table.lines() {
+            let wanted: Vec<&str> = line.split_whitespace().collect();
+            let row = soc_row(wanted[0]).unwrap();
+            let found: [String; 14] = [
+                wanted[0].into(),
+                row.dma_bits.to_string(),
+                row.amount_scale.to_string(),
+                row.task_number_bits.to_string(),
+                format!("{:x}", row.task_status_offset),
+                row.pc_dma_ctrl.to_string(),
+                row.cores.to_string(),
+                row.max_tasks_per_start.to_string(),
+                range(row.near_buffer),
+                range(row.bandwidth_priority),
+                row.counters
+                    .map_or("none".into(), |counters| format!("{:x}", counters.control)),
+                row.feature_atom_bytes.to_string(),
+                pair(row.array_int8),
+                pair(row.array_fp16),
+            ];
+            assert_eq!(found.to_vec(), wanted);
+        }
+        assert_eq!(table.lines().count(), SOCS.len());
+    }
+
+    #[test]
     fn chips_without_a_driver_say_what_is_known_to_differ() {
         for row in SOCS.iter().filter(|row| row.driver.is_none()) {
             assert!(!row.differences.is_empty(), "{:?}", row.names);
         }
-        assert_eq!(soc_row("rk3576").unwrap().cores, 2);
         assert!(soc_row("rk9999").is_none());
     }
 }

@@ -67,7 +67,7 @@ mod words;
 
 pub use cancel::CancelHandle;
 pub use driver::{ModelId, Options, RknpuDriver};
-pub use family::{CounterOffsets, NearBuffer, SOCS, SocRow, soc_row};
+pub use family::{CounterOffsets, Range, SOCS, SocRow, soc_row};
 pub use interrupt::Interrupt;
 pub use soc::{PowerDomain, RK3568, Soc};
 

@@ -46,9 +46,11 @@ fn check(session: &Session, operation: &Matmul) -> Result<Product, Failure> {
         Layout::Native => native,
         Layout::RowMajor => product::plain_bytes(operation),
     };
-    let range = |operand: Operand, bytes: u64| {
+    let range = |name: &str, operand: Operand, bytes: u64| {
         let (buffer, size_bytes) = buffer(session, operand.handle)?;
-        check_range(operand.offset_bytes, bytes, size_bytes)?;
+        let offset = operand.offset_bytes;
+        let short = |_| format!("{name}: {bytes} bytes at offset {offset} pass the end of a buffer of {size_bytes}");
+        check_range(offset, bytes, size_bytes).map_err(|why| Failure::bad_argument(short(why)))?;
         Ok::<_, Failure>(BufferRange {
             buffer,
             offset: operand.offset_bytes,
@@ -65,9 +67,9 @@ fn check(session: &Session, operation: &Matmul) -> Result<Product, Failure> {
         m: m as usize,
         k: k as usize,
         n: n as usize,
-        a: range(operation.a, wanted[0])?,
-        b: range(operation.b, wanted[1])?,
-        c: range(operation.c, wanted[2])?,
+        a: range("a", operation.a, wanted[0])?,
+        b: range("b", operation.b, wanted[1])?,
+        c: range("c", operation.c, wanted[2])?,
         layout,
     })
 }
