@@ -30,6 +30,8 @@ Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_H
     );
     // This process holds little and forgets most of it at once: room for young objects that grows to 48 MiB is of no use here.
     setFlagsFromString('--semi-space-growth-factor=1');
+    // The same for what has lived longer: collected when it has grown by a third, and not when it has doubled.
+    setFlagsFromString('--heap-growing-percent=30');
     const log = openLog();
     const connection = await readConnectionFile(words[0]!);
     const engine = createEngine({
