@@ -66,6 +66,10 @@ pub fn create(path: &Path) -> Result<KeyId, String> {
 /// Reads a key file; refused where others than its owner may read it.
 pub fn read(path: &Path) -> Result<Key, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    // Asked before it is opened: a pipe would wait for its other end.
+    if !fs::metadata(path).map_err(|error| wrong(&error))?.is_file() {
+        return Err(wrong(&"not a file. Make a key with: npulabd key new PATH"));
+    }
     let file = fs::File::open(path).map_err(|error| wrong(&error))?;
     let mode = file.metadata().map_err(|error| wrong(&error))?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -99,6 +103,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "too short").unwrap();
         assert!(read(&path).unwrap_err().contains("64 hex digits"));
+        assert!(read(&folder).unwrap_err().contains("not a file"));
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -114,7 +114,11 @@ impl Agent {
         let watch = Arc::new(Watch::default());
         let accelerator = Watched::new(manager, Arc::clone(&watch), Arc::clone(&config.clock))?;
         let (capabilities, ticks_hz) = (accelerator.capabilities(), accelerator.ticks_hz());
-        let store = Arc::new(BlobStore::open(&config.store, config.quota_bytes)?);
+        let store = BlobStore::open(&config.store, config.quota_bytes).map_err(|error| {
+            let cause = format!("store folder {}: {error}", config.store.display());
+            Failure::new(ErrorCode::IoFault, cause)
+        })?;
+        let store = Arc::new(store);
         let room = Room::new(accelerator, Arc::clone(&store), Arc::clone(&config.log), backend.probe);
         Ok(Arc::new(Self {
             boot_id: config.boot_id,

@@ -6,6 +6,7 @@
 mod board;
 mod bytes;
 mod clock;
+mod fence;
 mod folder;
 mod hung;
 mod model;
@@ -22,6 +23,8 @@ mod faulty;
 pub use board::{Live, RealBoard};
 pub use bytes::{bitmap_has, noise, sha};
 pub use clock::SkippingClock;
+pub use faulty::{Faults, FaultyWire, Random};
+pub use fence::fenced;
 pub use folder::Folder;
 pub use hung::{hung_rig, submit_any};
 pub use model::upload_tiny_model;

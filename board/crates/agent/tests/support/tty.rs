@@ -145,7 +145,13 @@ impl Tty {
         }
     }
 
-    fn hear(&mut self, bytes: Vec<u8>) {
+    fn hear(&mut self, mut bytes: Vec<u8>) {
+        if self.terminal {
+            while let Some(at) = bytes.windows(4).position(|w| w == CUT_SEQUENCE) {
+                bytes.drain(at..at + 4);
+                self.write(b"\x1b[1;1R");
+            }
+        }
         let now_us = self.now_us();
         match &mut self.faults {
             Some([_, back]) => back.write(&bytes, now_us),
@@ -176,13 +182,7 @@ impl Tty {
         }
     }
 
-    fn take(&mut self, mut bytes: Vec<u8>) {
-        if self.terminal {
-            while let Some(at) = bytes.windows(4).position(|w| w == CUT_SEQUENCE) {
-                bytes.drain(at..at + 4);
-                self.write(b"\x1b[1;1R");
-            }
-        }
+    fn take(&mut self, bytes: Vec<u8>) {
         let now_us = self.now_us();
         for action in self.line.receive(&bytes, now_us) {
             match action {
