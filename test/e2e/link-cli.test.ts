@@ -47,6 +47,30 @@ describe('npulab doctor --board', () => {
     expect(status).toBe(1);
   });
 
+  it('says which key is wanted and where it goes, and what is wrong with a key that is no key', async () => {
+    const key = place.path('board.key');
+    writeFileSync(key, `${'5a'.repeat(32)}\n`, { mode: 0o600 });
+    const address = await agent('--listen', 'tcp://127.0.0.1:0', '--key', key);
+    const without = await place.npulab(['doctor', '--board', address]);
+    expect(without.stdout).toBe(
+      "missing   agent: The agent refused the session: this board serves only who shows its key. Remedy: Give the key that the board's owner has: ?key=NAME at the end of the address.\n",
+    );
+    expect(without.status).toBe(1);
+    writeFileSync(place.path('no.key'), 'abc', { mode: 0o600 });
+    const wrong = await place.npulab(['doctor', '--board', `${address}?key=${place.path('no.key')}`]);
+    expect(wrong.stdout).toContain('holds no key: it is not 64 hex digits. Remedy: A key file holds 64 hex digits');
+    expect((await place.npulab(['doctor', '--board', `${address}?key=${key}`])).status).toBe(0);
+  });
+
+  it.runIf(hasPython)('says of a line on which nobody answers that nothing came, and what to check', async () => {
+    const [ours] = JSON.parse(await firstLine('python3', [join(root, 'notebooks/null_modem.py')])) as [string];
+    const { status, stdout } = await place.npulab(['doctor', '--board', `serial://${ours}`]);
+    expect(stdout).toMatch(
+      /^missing {3}agent: No agent answered on \S+ at 1500000 baud; nothing came at all\. Remedy: Check that npulabd runs on the board/,
+    );
+    expect(status).toBe(1);
+  });
+
   it.runIf(hasPython)('tests the rate of a serial line, and names who holds a port', async () => {
     const [ours, theirs] = JSON.parse(await firstLine('python3', [join(root, 'notebooks/null_modem.py')])) as [
       string,

@@ -338,7 +338,12 @@ describe('what this side understands', () => {
       receivedTicks: 123456789,
       sentTicks: 123460000,
     });
-    expect(readBye(meta('bye'))).toBe('closed');
+    expect(readBye(meta('bye'))).toEqual({ reason: 'closed', code: null, remedy: null });
+    expect(readBye(meta('bye that refuses'))).toEqual({
+      reason: 'this board serves only who shows its key',
+      code: 'denied',
+      remedy: 'Give the key.',
+    });
     expect(decodeCbor(meta('cancel'))).toEqual(new Map());
   });
 });

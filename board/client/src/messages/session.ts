@@ -1,5 +1,5 @@
 /** Metas of the frames that carry the session: link.cddl, "metas by frame type". Refuses to know methods and their arguments. */
-import { BoardError, isWireCode } from '../errors.js';
+import { BoardError, isWireCode, type WireCode } from '../errors.js';
 import { decodeCbor, encodeAround, encodeCbor, type Wire, type WireMap } from '../frame/cbor.js';
 import { damaged, protocolVersion } from '../frame/header.js';
 import { Reader } from './reader.js';
@@ -171,9 +171,15 @@ export function readPong(meta: Uint8Array): { hostMicros: number; receivedTicks:
   return { hostMicros: reader.uint(0), receivedTicks: reader.ticks(1), sentTicks: reader.ticks(2) };
 }
 
-/** BYE of the board: why. */
-export function readBye(meta: Uint8Array): string {
-  return new Reader(decodeCbor(meta), 'BYE').text(0);
+/** BYE of the board: why, and what that is and what to do where it refuses the connection. */
+export function readBye(meta: Uint8Array): { reason: string; code: WireCode | null; remedy: string | null } {
+  const reader = new Reader(decodeCbor(meta), 'BYE');
+  const code = reader.has(1) ? reader.text(1) : null;
+  return {
+    reason: reader.text(0),
+    code: code !== null && isWireCode(code) ? code : null,
+    remedy: reader.has(2) ? reader.text(2) : null,
+  };
 }
 
 /** CANCEL. */

@@ -158,8 +158,11 @@ export class Session {
   #greeting(frame: Frame, now: number): void {
     if (frame.type === frameType.fail) throw refusal(readFail(frame.meta, 'HELLO'));
     if (frame.type === frameType.bye) {
-      const remedy = 'The reason says why: close other sessions, or install client and agent of one version.';
-      throw new BoardError('denied', `The agent refused the session: ${readBye(frame.meta)}`, { remedy });
+      const { reason, code, remedy } = readBye(frame.meta);
+      const otherwise = 'The reason says why: close other sessions, or install client and agent of one version.';
+      throw refusal(
+        new BoardError(code ?? 'denied', `The agent refused the session: ${reason}`, { remedy: remedy ?? otherwise }),
+      );
     }
     if (frame.type !== frameType.hello) throw damaged(`a frame of type ${frame.type} before HELLO`);
     const hello = readHello(frame.meta);
@@ -223,7 +226,7 @@ export class Session {
       case frameType.bye:
         // The agent ends or did not understand us; the next HELLO tells whether the session is still there.
         this.#push({ type: 'hangUp', clean: false });
-        this.#dropped(`the board said goodbye: ${readBye(frame.meta)}`, null, now);
+        this.#dropped(`the board said goodbye: ${readBye(frame.meta).reason}`, null, now);
         return;
       default:
         throw damaged(`a frame of type ${frame.type}, which only a host sends`);

@@ -9,6 +9,7 @@ use link::message::sys::LinkCounts;
 use link::session::keepalive::{Keepalive, KeepaliveAction, KeepaliveEvent};
 use link::{Frame, FrameType};
 
+use crate::failure::Failure;
 use crate::outbox::Outbox;
 
 /// Time for the first HELLO.
@@ -73,10 +74,23 @@ impl Connection {
 
     /// Says goodbye and closes.
     pub fn leave(&self, reason: &str) {
-        self.outbox.push(
-            control(FrameType::Bye, 0, &to_vec(&Bye { reason: reason.into() })),
-            false,
-        );
+        self.bye(Bye {
+            reason: reason.into(),
+            ..Bye::default()
+        });
+    }
+
+    /// Says what the peer did wrong and what to do about it, and closes.
+    pub fn refuse(&self, failure: &Failure) {
+        self.bye(Bye {
+            reason: failure.cause.clone(),
+            code: Some(failure.code),
+            remedy: Some(failure.remedy.clone()),
+        });
+    }
+
+    fn bye(&self, bye: Bye) {
+        self.outbox.push(control(FrameType::Bye, 0, &to_vec(&bye)), false);
         self.outbox.finish();
     }
 }

@@ -126,12 +126,7 @@ impl Peer {
                 self.agent
                     .log
                     .line(Level::Warn, &format!("session {number}: connection refused: {failure}"));
-                self.connection.leave(&format!(
-                    "{}: {}. {}",
-                    failure.code.name(),
-                    failure.cause,
-                    failure.remedy
-                ));
+                self.connection.refuse(&failure);
             }
             End::Lost(why) => {
                 self.agent

@@ -93,9 +93,9 @@ impl Reader {
                 return Ok((None, first, Rights::Full));
             }
             let cause = "this board serves only who shows its key";
-            return Err(End::Refused(
-                Failure::new(ErrorCode::Denied, cause).remedy("Connect with the key file that the board's owner has."),
-            ));
+            return Err(End::Refused(Failure::new(ErrorCode::Denied, cause).remedy(
+                "Give the key that the board's owner has: ?key=NAME at the end of the address.",
+            )));
         }
         // A socket without a peer's address has been closed.
         let from = self

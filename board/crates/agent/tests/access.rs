@@ -45,12 +45,11 @@ fn without_a_key_a_peer_is_told_so_and_with_a_wrong_one_it_is_not() {
     let mut plain = Peer::raw(rig.address);
     plain.send(&frame(FrameType::Hello, 0, 0, &[0xa0], &[]));
     let bye: Bye = from_slice(plain.receive().unwrap().view().meta).unwrap();
-    assert!(
-        bye.reason
-            .starts_with("denied: this board serves only who shows its key"),
-        "{}",
-        bye.reason
+    assert_eq!(
+        (bye.code, bye.reason.as_str()),
+        (Some(ErrorCode::Denied), "this board serves only who shows its key")
     );
+    assert!(bye.remedy.unwrap().contains("?key=NAME"));
     assert!(plain.receive().is_none());
     assert!(Peer::with_key(rig.address, &[9; 32]).is_none());
     assert_eq!(rig.agent.session_count(), 0);

@@ -89,10 +89,9 @@ impl Lane {
             self.door = Door::Plain;
             if self.needs_key {
                 let cause = "this board serves only who shows its key";
-                return Err(End::Refused(
-                    Failure::new(ErrorCode::Denied, cause)
-                        .remedy("Connect with the key file that the board's owner has."),
-                ));
+                return Err(End::Refused(Failure::new(ErrorCode::Denied, cause).remedy(
+                    "Give the key that the board's owner has: ?key=NAME at the end of the address.",
+                )));
             }
         }
         let bytes = match &mut self.door {

@@ -212,7 +212,10 @@ impl<W: Wire> Peer<W> {
             FrameType::Bye,
             0,
             0,
-            &to_vec(&Bye { reason: "done".into() }),
+            &to_vec(&Bye {
+                reason: "done".into(),
+                ..Bye::default()
+            }),
             &[],
         ));
         while self.receive().is_some() {}

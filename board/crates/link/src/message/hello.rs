@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
+use crate::ErrorCode;
+
 /// The host's HELLO.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -126,10 +128,16 @@ pub struct Pong {
 }
 
 /// BYE.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Bye {
     /// Reason.
     #[n(0)]
     pub reason: String,
+    /// What it is, where a board refuses the connection.
+    #[n(1)]
+    pub code: Option<ErrorCode>,
+    /// What to do then.
+    #[n(2)]
+    pub remedy: Option<String>,
 }

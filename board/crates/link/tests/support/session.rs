@@ -181,6 +181,19 @@ pub fn cases() -> Vec<Case> {
             0,
             &to_vec(&Bye {
                 reason: "closed".into(),
+                ..Bye::default()
+            }),
+            &[],
+        ),
+        frame(
+            "bye that refuses",
+            FrameType::Bye,
+            0,
+            0,
+            &to_vec(&Bye {
+                reason: "this board serves only who shows its key".into(),
+                code: Some(ErrorCode::Denied),
+                remedy: Some("Give the key.".into()),
             }),
             &[],
         ),
