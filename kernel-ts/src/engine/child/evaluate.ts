@@ -188,7 +188,7 @@ export class Evaluator {
       try {
         await Promise.race([cell.disposals.pop()?.(), cell.interrupted]);
       } catch (thrown) {
-        failure ??= this.#show(thrown);
+        failure = withDisposal(failure, this.#show(thrown));
       }
     }
     return failure;
@@ -306,6 +306,13 @@ export class Evaluator {
         ? rich
         : { ...rich, 'text/plain': plainText(value) };
   }
+}
+
+/** An error of a disposal comes behind that of the cell. */
+function withDisposal(failure: ShownError | undefined, own: ShownError): ShownError {
+  if (failure === undefined) return own;
+  const [head, ...rest] = own.traceback;
+  return { ...failure, traceback: [...failure.traceback, `then, while disposing: ${head}`, ...rest] };
 }
 
 /** Sends the result ahead of the outcome: code that follows may print. */

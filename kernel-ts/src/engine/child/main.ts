@@ -11,6 +11,7 @@ import { ENGINE_ERRORS } from '../errors.js';
 import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
 import { Comms } from './comms.js';
 import { DebugValues } from './debug/values.js';
+import { installDisposables } from './disposables.js';
 import { Evaluator, plainText } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
@@ -40,6 +41,7 @@ const worker = new Worker(new URL('./worker.js', import.meta.url), {
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
 installAttribution();
+installDisposables();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
 installNativeOutput();
 installFrames(options.folder);

@@ -29,6 +29,7 @@ export function showError(thrown: unknown, explain: (error: unknown) => readonly
       }
       const lines = errorLines(error, explain);
       traceback.push(...(depth === 0 ? lines : [`caused by: ${lines[0]}`, ...lines.slice(1)]));
+      if (error.name === 'SuppressedError') traceback.push(...suppressedLines(error as Partial<SuppressedError>));
       if (error instanceof AggregateError) for (const one of error.errors) traceback.push(`  one of: ${headOf(one)}`);
       error = error.cause;
     }
@@ -45,7 +46,8 @@ export function showError(thrown: unknown, explain: (error: unknown) => readonly
 function errorLines(error: Error, explain: (error: unknown) => readonly string[]): string[] {
   const head = headOf(error);
   const stack = typeof error.stack === 'string' ? error.stack : '';
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  // An error of a worker thread brings its frames as text, Node's own among them.
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !/\bnode:internal\//.test(line));
   let more: readonly string[] = [];
   try {
     more = explain(error);
@@ -73,6 +75,11 @@ function headOf(error: unknown): string {
   return isError(error)
     ? `${error.name}: ${withoutMarks(error.message)}`.replace(/: $/, '')
     : inspect(error, { depth: 1 });
+}
+
+/** An error of a disposal and the one that it hides. */
+function suppressedLines({ error, suppressed }: Partial<SuppressedError>): string[] {
+  return [`  thrown while disposing: ${headOf(error)}`, `  after: ${headOf(suppressed)}`];
 }
 
 function showValue(thrown: unknown): ShownError {
