@@ -62,18 +62,20 @@ const STOPPABLE: readonly [string, string][] = [
   ['a child process', 'started(); require("node:child_process").execSync("sleep 100")'],
 ];
 
-test('a loop that prints a million lines is stopped, also after loops in microtasks were', async () => {
-  for (let loop = 0; loop < 5; loop++) await interrupted('queueMicrotask(() => { started(); while (true) {} })');
-  const cell = lab.start('let line = 0; while (true) console.log("line " + line++)');
+test('a loop that has printed a million lines is stopped, and the variables are there', async () => {
+  const own = startLab();
+  await own.run('const keep = 42');
+  const cell = own.start('let line = 0; while (true) console.log("line " + line++)');
   let characters = 0;
-  await lab.until(cell.requestId, (all) => {
+  await own.until(cell.requestId, (all) => {
     const last = all.at(-1);
     characters += last?.kind === 'stream' ? last.text.length : 0;
     return characters > 8e6;
   });
-  await lab.engine.interrupt();
+  await own.engine.interrupt();
   expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
-  expect((await lab.run('keep')).result).toBe('42');
+  expect((await own.run('keep')).result).toBe('42');
+  await own.close();
 });
 
 describe('an interrupt', () => {
