@@ -16,6 +16,7 @@ const cells: Readonly<Record<string, string>> = {
   generation: 'run.generate({ maxTokens: 4 })',
   counters: 'await board.npu.counters()',
   clock: 'board.clock',
+  boards: "const host = await lab.connect('cpu');\nawait display(board);\nawait display(host);\nawait host.close();",
   menus:
     'for (const one of [board.memory, board.tasks, board.npu, board.blobs, board.lease, board.models, lab.models, lab.quant, lab.plot]) await display(one)',
 };
@@ -99,6 +100,18 @@ describe('an object as the value of a cell', () => {
   it('has units for counters, and an error bar for the clock', () => {
     expect(text('counters')).toMatch(/Counters of the NPU\n {2}data read +([\d ]+) × 8 B = [\d.]+ KiB\n/);
     expect(text('clock')).toMatch(/Clock of the board\n {2}offset +-?[\d.]+ ms ± [\d.]+ ms\n/);
+  });
+
+  it('tells a simulated board from one that computes on its CPU, which has no clock of an NPU', () => {
+    const facts = (name: string) => text('boards').match(new RegExp(`^  ${name} +(.+)$`, 'gm'));
+    expect(text('boards').match(/^Board: .*$/gm)).toEqual([
+      'Board: RK3568 (simulated; every latency is modelled)',
+      expect.not.stringContaining('modelled'),
+    ]);
+    expect(facts('NPU clock')?.map((line) => line.trim().replace(/ +/g, ' '))).toEqual([
+      'NPU clock 1000 MHz',
+      'NPU clock none',
+    ]);
   });
 
   it('lists what it offers, with a line to copy, where it is a group of methods', () => {

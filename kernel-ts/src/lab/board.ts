@@ -28,7 +28,7 @@ import type { Ledger } from './ledger.js';
 import { boardMenu } from './menus.js';
 import { LabSession } from './session.js';
 
-const megahertz = (hz: number | null): string => (hz === null ? 'unknown' : `${hz / 1e6} MHz`);
+const megahertz = (hz: number | null): string => (hz === null ? 'unknown' : hz === 0 ? 'none' : `${hz / 1e6} MHz`);
 
 /** A model on the board, ready to run. */
 export class LabLoadedModel implements AsyncDisposable, Displayable {
