@@ -64,6 +64,20 @@ test('a cell that did not run, and a lost process, leave nothing visible', () =>
   expect(run(files, 'kept').text).toBe('kept\nexport {  };');
 });
 
+test('what must not be assigned, and what V8 holds under another name, is what the newest declaration says', () => {
+  const files = session();
+  const earlier = files.earlierNames();
+  const constants = (): string[] => ['fixed', 'join', 'free', 'Set'].filter((name) => earlier.isConstant(name));
+  run(files, "const fixed = 1; let free = 2; import { join } from 'node:path'; class Set {}", 'one');
+  expect([constants(), [...earlier.own]]).toEqual([['fixed', 'join'], ['Set']]);
+  run(files, 'let fixed = 1; const free = 2; type Set = 1');
+  expect([constants(), [...earlier.own]]).toEqual([['join', 'free'], []]);
+  run(files, 'const Map = 1', 'one'); // the cell that imported, with another text
+  expect([constants(), [...earlier.own]]).toEqual([['free'], ['Map']]);
+  files.clear();
+  expect([constants(), [...earlier.own]]).toEqual([[], []]);
+});
+
 test('cells that are checked at the same time have files of their own', () => {
   const files = session();
   const first = files.stage(analyzeCell('1'), undefined);

@@ -8,6 +8,11 @@ import { asNode, asNodes, parseText, patternNames, type SyntaxNode } from './syn
 /** How a top-level name came to be. */
 export type NameKind = 'const' | 'let' | 'function' | 'class' | 'enum' | 'namespace' | 'import' | 'type';
 
+/** Whether what came to be this way must not be assigned. */
+export function isConstantKind(kind: NameKind | undefined): boolean {
+  return kind === 'const' || kind === 'import';
+}
+
 /** What the syntax of a cell says. */
 export interface CellAnalysis {
   /** The text with option lines turned into comments and magics into blanks; same length and lines as typed. */

@@ -9,7 +9,7 @@
  */
 import { join } from 'node:path';
 import { isTaken } from '../cell-binding.js';
-import type { CellAnalysis, NameKind } from './analyze.js';
+import { type CellAnalysis, isConstantKind, type NameKind } from './analyze.js';
 import type { EarlierNames } from './compile.js';
 import { wordsOf } from './own-names.js';
 
@@ -50,6 +50,8 @@ export class CellFiles {
   readonly #files = new Map<string, string>();
   readonly #slots: Slot[] = [];
   readonly #names = new Map<string, Declared>();
+  /** Of those, the ones that V8 holds under a name of our own. */
+  readonly #own = new Set<string>();
   readonly #changed = new Set<string>();
   /** Slots of cells that are being checked. */
   readonly #staged = new Set<Slot>();
@@ -73,12 +75,8 @@ export class CellFiles {
 
   /** Names of earlier cells that count where a later one is compiled. */
   earlierNames(): EarlierNames {
-    const [constants, own] = [new Set<string>(), new Set<string>()];
-    for (const [name, { kind }] of this.#names) {
-      if (kind === 'const' || kind === 'import') constants.add(name);
-      if (kind !== 'type' && isTaken(name)) own.add(name);
-    }
-    return { constants, own };
+    const isConstant = (name: string): boolean => isConstantKind(this.#names.get(name)?.kind);
+    return { isConstant, own: this.#own };
   }
 
   /** Names that cells have declared. */
@@ -122,9 +120,11 @@ export class CellFiles {
     for (const name of [...(replaced?.owned ?? []), ...analysis.names.keys()]) {
       this.#names.get(name)?.slot.owned.delete(name);
       this.#names.delete(name);
+      this.#own.delete(name);
     }
     for (const [name, kind] of analysis.names) {
       this.#names.set(name, { slot, kind, isType: analysis.typed.has(name), doc: analysis.docs.get(name) });
+      if (kind !== 'type' && isTaken(name)) this.#own.add(name);
       slot.owned.add(name);
     }
     this.#collect();
@@ -139,6 +139,7 @@ export class CellFiles {
   /** Forgets all cells: their process is gone. */
   clear(): void {
     this.#names.clear();
+    this.#own.clear();
     for (const slot of this.#slots) slot.owned.clear();
     this.#collect();
   }
@@ -177,7 +178,7 @@ export class CellFiles {
     const live = new Set(this.#slots.filter((slot) => slot.owned.size > 0 || this.#staged.has(slot)));
     for (const slot of live) for (const used of slot.uses) live.add(used);
     for (const slot of this.#slots) {
-      if (live.has(slot)) continue;
+      if (!slot.used || live.has(slot)) continue;
       slot.used = false;
       slot.uses = new Set();
       slot.cellId = undefined;

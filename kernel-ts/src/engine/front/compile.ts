@@ -9,7 +9,7 @@ import type { Options } from '@swc/core';
 import { bindingOf, isTaken } from '../cell-binding.js';
 import type { CompiledText, PositionTrail } from '../channel.js';
 import { type Piece, textOfPieces } from '../positions.js';
-import type { CellAnalysis } from './analyze.js';
+import { type CellAnalysis, isConstantKind } from './analyze.js';
 import { constWrites } from './const-writes.js';
 import { ownBindings } from './own-bindings.js';
 import { swc } from './swc.js';
@@ -36,13 +36,13 @@ interface Edit {
 
 /** Names of earlier cells that count in the text of a later one. */
 export interface EarlierNames {
-  /** What must not be assigned. */
-  readonly constants: ReadonlySet<string>;
+  /** What must not be assigned. A question, because a session has many names and a text few. */
+  isConstant(name: string): boolean;
   /** What V8 holds under a name of our own. */
   readonly own: ReadonlySet<string>;
 }
 
-export const NO_NAMES: EarlierNames = { constants: new Set(), own: new Set() };
+export const NO_NAMES: EarlierNames = { isConstant: () => false, own: new Set() };
 
 /** Compiles a cell. Throws swc's error. */
 export function compileCell(analysis: CellAnalysis, url: string, label: string, earlier: EarlierNames): CompiledText {
@@ -50,11 +50,13 @@ export function compileCell(analysis: CellAnalysis, url: string, label: string, 
   const lowered = output.code;
   const tree = parseText(lowered, 'lowered');
   const enums = new Set([...analysis.names].filter(([, kind]) => kind === 'enum').map(([name]) => name));
-  const fixed = new Set([...earlier.constants].filter((name) => !analysis.names.has(name)));
-  for (const [name, kind] of analysis.names) if (kind === 'const' || kind === 'import') fixed.add(name);
+  const isConstant = (name: string): boolean => {
+    const kind = analysis.names.get(name);
+    return kind === undefined ? earlier.isConstant(name) : isConstantKind(kind);
+  };
   const own = new Set([...earlier.own].filter((name) => lowered.includes(name)));
   for (const [name, kind] of analysis.names) if (kind !== 'type' && isTaken(name)) own.add(name);
-  const { js, pieces } = rewrite(lowered, tree, { enums, constants: fixed, own });
+  const { js, pieces } = rewrite(lowered, tree, { enums, isConstant, own });
   const mappings = (JSON.parse(output.map ?? '{"mappings":""}') as { mappings: string }).mappings;
   const trail: PositionTrail = { lowered, pieces, mappings };
   return { js: `${js}\n//# sourceURL=${url}`, url, label, trail, hasResult: analysis.hasResult };
@@ -63,10 +65,14 @@ export function compileCell(analysis: CellAnalysis, url: string, label: string, 
 function rewrite(
   lowered: string,
   tree: SyntaxTree,
-  { enums, constants, own }: EarlierNames & { readonly enums: ReadonlySet<string> },
+  { enums, isConstant, own }: EarlierNames & { readonly enums: ReadonlySet<string> },
 ): { js: string; pieces: string } {
   const { at } = tree;
-  const inner: Edit[] = [...expressionEdits(tree, lowered), ...constWrites(tree, constants), ...ownBindings(tree, own)];
+  const inner: Edit[] = [
+    ...expressionEdits(tree, lowered),
+    ...constWrites(tree, isConstant),
+    ...ownBindings(tree, own),
+  ];
   const bound = (name: string): string => (own.has(name) ? bindingOf(name) : name);
   inner.sort((a, b) => a.start - b.start);
   const out = new Assembly(lowered, inner);

@@ -32,15 +32,14 @@ const BLOCKS = new Set([
   'SwitchStatement',
 ]);
 
-/** Replacements that make each write to one of `constants` throw `TypeError: Assignment to constant variable.` */
-export function constWrites(tree: SyntaxTree, constants: ReadonlySet<string>): Write[] {
-  if (constants.size === 0) return [];
+/** Replacements that make each write to a constant throw `TypeError: Assignment to constant variable.` */
+export function constWrites(tree: SyntaxTree, isConstant: (name: string) => boolean): Write[] {
   const writes: Write[] = [];
   const target = (pattern: SyntaxNode | undefined, hidden: ReadonlySet<string>): void => {
     if (pattern === undefined) return;
     if (pattern.type === 'Identifier') {
       const name = pattern.value as string;
-      if (!constants.has(name) || hidden.has(name) || pattern.span === undefined) return;
+      if (!isConstant(name) || hidden.has(name) || pattern.span === undefined) return;
       writes.push({
         start: tree.at(pattern.span.start),
         end: tree.at(pattern.span.end),
@@ -54,7 +53,7 @@ export function constWrites(tree: SyntaxTree, constants: ReadonlySet<string>): W
         else if (property.type === 'AssignmentPatternProperty') {
           const key = asNode(property.key);
           const name = key?.value as string;
-          if (!constants.has(name) || hidden.has(name) || key?.span === undefined) continue;
+          if (!isConstant(name) || hidden.has(name) || key?.span === undefined) continue;
           const end = tree.at(key.span.end);
           writes.push({ start: end, end, text: `: __npulab.constant.${name}` });
         }
