@@ -303,6 +303,7 @@ class FrontEngine implements Engine {
     const outcome = await cell.ended;
     this.#running.delete(request.requestId);
     this.#debugger.cellEnded();
+    setImmediate(() => this.#checker.makeRoom()); // behind all that its end makes others say
     return outcome;
   }
 

@@ -32,6 +32,18 @@ test('a cell changes one file, whatever it declares and however many cells there
   ]);
 });
 
+test('room is made when the last free file is taken, so that the next cell changes one file again', () => {
+  const files = session();
+  for (let at = 0; at < 31; at++) run(files, `const value${at} = ${at}`);
+  expect(files.makeRoom()).toBe(false);
+  run(files, 'const value31 = 31');
+  expect(files.makeRoom()).toBe(true);
+  expect(files.makeRoom()).toBe(false);
+  expect(files.takeChanges().config).toBe(true);
+  const next = run(files, 'value31 + 1');
+  expect(next.changed).toEqual([next.file]);
+});
+
 test('names that are declared again leave no file behind, in a thousand cells', () => {
   const files = session();
   const used = new Set<string>();

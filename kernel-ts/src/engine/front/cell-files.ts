@@ -96,6 +96,13 @@ export class CellFiles {
     return this.#files;
   }
 
+  /** Adds files for the cells to come where none is free; says whether it has. */
+  makeRoom(): boolean {
+    if (this.#slots.some((slot) => !slot.used)) return false;
+    this.#grow();
+    return true;
+  }
+
   /** Puts a cell's text in place, visible to nobody else yet. */
   stage(analysis: CellAnalysis, cellId: string | undefined): StagedCell {
     const imports = analysis.importsModules ? importsOf(analysis.text) : '';

@@ -127,6 +127,15 @@ export class Checker {
     return this.files.stage(analysis, cellId);
   }
 
+  /**
+   * Has files for the cells to come taken in while nobody waits: the program is built anew for them, which takes as long
+   * as ten cells.
+   */
+  makeRoom(): void {
+    if (this.#program === undefined || !this.files.makeRoom()) return;
+    this.#ask(async () => {}).catch(() => {}); // whoever asks next is told
+  }
+
   /** Ends the checker's process. */
   async close(): Promise<void> {
     this.#closed = true;
