@@ -70,8 +70,12 @@ export function cellOf(error: unknown, promise?: object): CellMark | undefined {
   return currentCell();
 }
 
+/** Says whether an interrupt had to terminate what ran and has not been answered yet. */
+let terminating = (): boolean => false;
+
 /** Starts marking. Call once, before user code. */
-export function installAttribution(): void {
+export function installAttribution(isTerminating: () => boolean): void {
+  terminating = isTerminating;
   promiseHooks.createHook({
     init(promise: Promise<unknown>, parent: Promise<unknown>) {
       const cell = current ?? (parent === undefined ? undefined : Mark.of(parent));
@@ -136,7 +140,12 @@ function wrapTimers(): void {
       const handle = original(
         function (this: unknown, ...args: unknown[]) {
           if (!repeats) cell.timers.delete(entry);
-          runAs(cell, callback as Callback, this, args);
+          try {
+            runAs(cell, callback as Callback, this, args);
+          } catch (error) {
+            throwing.add(cell);
+            throw error;
+          }
         },
         ...rest,
       );
@@ -168,7 +177,13 @@ function wrapTimers(): void {
     const wrapped = (callback: unknown, ...args: unknown[]): void => {
       const cell = current;
       if (typeof callback !== 'function' || cell === undefined) original.call(owner, callback as Callback, ...args);
-      else original.call(owner, (...given: unknown[]) => runAs(cell, callback as Callback, undefined, given), ...args);
+      else {
+        const run = (...given: unknown[]): void => {
+          // A chain of callbacks that throw survives terminations, which then hit the report of the error.
+          if (!terminating() && !cell.interrupted) runAs(cell, callback as Callback, undefined, given);
+        };
+        original.call(owner, run, ...args);
+      }
     };
     Object.defineProperty(wrapped, 'name', { value: key });
     owner[key] = wrapped;
@@ -181,6 +196,8 @@ function wrapTimers(): void {
   syncBuiltinESMExports();
 }
 
+/** Cells with a timer that has thrown: it may do so for ever, also when its cell has ended. */
+const throwing = new Set<CellMark>();
 const owners = new WeakMap<object, { cell: CellMark; entry: { drop(): void } }>();
 
 /** `timers/promises` and `util.promisify(setTimeout)` over the wrapped timers, so that an interrupt drops them too. */
@@ -217,4 +234,10 @@ export function dropTimers(cell: CellMark): void {
   cell.interrupted = true;
   for (const entry of cell.timers) entry.drop();
   cell.timers.clear();
+}
+
+/** The same for cells whose timers have thrown. */
+export function dropThrowingTimers(): void {
+  for (const cell of throwing) dropTimers(cell);
+  throwing.clear();
 }
