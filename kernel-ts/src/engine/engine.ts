@@ -66,10 +66,6 @@ class FrontEngine implements Engine {
   readonly #debugRequests: DebugRequests;
   #started = false;
   #child: EngineChild | undefined;
-  /** The child once its worker can stop it. */
-  #readyChild: EngineChild | undefined;
-  /** The child that an interrupt ended. */
-  #unstoppable: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
   /** The end of each shell's newest cell: cells of one shell take turns. */
@@ -155,13 +151,10 @@ class FrontEngine implements Engine {
   async interrupt(): Promise<void> {
     const stopping = [...this.#running.values()].filter((cell) => cell.interrupt());
     const requestIds = [...stopping.map(({ requestId }) => requestId), ...this.#comms.running];
-    const child = this.#child;
-    // Also when no cell runs: timers of cells that have ended may throw or spin for ever.
-    if (child === undefined || child !== this.#readyChild) return;
+    if (this.#child === undefined || (requestIds.length === 0 && this.#debugger.stop === undefined)) return;
     const stuck = (): boolean => stopping.some((cell) => this.#running.get(cell.requestId) === cell);
-    this.#interrupts.begin(child, requestIds, stuck, () => {
+    this.#interrupts.begin(this.#child, requestIds, stuck, () => {
       for (const cell of stopping) cell.killed = 'cell.unstoppable';
-      this.#unstoppable = child;
     });
   }
 
@@ -208,7 +201,6 @@ class FrontEngine implements Engine {
           message: (message) => {
             if (message.kind === 'ready') {
               isReady = true;
-              this.#readyChild = child;
               resolve();
             } else this.#onMessage(message);
           },
@@ -287,8 +279,7 @@ class FrontEngine implements Engine {
     for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
     if (this.#shutdown === undefined && wasReady) this.#spawn();
     this.#debugger.lost(reason);
-    const killed = this.#unstoppable === child ? 'cell.unstoppable' : 'cell.process-ended';
-    const why: Loss = heapFull ? 'cell.out-of-memory' : killed;
+    const why: Loss = heapFull ? 'cell.out-of-memory' : 'cell.process-ended';
     const lost = [...this.#running.values()].filter((cell) => cell.inChild);
     for (const cell of lost) cell.lost(why, reason, this.#logLine());
     if (lost.length > 0 || this.#shutdown !== undefined || this.#restarting) return;

@@ -70,12 +70,8 @@ export function cellOf(error: unknown, promise?: object): CellMark | undefined {
   return currentCell();
 }
 
-/** Says whether an interrupt had to terminate what ran and has not been answered yet. */
-let terminating = (): boolean => false;
-
 /** Starts marking. Call once, before user code. */
-export function installAttribution(isTerminating: () => boolean): void {
-  terminating = isTerminating;
+export function installAttribution(): void {
   promiseHooks.createHook({
     init(promise: Promise<unknown>, parent: Promise<unknown>) {
       const cell = current ?? (parent === undefined ? undefined : Mark.of(parent));
@@ -140,12 +136,7 @@ function wrapTimers(): void {
       const handle = original(
         function (this: unknown, ...args: unknown[]) {
           if (!repeats) cell.timers.delete(entry);
-          try {
-            runAs(cell, callback as Callback, this, args);
-          } catch (error) {
-            throwing.add(cell);
-            throw error;
-          }
+          runAs(cell, callback as Callback, this, args);
         },
         ...rest,
       );
@@ -177,13 +168,7 @@ function wrapTimers(): void {
     const wrapped = (callback: unknown, ...args: unknown[]): void => {
       const cell = current;
       if (typeof callback !== 'function' || cell === undefined) original.call(owner, callback as Callback, ...args);
-      else {
-        const run = (...given: unknown[]): void => {
-          // A chain of callbacks that throw survives terminations, which then hit the report of the error.
-          if (!terminating() && !cell.interrupted) runAs(cell, callback as Callback, undefined, given);
-        };
-        original.call(owner, run, ...args);
-      }
+      else original.call(owner, (...given: unknown[]) => runAs(cell, callback as Callback, undefined, given), ...args);
     };
     Object.defineProperty(wrapped, 'name', { value: key });
     owner[key] = wrapped;
@@ -196,8 +181,6 @@ function wrapTimers(): void {
   syncBuiltinESMExports();
 }
 
-/** Cells with a timer that has thrown: it may do so for ever, also when its cell has ended. */
-const throwing = new Set<CellMark>();
 const owners = new WeakMap<object, { cell: CellMark; entry: { drop(): void } }>();
 
 /** `timers/promises` and `util.promisify(setTimeout)` over the wrapped timers, so that an interrupt drops them too. */
@@ -234,10 +217,4 @@ export function dropTimers(cell: CellMark): void {
   cell.interrupted = true;
   for (const entry of cell.timers) entry.drop();
   cell.timers.clear();
-}
-
-/** The same for cells whose timers have thrown. */
-export function dropThrowingTimers(): void {
-  for (const cell of throwing) dropTimers(cell);
-  throwing.clear();
 }

@@ -8,14 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { CellHost, CellSettings, GlobalsModule } from '../cell-host.js';
 import { FD, FrameReader, type Interrupt, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
-import {
-  cellOf,
-  currentCell,
-  dropThrowingTimers,
-  forgetRunning,
-  installAttribution,
-  takeLastThrow,
-} from './attribution.js';
+import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
 import { Comms } from './comms.js';
 import { DebugValues } from './debug/values.js';
 import { installDisposables } from './disposables.js';
@@ -29,7 +22,6 @@ import { installNativeOutput } from './native-output.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
 import { installStdin } from './stdin.js';
-import { installStopChecks } from './stop-checks.js';
 import type { FromChildMain, WorkerMemory } from './worker.js';
 
 /** What the front passes on the command line, as JSON. */
@@ -42,14 +34,13 @@ export interface ChildOptions {
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
-const answering = new Int32Array(new SharedArrayBuffer(8));
+const answering = new Int32Array(new SharedArrayBuffer(4));
 const worker = new Worker(new URL('./worker.js', import.meta.url), {
   workerData: { answering: answering.buffer, text: textMemory } satisfies WorkerMemory,
 });
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
-installStopChecks();
-installAttribution(() => answering[1] === 1);
+installAttribution();
 installDisposables();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
 installNativeOutput();
@@ -97,8 +88,6 @@ function answerWorker({ id, requestIds }: Interrupt): void {
   Atomics.store(answering, 0, 1);
   if (answered !== id) {
     forgetRunning();
-    Atomics.store(answering, 1, 0);
-    dropThrowingTimers();
     for (const requestId of requestIds) evaluator.interrupt(requestId);
     comms.interrupt();
     answered = id;

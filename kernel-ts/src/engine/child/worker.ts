@@ -24,10 +24,7 @@ const ANSWER_WITHIN_MS = 10;
 /** The same after a first termination, doubled each time: a busy machine is slow to answer, not stuck. */
 const AGAIN_AFTER_MS = 40;
 
-/**
- * `[0]` is 1 from the moment the main thread handles the question: from then on a termination would hit the kernel.
- * `[1]` is 1 from the first termination to the answer.
- */
+/** `[0]` is 1 from the moment the main thread handles the question: from then on a termination would hit the kernel. */
 const memory = workerData as WorkerMemory;
 const answering = new Int32Array(memory.answering);
 const text = new WaitingText(memory.text);
@@ -83,7 +80,7 @@ function ask(interrupt: Interrupt): void {
   Atomics.store(answering, 0, 0);
   parentPort?.postMessage(interrupt);
   pipe.release();
-  if (interrupt.requestIds.length > 0) signalChildren();
+  signalChildren();
   waiting = { interrupt, timer: setTimeout(insist, ANSWER_WITHIN_MS, AGAIN_AFTER_MS), terminated: false };
 }
 
@@ -92,9 +89,8 @@ function insist(nextMs: number): void {
   if (waiting === undefined) return;
   if (Atomics.load(answering, 0) === 0) {
     waiting.terminated = true;
-    Atomics.store(answering, 1, 1);
     session.post('Runtime.terminateExecution');
-    if (waiting.interrupt.requestIds.length > 0) signalChildren(); // the cell may have started one only now
+    signalChildren(); // the cell may have started one only now
   }
   parentPort?.postMessage(waiting.interrupt);
   waiting.timer = setTimeout(insist, nextMs, nextMs * 2);

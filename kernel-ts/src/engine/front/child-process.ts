@@ -29,7 +29,6 @@ const HEAP_FULL = /\n?<--- Last few GCs --->|FATAL ERROR: .*JavaScript heap out 
 const SIGNAL_CAUSES: Readonly<Record<string, string>> = {
   ...{ SIGSEGV: 'a fault in native code', SIGBUS: 'a fault in native code', SIGABRT: 'native code gave up' },
   ...{ SIGILL: 'an instruction unknown to this processor', SIGFPE: 'a division by zero in native code' },
-  SIGTRAP: 'V8 found itself in a state it does not know',
   SIGKILL: 'the system does so when memory runs out',
 };
 
