@@ -212,7 +212,8 @@ export class SessionRunner implements Caller {
     this.#dialling = dialling;
     const giveUp = () =>
       dialling.abort(new BoardError('board.connect-timeout', `No connection after ${Math.round(timeoutMs)} ms`));
-    const stopTimer = this.#clock.at(this.#clock.now() + timeoutMs, giveUp);
+    // Before the machine gives up: a dial that is told so knows why nobody answered, the machine only that nobody did.
+    const stopTimer = this.#clock.at(this.#clock.now() + timeoutMs - 1, giveUp);
     this.#dialLink(dialling.signal).then(
       (listen) => {
         stopTimer();
