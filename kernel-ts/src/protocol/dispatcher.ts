@@ -10,7 +10,7 @@ import type { Scope } from './handler.js';
 import type { History } from './history/history.js';
 import { Inputs } from './inputs.js';
 import type { Language } from './language.js';
-import type { Json, Message } from './message.js';
+import type { Json, Message, Outgoing } from './message.js';
 import { handlers } from './messages/table.js';
 import { Outputs } from './outputs.js';
 import { errorReply, type Reply, type Request } from './request.js';
@@ -58,7 +58,7 @@ export class Dispatcher {
 
   constructor(host: DispatcherHost) {
     const { language, history } = host;
-    const publish = (type: string, content: Json, parent: Json): void =>
+    const publish = (type: string, content: Outgoing['content'], parent: Json): void =>
       void host.channels().iopub.publish({ type, content, parent });
     const outputs = new Outputs(publish);
     const inputs = new Inputs(() => host.channels().stdin);

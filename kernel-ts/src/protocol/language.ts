@@ -9,6 +9,8 @@ export type MimeBundle = Record<string, unknown>;
 /** One output of a running or finished request, in the order it must reach the front end. */
 export type LanguageOutput =
   | { readonly kind: 'stream'; readonly name: 'stdout' | 'stderr'; readonly text: string }
+  /** A text that is long, as the UTF-8 bytes of its JSON, quotes included: they are sent as they are. */
+  | { readonly kind: 'long-stream'; readonly name: 'stdout' | 'stderr'; readonly json: Uint8Array }
   | {
       readonly kind: 'display';
       readonly data: MimeBundle;

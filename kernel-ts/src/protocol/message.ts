@@ -36,7 +36,8 @@ export interface Outgoing {
   /** Message id; one is made where it is left out. */
   readonly id?: string;
   readonly type: string;
-  readonly content: Json;
+  /** An object, or its JSON in UTF-8. */
+  readonly content: Json | Uint8Array;
   /** Header of the request that this belongs to; none gives an empty object. */
   readonly parent?: Json;
   readonly metadata?: Json;
@@ -100,14 +101,14 @@ export class Writer {
   }
 }
 
-/** Frames of header, parent header, metadata and content, signed; `buffers` follow as they are. */
+/** Frames of header, parent header, metadata and content (or their JSON), signed; `buffers` follow as they are. */
 export function toFrames(
   signer: Signer,
   identities: readonly (Uint8Array | string)[],
   parts: readonly object[],
   buffers: readonly Uint8Array[] = [],
 ): (Uint8Array | string)[] {
-  const texts = parts.map((part) => bytesOnce(JSON.stringify(part)));
+  const texts = parts.map((part) => (part instanceof Uint8Array ? part : bytesOnce(JSON.stringify(part))));
   return [...identities, delimiter, signer.sign(texts), ...texts, ...buffers];
 }
 

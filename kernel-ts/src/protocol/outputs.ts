@@ -7,9 +7,9 @@
  */
 import { maxOutputLength } from './history/history.js';
 import type { LanguageOutput } from './language.js';
-import type { Header, Json } from './message.js';
+import type { Header, Json, Outgoing } from './message.js';
 
-/** Limit of streams, displays and results of one cell, counted in UTF-16 units of their JSON. */
+/** Limit of streams, displays and results of one cell, counted in UTF-16 units of their JSON, of long streams in its bytes. */
 export const maxOutputBytes = 256 * 1024 * 1024;
 
 /** How many requests are remembered for outputs that come late. */
@@ -25,11 +25,14 @@ interface Origin {
 
 /** Routes outputs to the request that caused them. */
 export class Outputs {
-  readonly #publish: (type: string, content: Json, parent: Json) => void;
+  readonly #publish: (type: string, content: Outgoing['content'], parent: Json) => void;
   readonly #origins = new Map<string, Origin>();
   readonly #limitBytes: number;
 
-  constructor(publish: (type: string, content: Json, parent: Json) => void, limitBytes = maxOutputBytes) {
+  constructor(
+    publish: (type: string, content: Outgoing['content'], parent: Json) => void,
+    limitBytes = maxOutputBytes,
+  ) {
     this.#publish = publish;
     this.#limitBytes = limitBytes;
   }
@@ -71,7 +74,7 @@ export class Outputs {
   #fits(origin: Origin, output: LanguageOutput): boolean {
     if (output.kind === 'clear') return true;
     const before = origin.sizeBytes;
-    origin.sizeBytes += output.kind === 'stream' ? output.text.length : sizeOf(output.data);
+    origin.sizeBytes += sizeOf(output);
     if (origin.sizeBytes <= this.#limitBytes) return true;
     if (before <= this.#limitBytes) {
       const text = `npulab: this cell has published more than ${this.#limitBytes} bytes; the rest is dropped\n`;
@@ -81,18 +84,24 @@ export class Outputs {
   }
 }
 
-function sizeOf(data: Json): number {
+function sizeOf(output: Exclude<LanguageOutput, { kind: 'clear' }>): number {
+  if (output.kind === 'stream') return output.text.length;
+  if (output.kind === 'long-stream') return output.json.length;
   let size = 0;
-  for (const value of Object.values(data)) {
+  for (const value of Object.values(output.data)) {
     size += typeof value === 'string' ? value.length : (JSON.stringify(value) ?? '').length;
   }
   return size;
 }
 
-function toMessage(output: LanguageOutput, executionCount: number): { type: string; content: Json } {
+function toMessage(output: LanguageOutput, executionCount: number): Pick<Outgoing, 'type' | 'content'> {
   switch (output.kind) {
     case 'stream':
       return { type: 'stream', content: { name: output.name, text: output.text } };
+    case 'long-stream': {
+      const parts = [Buffer.from(`{"name":"${output.name}","text":`), output.json, Buffer.from('}')];
+      return { type: 'stream', content: Buffer.concat(parts) };
+    }
     case 'display': {
       // An object always: `transient: null` has crashed clients.
       const transient = output.displayId === undefined ? {} : { display_id: output.displayId };

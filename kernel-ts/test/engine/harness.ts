@@ -47,7 +47,11 @@ export const GLOBALS = {
 };
 
 export function streamText(outputs: readonly EngineOutput[], name: 'stdout' | 'stderr'): string {
-  return outputs.map((one) => (one.kind === 'stream' && one.name === name ? one.text : '')).join('');
+  const textOf = (one: EngineOutput): string => {
+    if (one.kind === 'long-stream') return one.name === name ? JSON.parse(Buffer.from(one.json).toString()) : '';
+    return one.kind === 'stream' && one.name === name ? one.text : '';
+  };
+  return outputs.map(textOf).join('');
 }
 
 export function startLab(options: Partial<EngineOptions> = {}): Lab {

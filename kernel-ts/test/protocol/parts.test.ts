@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { toCodePoints, toUtf16 } from '../../src/protocol/code-points.js';
 import { ProtocolError, parseConnection, readConnectionFile, startServer } from '../../src/protocol/index.js';
+import { decode, type Json, type Outgoing, Writer } from '../../src/protocol/message.js';
 import { Outputs } from '../../src/protocol/outputs.js';
 import { SendQueue } from '../../src/protocol/send-queue.js';
+import { Signer } from '../../src/protocol/signature.js';
 import { EchoLanguage } from './echo-language.js';
 import { startEcho } from './front-end.js';
 
@@ -135,7 +137,7 @@ test('what is sent soon leaves before what is sent after it, and by itself at th
 test('a cell that publishes more than the limit says so once and is cut there', () => {
   const published: unknown[] = [];
   const outputs = new Outputs(
-    (type, content, parent) => published.push([type, content.text ?? content.wait, parent]),
+    (type, content, parent) => published.push([type, (content as Json).text ?? (content as Json).wait, parent]),
     10,
   );
   const parent = { msg_id: 'm', msg_type: 'execute_request' };
@@ -152,4 +154,18 @@ test('a cell that publishes more than the limit says so once and is cut there', 
     ['stream', 'npulab: this cell has published more than 10 bytes; the rest is dropped\n', parent],
     ['clear_output', false, parent],
   ]);
+});
+
+test('a long text leaves as the JSON that it came as, and a client reads it as any other', () => {
+  const published: Outgoing[] = [];
+  const outputs = new Outputs((type, content, parent) => published.push({ type, content, parent }));
+  outputs.register('1', { msg_id: 'm', msg_type: 'execute_request' }, 1, false);
+  outputs.emit('1', { kind: 'long-stream', name: 'stderr', json: Buffer.from('"a\\n\u{1f600}"') });
+  const signer = new Signer('sha256', 'key');
+  const frames = new Writer(signer, { session: 's', username: 'u' }).encode([], published[0] as Outgoing);
+  const message = decode(
+    frames.map((frame) => Buffer.from(frame as Uint8Array)),
+    new Signer('sha256', 'key'),
+  );
+  expect([message.header.msg_type, message.content]).toEqual(['stream', { name: 'stderr', text: 'a\n\u{1f600}' }]);
 });

@@ -4,6 +4,8 @@
  * since a frame must never be cut by the other thread's; a main thread that was terminated inside simply goes on.
  */
 import { encodeFrame, FD, type FromMain, writeAll } from '../channel.js';
+import type { EngineOutput } from '../types.js';
+import { jsonBytes } from './json-text.js';
 
 /** Text is sent at the latest after this long, whatever the main thread does. */
 export const SEND_AFTER_MS = 15;
@@ -54,7 +56,9 @@ export class WaitingText {
       waits = 0;
     }
     if (text.length > MAX_CHARACTERS || owner.length > MAX_OWNER_CHARACTERS) {
-      for (const part of partsOf(text)) writeAll(FD.fromMain, streamFrame(name, owner, part));
+      for (const part of partsOf(text)) {
+        writeAll(FD.fromMain, outputFrame(owner, { kind: 'long-stream', name, json: jsonBytes(part) }));
+      }
     } else {
       if (waits === 0) {
         this.#owner = owner;
@@ -102,7 +106,8 @@ export class WaitingText {
     const text = this.#bytes.toString('utf16le', TEXT_AT, TEXT_AT + 2 * characters);
     const owner = this.#bytes.toString('utf16le', HEADER_BYTES, HEADER_BYTES + 2 * (words[OWNER_CHARACTERS] as number));
     words[TEXT_CHARACTERS] = 0;
-    writeAll(FD.fromMain, streamFrame(words[IS_STDERR] === 1 ? 'stderr' : 'stdout', owner, text));
+    const name = words[IS_STDERR] === 1 ? 'stderr' : 'stdout';
+    writeAll(FD.fromMain, outputFrame(owner, { kind: 'stream', name, text }));
   }
 }
 
@@ -116,10 +121,6 @@ function* partsOf(text: string): Generator<string> {
   }
 }
 
-function streamFrame(name: 'stdout' | 'stderr', requestId: string, text: string): Buffer {
-  return encodeFrame({
-    kind: 'output',
-    requestId,
-    output: { kind: 'stream', name, text },
-  } satisfies FromMain);
+function outputFrame(requestId: string, output: EngineOutput): Buffer {
+  return encodeFrame({ kind: 'output', requestId, output } satisfies FromMain);
 }
