@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { onDemandPaths } from './node-on-demand.js';
 import { LIBRARIES, NODE_TYPES } from './standard-types.js';
 
 const require = createRequire(import.meta.url);
@@ -41,6 +42,7 @@ export function compilerOptions({ folder, root, own, moduleTypes }: CheckerPlace
     resolveJsonModule: true,
     skipLibCheck: true,
     paths: {
+      ...(node === undefined || hasOwnNode(folder, node) ? {} : onDemandPaths(join(own, NODE_TYPES, 'node'))),
       ...ownPackages(folder),
       ...Object.fromEntries(Object.entries(moduleTypes).map(([name, types]) => [name, [types]])),
     },
@@ -56,12 +58,25 @@ export function nodeTypes(): string | undefined {
   }
 }
 
-/** Where types without an import are found: those of Node in one file, unless the notebook's folder has its own. */
+/** Where types without an import are found: those of Node in a few files, unless the notebook's folder has its own. */
 function typeRoots(folder: string, node: string | undefined, own: string): string[] {
-  const theirs = join(folder, 'node_modules/@types');
+  const theirs = typesIn(folder);
   if (node === undefined) return [theirs];
-  const isOurs = existsSync(theirs) && realpathSync(theirs) === realpathSync(dirname(node));
-  return [...(isOurs ? [] : [theirs]), join(own, NODE_TYPES), dirname(node)];
+  return [...(isOurs(theirs, node) ? [] : [theirs]), join(own, NODE_TYPES), dirname(node)];
+}
+
+/** Whether the notebook's folder brings types of Node that are not the kernel's. */
+function hasOwnNode(folder: string, node: string): boolean {
+  const theirs = typesIn(folder);
+  return existsSync(join(theirs, 'node')) && !isOurs(theirs, node);
+}
+
+function typesIn(folder: string): string {
+  return join(folder, 'node_modules/@types');
+}
+
+function isOurs(types: string, node: string): boolean {
+  return existsSync(types) && realpathSync(types) === realpathSync(dirname(node));
 }
 
 /** `@npulab/*` from the kernel's install, where the notebook's folder has none. */

@@ -22,7 +22,7 @@ import { LIBRARY_PACKAGES, NODE_TYPES, writeStandardTypes } from './standard-typ
 import { markUsed, sweepTypes } from './sweep-types.js';
 
 /** A new number for each change of what is written. */
-const FORMAT = 3;
+const FORMAT = 4;
 /** What was written: file → bytes; null for a link, which must lead somewhere. */
 const CONTENTS = 'contents.json';
 

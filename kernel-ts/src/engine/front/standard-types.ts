@@ -10,6 +10,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { isOnDemand, withoutOnDemand } from './node-on-demand.js';
 
 /** What cells are typed against. */
 export const LIBRARIES = ['es2023', 'esnext.disposable', 'esnext.decorators'] as const;
@@ -48,7 +49,7 @@ export function writeStandardTypes(place: string, compiler: string, node: string
   writeFile(libraryFile(place, LIBRARIES[0]), [...libraries.values()]);
 }
 
-/** The scripts of `@types/node` in a few files; its modules beside them as they are. */
+/** The scripts of `@types/node` in a few files; its modules beside them as they are, and so is what waits for an import. */
 function writeNode(place: string, node: string, addLibrary: (name: string) => void): void {
   const scripts: Buffer[] = [];
   const modules: string[] = [];
@@ -59,9 +60,10 @@ function writeNode(place: string, node: string, addLibrary: (name: string) => vo
     const text = readFileSync(file);
     for (const other of references(text, 'path')) add(join(dirname(file), other));
     for (const library of references(text, 'lib')) addLibrary(library);
-    if (!isModule(text)) scripts.push(text);
+    const name = relative(node, file);
+    if (isOnDemand(name)) writeFile(join(place, name), [text]);
+    else if (!isModule(text)) scripts.push(withoutOnDemand(text));
     else {
-      const name = relative(node, file);
       modules.push(`/// <reference path="${name}" />\n`);
       writeFile(join(place, name), [text]);
     }
