@@ -101,6 +101,15 @@ await withLab(
     await other.close();
     passed.push('a second notebook answers while the first one spins');
 
+    await select(page, 1, true);
+    await command(page, 'completer:invoke-notebook');
+    await (await page.waitForSelector('.jp-Completer:not(.lm-mod-hidden)', { timeout: 20_000 })).textContent();
+    await page.keyboard.press('Escape');
+    const status = () => globalThis.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status;
+    await eventually('the spinning kernel to be busy', 20_000, async () => (await page.evaluate(status)) === 'busy');
+    if (await lab.idle()) throw new Error('the server takes the spinning kernel for idle');
+    passed.push('a completion while a cell spins leaves the kernel busy, for the page and for the server');
+
     await command(page, 'notebook:restart-kernel');
     await (await page.waitForSelector('.jp-Dialog .jp-mod-accept', { timeout: 20_000 })).click();
     await eventually('the restarted kernel', 60_000, () =>

@@ -51,6 +51,8 @@ export class Dispatcher {
   readonly #subshells: Subshells;
   readonly #scope: Scope;
   readonly #inputs: Inputs;
+  /** Headers of the shell requests that are being answered, in the order in which they began. */
+  readonly #busyWith = new Set<Json>();
   #openCount = 0;
   #draining = false;
   #wake = (): void => {};
@@ -185,11 +187,22 @@ export class Dispatcher {
   async #bracket(request: Request, work: () => Promise<Reply | undefined>): Promise<void> {
     const { iopub, ...channels } = this.#host.channels();
     const { identities, header: parent } = request.message;
-    const status = (state: string) => ({ type: 'status', content: { execution_state: state }, parent });
+    const status = (state: string, of: Json = parent) => ({
+      ...{ type: 'status', content: { execution_state: state }, parent: of },
+    });
+    if (request.channel === 'shell') this.#busyWith.add(parent);
     iopub.publishSoon(status('busy'));
-    const reply = await work();
-    await iopub.flushed();
-    if (reply) await channels[request.channel].reply(identities, { ...reply, parent });
-    await iopub.publish(status('idle'));
+    try {
+      const reply = await work();
+      await iopub.flushed();
+      if (reply) await channels[request.channel].reply(identities, { ...reply, parent });
+    } finally {
+      this.#busyWith.delete(parent);
+    }
+    const idle = iopub.publish(status('idle'));
+    // Front ends and Jupyter's server take the newest status for the kernel's: it says again that a cell still runs (0052).
+    const [other] = this.#busyWith;
+    if (other) void iopub.publish(status('busy', other));
+    await idle;
   }
 }

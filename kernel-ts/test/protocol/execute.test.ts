@@ -136,6 +136,25 @@ test('late output has the cell that started it as parent, also while another run
   await front.until(second);
 });
 
+test('what is answered while a cell runs leaves the kernel busy with that cell until it ends', async () => {
+  const cell = await front.execute('wait');
+  expect(kinds([await front.iopub(), await front.iopub()])).toEqual(['status:busy', 'execute_input']);
+  for (const [channel, type] of [
+    ['shell', 'complete_request'],
+    ['control', 'kernel_info_request'],
+  ] as const) {
+    const asked = await front.send(channel, type, { code: '', cursor_pos: 0 });
+    expect(kinds(await front.until(asked))).toEqual(['status:busy', 'status:idle']);
+    const last = await front.iopub();
+    expect([...kinds([last]), last.parent.msg_id]).toEqual(['status:busy', cell]);
+  }
+  await kernel.language.interrupt();
+  expect(kinds(await front.until(cell))).toEqual(['error', 'status:idle']);
+  await front.receive('shell'); // of the completion
+  await front.receive('shell');
+  expect((await run('value 1')).iopub.at(-1)?.content.execution_state).toBe('idle');
+});
+
 test('execute works on control as well', async () => {
   const id = await front.send('control', 'execute_request', { code: 'value 1' });
   const reply = await front.receive('control');
