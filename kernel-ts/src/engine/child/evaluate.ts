@@ -124,10 +124,12 @@ export class Evaluator {
 
   #end(cell: RunningCell, outcome: CellOutcome): void {
     const { requestId, interrupted } = cell.mark;
-    if (!this.#running.delete(requestId)) return;
+    if (this.#running.get(requestId) !== cell) return;
     endStdin(requestId, interrupted);
     this.onEnd();
     send({ kind: 'outcome', requestId, outcome, result: cell.result });
+    // Last: a termination that hits any of this leaves a cell that the interrupt's answer ends again; the front takes one outcome.
+    this.#running.delete(requestId);
   }
 
   /** Runs a cell and sends its outcome behind its outputs. */

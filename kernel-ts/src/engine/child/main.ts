@@ -21,6 +21,7 @@ import { magic } from './magics.js';
 import { installNativeOutput } from './native-output.js';
 import { flush, installOutput, send, textMemory, writeStream } from './output.js';
 import { showError } from './show-error.js';
+import { SignalGate } from './signal-gate.js';
 import { installStdin } from './stdin.js';
 import type { FromChildMain, WorkerMemory } from './worker.js';
 
@@ -35,8 +36,9 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions;
 process.argv.length = 1;
 const socket = new Socket({ fd: FD.toMain, readable: true, writable: false });
 const answering = new Int32Array(new SharedArrayBuffer(4));
+const gate = new SignalGate();
 const worker = new Worker(new URL('./worker.js', import.meta.url), {
-  workerData: { answering: answering.buffer, text: textMemory } satisfies WorkerMemory,
+  workerData: { answering: answering.buffer, text: textMemory, gate: gate.memory } satisfies WorkerMemory,
 });
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
@@ -60,6 +62,7 @@ const npulab = Object.freeze({
   debug: new DebugValues({
     present: (value) => evaluator.globals.present(value),
     plainText,
+    gate,
     log: (text) => send({ kind: 'debug-log', text }),
   }),
   constant: new Proxy(Object.freeze({}), {
@@ -132,8 +135,8 @@ function tellGlobals(): void {
   const names = globalsSince();
   const text = names.map((name) => name.text).join();
   if (text === toldGlobals) return;
-  toldGlobals = text;
   send({ kind: 'globals', names });
+  toldGlobals = text;
 }
 
 evaluator.onEnd = tellGlobals;

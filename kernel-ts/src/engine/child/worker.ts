@@ -8,12 +8,14 @@ import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, FD, FrameReader, type FromWorker, type Interrupt, type ToWorker, writeAll } from '../channel.js';
 import { InspectorPipe } from './debug/inspector-pipe.js';
+import { SignalGate } from './signal-gate.js';
 import { SEND_AFTER_MS, WaitingText } from './waiting-text.js';
 
 /** What the main thread shares. */
 export interface WorkerMemory {
   readonly answering: ArrayBufferLike;
   readonly text: SharedArrayBuffer;
+  readonly gate: SharedArrayBuffer;
 }
 
 /** Main thread → worker: text waits to be sent; the interrupt arrived. */
@@ -27,6 +29,7 @@ const AGAIN_AFTER_MS = 40;
 /** `[0]` is 1 from the moment the main thread handles the question: from then on a termination would hit the kernel. */
 const memory = workerData as WorkerMemory;
 const answering = new Int32Array(memory.answering);
+const gate = new SignalGate(memory.gate);
 const text = new WaitingText(memory.text);
 /** Runs while text may wait. */
 let textTimer: NodeJS.Timeout | undefined;
@@ -107,13 +110,15 @@ function outlive(done: () => void): void {
   });
 }
 
-/** Interrupts the processes that cells started; this one ignores the signal. */
+/** Interrupts the processes that cells started; this one ignores the signal, or ends what the debugger evaluates. */
 function signalChildren(): void {
-  try {
-    process.kill(-process.pid, 'SIGINT');
-  } catch {
-    // no process group of our own: there is nothing to signal
-  }
+  gate.pass(() => {
+    try {
+      process.kill(-process.pid, 'SIGINT');
+    } catch {
+      // no process group of our own: there is nothing to signal
+    }
+  });
 }
 
 function send(message: FromWorker): void {

@@ -124,12 +124,14 @@ export class Stop {
 
   /** Evaluates JavaScript in a frame. An error of the code is a result here, not a rejection. */
   async evaluate(frame: Frame, expression: string, options: { readonly pure: boolean }): Promise<Evaluated> {
+    // To be stoppable is an effect; and only the text that V8 is given itself may name private fields.
+    const isDirect = options.pure || /\.#/.test(expression);
     return (await this.#inspector.command('Debugger.evaluateOnCallFrame', {
       callFrameId: frame.call.callFrameId,
-      expression,
+      expression: isDirect ? expression : `__npulab.debug.stoppable.run(() => eval(${JSON.stringify(expression)}))`,
       silent: true,
       throwOnSideEffect: options.pure,
-      timeout: MAX_EVALUATION_MS,
+      ...(isDirect ? { timeout: MAX_EVALUATION_MS } : {}),
     })) as Evaluated;
   }
 }

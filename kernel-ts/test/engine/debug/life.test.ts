@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gone } from '../../processes.js';
-import { GLOBALS, type Lab, startLab } from '../harness.js';
+import { GLOBALS, type Lab, startLab, streamText } from '../harness.js';
 import { DebugClient, values } from './client.js';
 
 let lab: Lab;
@@ -66,6 +66,18 @@ describe('while a cell is stopped', () => {
     const evaluating = debug.refusal('evaluate', { expression: 'while (true) {}', frameId: stackFrames[0].id });
     await lab.engine.interrupt();
     expect(await evaluating).toBeTypeOf('string');
+    expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
+    expect((await lab.run('z')).result).toBe('1');
+  });
+
+  test('an interrupt also ends an expression that has been spinning', async () => {
+    const cell = await stopAt('let z = 1;\nz', 2);
+    const { stackFrames } = await debug.body('stackTrace', { threadId: 1 });
+    const expression = 'require("node:fs").writeSync(1, "spins\\n"); while (true) {}';
+    const evaluating = debug.refusal('evaluate', { expression, frameId: stackFrames[0].id });
+    await lab.until(cell.requestId, (all) => streamText(all, 'stdout').includes('spins'));
+    await lab.engine.interrupt();
+    expect(await evaluating).toMatch(/^Error: the expression was interrupted\. /);
     expect((await cell.ended).outcome).toMatchObject({ ename: 'Interrupted' });
     expect((await lab.run('z')).result).toBe('1');
   });

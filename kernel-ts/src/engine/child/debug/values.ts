@@ -6,8 +6,10 @@ import type { Bundle } from '../../cell-host.js';
 import type { ChildrenAsked, ShownVariable } from '../../shown-variable.js';
 import { declared, valueInCells } from '../cell-names.js';
 import { hiddenFolders } from '../frames.js';
+import type { SignalGate } from '../signal-gate.js';
 import { type Child, type Elements, elementsOf, isPlain, keyPath, namedOf } from './children.js';
 import { describe, typeName } from './describe.js';
+import { Stoppable } from './stoppable.js';
 
 /** Elements that are shown at once; more are put into ranges of this many. */
 const RANGE = 100;
@@ -27,12 +29,15 @@ type Held =
 export interface DebugValuesHost {
   present(value: unknown): Promise<Bundle | undefined>;
   plainText(value: unknown): string;
+  readonly gate: SignalGate;
   /** A line for the debugger's console. */
   log(text: string): void;
 }
 
 /** Holds values; see the module. */
 export class DebugValues {
+  /** Runs an expression of the user's so that an interrupt ends it. */
+  readonly stoppable: Stoppable;
   readonly #host: DebugValuesHost;
   readonly #held = new Map<number, Held>();
   #next = 1;
@@ -41,6 +46,7 @@ export class DebugValues {
 
   constructor(host: DebugValuesHost) {
     this.#host = host;
+    this.stoppable = new Stoppable(host.gate);
   }
 
   /** Lets go of every value: the code runs on. */
