@@ -66,6 +66,10 @@ class FrontEngine implements Engine {
   readonly #debugRequests: DebugRequests;
   #started = false;
   #child: EngineChild | undefined;
+  /** The child once its worker can stop it. */
+  #readyChild: EngineChild | undefined;
+  /** The child that an interrupt ended. */
+  #unstoppable: EngineChild | undefined;
   #ready: Promise<void> = Promise.resolve();
   #check: CellSettings['check'];
   /** The end of each shell's newest cell: cells of one shell take turns. */
@@ -151,10 +155,13 @@ class FrontEngine implements Engine {
   async interrupt(): Promise<void> {
     const stopping = [...this.#running.values()].filter((cell) => cell.interrupt());
     const requestIds = [...stopping.map(({ requestId }) => requestId), ...this.#comms.running];
-    if (this.#child === undefined || (requestIds.length === 0 && this.#debugger.stop === undefined)) return;
+    const child = this.#child;
+    // Also when no cell runs: timers of cells that have ended may throw or spin for ever.
+    if (child === undefined || child !== this.#readyChild) return;
     const stuck = (): boolean => stopping.some((cell) => this.#running.get(cell.requestId) === cell);
-    this.#interrupts.begin(this.#child, requestIds, stuck, () => {
+    this.#interrupts.begin(child, requestIds, stuck, () => {
       for (const cell of stopping) cell.killed = 'cell.unstoppable';
+      this.#unstoppable = child;
     });
   }
 
@@ -193,14 +200,13 @@ class FrontEngine implements Engine {
   }
 
   #spawn(): void {
-    let isReady = false;
     this.#ready = new Promise((resolve, reject) => {
       const child = new EngineChild(
         { folder: this.#options.folder, globalsModule: this.#options.globalsModule, check: this.#check },
         {
           message: (message) => {
             if (message.kind === 'ready') {
-              isReady = true;
+              this.#readyChild = child;
               resolve();
             } else this.#onMessage(message);
           },
@@ -211,7 +217,7 @@ class FrontEngine implements Engine {
             if (this.#shutdown === undefined) this.#options.log.write(`the process that runs cells ended: ${reason}`);
             if (heapFull !== undefined) this.#options.log.write(heapFull);
             reject(new EngineError('engine.child-failed', `The process that runs cells did not start: ${reason}`));
-            this.#onEnd(child, reason, isReady, heapFull !== undefined);
+            this.#onEnd(child, reason, heapFull !== undefined);
           },
         },
       );
@@ -271,15 +277,16 @@ class FrontEngine implements Engine {
   }
 
   /** The child is gone: say so in the cell that ran, forget its variables, and start the next one. */
-  #onEnd(child: EngineChild, reason: string, wasReady: boolean, heapFull: boolean): void {
+  #onEnd(child: EngineChild, reason: string, heapFull: boolean): void {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#checker.files.clear();
     this.#live.globals = [];
     for (const close of this.#comms.lost()) this.onComm(this.#newestRequest, close);
-    if (this.#shutdown === undefined && wasReady) this.#spawn();
+    if (this.#shutdown === undefined && this.#readyChild === child) this.#spawn();
     this.#debugger.lost(reason);
-    const why: Loss = heapFull ? 'cell.out-of-memory' : 'cell.process-ended';
+    const killed = this.#unstoppable === child ? 'cell.unstoppable' : 'cell.process-ended';
+    const why: Loss = heapFull ? 'cell.out-of-memory' : killed;
     const lost = [...this.#running.values()].filter((cell) => cell.inChild);
     for (const cell of lost) cell.lost(why, reason, this.#logLine());
     if (lost.length > 0 || this.#shutdown !== undefined || this.#restarting) return;

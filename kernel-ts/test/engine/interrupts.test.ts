@@ -50,6 +50,15 @@ const STOPPABLE: readonly [string, string][] = [
   ['sorting', 'started(); while (true) Array.from({ length: 2e5 }, Math.random).sort()'],
   ['BigInt powers', 'let big = 3n; started(); while (true) big = big * big % 10n ** 300n'],
   ['a loop of spreads', 'let list = [1]; started(); while (true) list = [...list].slice(0, 100)'],
+  [
+    'a chain of microtasks that throw',
+    'const mt = () => { queueMicrotask(mt); throw new Error("again") }; setTimeout(mt, 1); started(); await new Promise(() => {})',
+  ],
+  [
+    'a chain of ticks that throw',
+    'const nt = () => { process.nextTick(nt); throw new Error("again") }; setTimeout(nt, 1); started(); await new Promise(() => {})',
+  ],
+  ['a flood of ticks', 'started(); while (true) process.nextTick(() => {})'],
   ['a loop of PBKDF2', 'started(); while (true) require("node:crypto").pbkdf2Sync("a", "b", 500, 32, "sha256")'],
   [
     'a loop of buffer copies',
@@ -106,6 +115,48 @@ describe('an interrupt', () => {
     expect(
       (await lab.run('const first = rounds; await new Promise((r) => setTimeout(r, 30)); rounds - first')).result,
     ).toBe('0');
+  });
+
+  test('ends an interval that throws for ever, although its cell has ended, and says so', async () => {
+    const cell = await lab.run('let thrown = 0; setInterval(() => { thrown++; throw new Error("again") }, 0); 0');
+    await lab.until(cell.requestId, (all) => streamText(all, 'stderr').includes('again'));
+    await lab.engine.interrupt();
+    await lab.until(cell.requestId, (all) =>
+      /^Interrupted: the timers of cell \d+, which had thrown, were ended$/m.test(streamText(all, 'stderr')),
+    );
+    expect(
+      (await lab.run('const atFirst = thrown; await new Promise((r) => setTimeout(r, 1)); thrown - atFirst')).result,
+    ).toBe('0');
+  });
+
+  test('ends what spins in a timer of a cell that has ended, and says so', async () => {
+    const cell = await lab.run('setTimeout(() => { started(); while (true) {} }, 1); 0');
+    await lab.until(cell.requestId, (all) => streamText(all, 'stdout').includes('started'));
+    await lab.engine.interrupt();
+    await lab.until(cell.requestId, (all) =>
+      /^Interrupted: what cell \d+ had left running was stopped$/m.test(streamText(all, 'stderr')),
+    );
+    expect((await lab.run('keep')).result).toBe('42');
+  });
+
+  test('ends a chain of microtasks that throw of a cell that has ended', async () => {
+    const cell = await lab.run(
+      'const late = () => { queueMicrotask(late); throw new Error("again") }; setTimeout(() => { started(); late() }, 1); 0',
+    );
+    await lab.until(cell.requestId, (all) => streamText(all, 'stderr').includes('again'));
+    await lab.engine.interrupt();
+    expect((await lab.run('keep')).result).toBe('42');
+  });
+
+  test('leaves timers that do not throw, and child processes, alone when no cell runs', async () => {
+    const ticker = await lab.run(
+      'const child = require("node:child_process").spawn("sleep", ["100"]); let beats = 0; const beat = setInterval(() => console.log(++beats), 1); 0',
+    );
+    await lab.until(ticker.requestId, (all) => all.length > 0);
+    await lab.engine.interrupt();
+    const before = (await lab.until(ticker.requestId, () => true)).length;
+    await lab.until(ticker.requestId, (all) => all.length > before + 5);
+    expect((await lab.run('clearInterval(beat); [child.signalCode, child.kill()]')).result).toBe('[ null, true ]');
   });
 
   test('is harmless when nothing runs, and twice in a row', async () => {

@@ -56,10 +56,12 @@ export function enterCell(cell: CellMark): void {
   stack.length = 0;
 }
 
-/** After a termination V8 runs no `finally`: forget what was running. */
-export function forgetRunning(): void {
+/** After a termination V8 runs no `finally`: forget what was running. Gives its cell. */
+export function forgetRunning(): CellMark | undefined {
+  const cell = current;
   current = undefined;
   stack.length = 0;
+  return cell;
 }
 
 /** The cell whose timer or promise threw `error`, as far as it is known. */
@@ -70,8 +72,12 @@ export function cellOf(error: unknown, promise?: object): CellMark | undefined {
   return currentCell();
 }
 
+/** Says whether an interrupt had to terminate what ran and has not been answered yet. */
+let terminating = (): boolean => false;
+
 /** Starts marking. Call once, before user code. */
-export function installAttribution(): void {
+export function installAttribution(isTerminating: () => boolean): void {
+  terminating = isTerminating;
   promiseHooks.createHook({
     init(promise: Promise<unknown>, parent: Promise<unknown>) {
       const cell = current ?? (parent === undefined ? undefined : Mark.of(parent));
@@ -136,7 +142,12 @@ function wrapTimers(): void {
       const handle = original(
         function (this: unknown, ...args: unknown[]) {
           if (!repeats) cell.timers.delete(entry);
-          runAs(cell, callback as Callback, this, args);
+          try {
+            runAs(cell, callback as Callback, this, args);
+          } catch (error) {
+            throwing.add(cell);
+            throw error;
+          }
         },
         ...rest,
       );
@@ -168,7 +179,13 @@ function wrapTimers(): void {
     const wrapped = (callback: unknown, ...args: unknown[]): void => {
       const cell = current;
       if (typeof callback !== 'function' || cell === undefined) original.call(owner, callback as Callback, ...args);
-      else original.call(owner, (...given: unknown[]) => runAs(cell, callback as Callback, undefined, given), ...args);
+      else {
+        const run = (...given: unknown[]): void => {
+          // A chain of callbacks that throw survives terminations, which then hit the report of the error.
+          if (!terminating() && !cell.interrupted) runAs(cell, callback as Callback, undefined, given);
+        };
+        original.call(owner, run, ...args);
+      }
     };
     Object.defineProperty(wrapped, 'name', { value: key });
     owner[key] = wrapped;
@@ -181,6 +198,8 @@ function wrapTimers(): void {
   syncBuiltinESMExports();
 }
 
+/** Cells with a timer that has thrown: it may do so for ever, also when its cell has ended. */
+const throwing = new Set<CellMark>();
 const owners = new WeakMap<object, { cell: CellMark; entry: { drop(): void } }>();
 
 /** `timers/promises` and `util.promisify(setTimeout)` over the wrapped timers, so that an interrupt drops them too. */
@@ -217,4 +236,12 @@ export function dropTimers(cell: CellMark): void {
   cell.interrupted = true;
   for (const entry of cell.timers) entry.drop();
   cell.timers.clear();
+}
+
+/** The same for cells whose timers have thrown and have not ended; gives those cells. */
+export function dropThrowingTimers(): readonly CellMark[] {
+  const dropped = [...throwing].filter(({ timers }) => timers.size > 0);
+  for (const cell of dropped) dropTimers(cell);
+  throwing.clear();
+  return dropped;
 }

@@ -8,7 +8,15 @@ import { Worker } from 'node:worker_threads';
 import type { CellHost, CellSettings, GlobalsModule } from '../cell-host.js';
 import { FD, FrameReader, type Interrupt, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
-import { cellOf, currentCell, forgetRunning, installAttribution, takeLastThrow } from './attribution.js';
+import {
+  type CellMark,
+  cellOf,
+  currentCell,
+  dropThrowingTimers,
+  forgetRunning,
+  installAttribution,
+  takeLastThrow,
+} from './attribution.js';
 import { Comms } from './comms.js';
 import { DebugValues } from './debug/values.js';
 import { installDisposables } from './disposables.js';
@@ -16,6 +24,7 @@ import { Evaluator, plainText } from './evaluate.js';
 import { hideFrames, installFrames } from './frames.js';
 import { createImports } from './imports.js';
 import { answerInput, askUser } from './input.js';
+import { INTERRUPT_STATE } from './interrupt-state.js';
 import { membersAt, newGlobals } from './live-names.js';
 import { magic } from './magics.js';
 import { installNativeOutput } from './native-output.js';
@@ -42,7 +51,7 @@ const worker = new Worker(new URL('./worker.js', import.meta.url), {
 });
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
-installAttribution();
+installAttribution(() => Atomics.load(answering, 0) === INTERRUPT_STATE.terminating);
 installDisposables();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
 installNativeOutput();
@@ -88,9 +97,10 @@ let answered = 0;
 
 /** The worker asks whether this thread still turns: it does, so the interrupt needs no termination. Asked again, it only answers. */
 function answerWorker({ id, requestIds }: Interrupt): void {
-  Atomics.store(answering, 0, 1);
+  const before = Atomics.exchange(answering, 0, INTERRUPT_STATE.answered);
   if (answered !== id) {
-    forgetRunning();
+    const ran = forgetRunning();
+    if (requestIds.length === 0) endLeftovers(before === INTERRUPT_STATE.terminating ? ran : undefined);
     for (const requestId of requestIds) evaluator.interrupt(requestId);
     comms.interrupt();
     answered = id;
@@ -98,7 +108,15 @@ function answerWorker({ id, requestIds }: Interrupt): void {
   worker.postMessage({ kind: 'answered', id } satisfies FromChildMain);
 }
 
+/** No cell runs: says what of ended cells the interrupt has stopped, and ends timers that may throw for ever. */
+function endLeftovers(terminated: CellMark | undefined): void {
+  const say = (cell: CellMark, what: string): void => writeStream('stderr', `Interrupted: ${what}\n`, cell.requestId);
+  if (terminated !== undefined) say(terminated, `what ${terminated.label} had left running was stopped`);
+  for (const cell of dropThrowingTimers()) say(cell, `the timers of ${cell.label}, which had thrown, were ended`);
+}
+
 process.on('uncaughtException', (error) => {
+  if (isTermination(error)) return;
   const requestId = takeLastThrow()?.requestId ?? cellOf(error)?.requestId;
   // Nobody answers what `readline` waits for: its cell would wait for ever.
   const isRefused = (error as { code?: unknown }).code === 'cell.input-not-allowed';
@@ -125,6 +143,15 @@ if (options.globalsModule !== undefined) {
       `remedy: ${ENGINE_ERRORS['engine.globals-failed']}`,
     ].join('\n');
   }
+}
+
+/**
+ * Whether this is V8's own mark of a termination: Node hands it on where one hits the answer of the inspector. It is of no type, and V8
+ * gives up when it is asked for a property.
+ */
+function isTermination(error: unknown): boolean {
+  if (error === undefined || error === null) return false;
+  return !/^(object|function|string|number|bigint|boolean|symbol)$/.test(typeof error);
 }
 
 const globalsSince = newGlobals();

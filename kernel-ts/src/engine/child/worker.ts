@@ -8,6 +8,7 @@ import { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeFrame, FD, FrameReader, type FromWorker, type Interrupt, type ToWorker, writeAll } from '../channel.js';
 import { InspectorPipe } from './debug/inspector-pipe.js';
+import { INTERRUPT_STATE } from './interrupt-state.js';
 import { SignalGate } from './signal-gate.js';
 import { SEND_AFTER_MS, WaitingText } from './waiting-text.js';
 
@@ -26,7 +27,7 @@ const ANSWER_WITHIN_MS = 10;
 /** The same after a first termination, doubled each time: a busy machine is slow to answer, not stuck. */
 const AGAIN_AFTER_MS = 40;
 
-/** `[0]` is 1 from the moment the main thread handles the question: from then on a termination would hit the kernel. */
+/** One of `INTERRUPT_STATE`, in `[0]`. */
 const memory = workerData as WorkerMemory;
 const answering = new Int32Array(memory.answering);
 const gate = new SignalGate(memory.gate);
@@ -80,22 +81,27 @@ parentPort?.postMessage({ ready: true });
 
 function ask(interrupt: Interrupt): void {
   if (waiting !== undefined) clearTimeout(waiting.timer);
-  Atomics.store(answering, 0, 0);
+  Atomics.store(answering, 0, INTERRUPT_STATE.asked);
   parentPort?.postMessage(interrupt);
   pipe.release();
-  signalChildren();
+  signalChildren(interrupt);
   waiting = { interrupt, timer: setTimeout(insist, ANSWER_WITHIN_MS, AGAIN_AFTER_MS), terminated: false };
 }
 
 /** Terminates what runs, unless the main thread is answering; asks again, since a question may die with the code. */
 function insist(nextMs: number): void {
   if (waiting === undefined) return;
-  if (Atomics.load(answering, 0) === 0) {
+  const { interrupt } = waiting;
+  const { asked, answered, terminating } = INTERRUPT_STATE;
+  if (Atomics.compareExchange(answering, 0, asked, terminating) !== answered) {
     waiting.terminated = true;
-    session.post('Runtime.terminateExecution');
-    signalChildren(); // the cell may have started one only now
+    // It may have hit the question itself.
+    session.post('Runtime.terminateExecution', () => {
+      if (waiting !== undefined) parentPort?.postMessage(waiting.interrupt);
+    });
+    signalChildren(interrupt); // the cell may have started one only now
   }
-  parentPort?.postMessage(waiting.interrupt);
+  parentPort?.postMessage(interrupt);
   waiting.timer = setTimeout(insist, nextMs, nextMs * 2);
 }
 
@@ -110,11 +116,14 @@ function outlive(done: () => void): void {
   });
 }
 
-/** Interrupts the processes that cells started; this one ignores the signal, or ends what the debugger evaluates. */
-function signalChildren(): void {
+/**
+ * Interrupts the processes that cells started; this one ignores the signal, or ends what the debugger evaluates. Where no cell is to stop,
+ * nobody asked for their end: they go on.
+ */
+function signalChildren({ requestIds }: Interrupt): void {
   gate.pass(() => {
     try {
-      process.kill(-process.pid, 'SIGINT');
+      process.kill(requestIds.length > 0 ? -process.pid : process.pid, 'SIGINT');
     } catch {
       // no process group of our own: there is nothing to signal
     }
