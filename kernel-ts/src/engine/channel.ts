@@ -44,12 +44,12 @@ export interface CompiledText {
 
 /** Two steps: our edits of the lowered JavaScript (offset ranges), then swc's source map (VLQ). */
 export interface PositionTrail {
-  /** The lowered text, before our edits. */
+  /** The lowered text, before our edits; the user's text where that needed no lowering. */
   readonly lowered: string;
   /** Pieces of `js`, see `positions.ts`: as text, because every cell that has run is remembered and few are asked about. */
   readonly pieces: string;
-  /** Source map of `lowered`, VLQ. */
-  readonly mappings: string;
+  /** Source map of `lowered`, VLQ; undefined where `lowered` is the user's text. */
+  readonly mappings: string | undefined;
 }
 
 /** Front → child, main thread. */

@@ -6,7 +6,7 @@
  * line that has some, which is what a debugger's user expects.
  */
 import type { PositionTrail } from './channel.js';
-import { mappedSegments, originalPosition } from './source-map.js';
+import { mappedSegments, originalPosition, type Segment } from './source-map.js';
 
 /** A piece of `js` that was copied: `[start in js, start in lowered, length]`. What lies between was inserted by us. */
 export type Piece = readonly [startInJs: number, startInLowered: number, length: number];
@@ -39,14 +39,22 @@ export function userPosition(
   const piece = pieces.findLast(([start]) => start <= offset) ?? pieces[0];
   if (piece === undefined) return { line: 1, column: 1 };
   const inLowered = piece[1] + Math.min(Math.max(offset - piece[0], 0), piece[2]);
-  const { line: loweredLine, column: loweredColumn } = placeOf(trail.lowered, inLowered);
-  const found = originalPosition(trail.mappings, loweredLine, loweredColumn);
+  const place = placeOf(trail.lowered, inLowered);
+  const found = trail.mappings === undefined ? place : originalPosition(trail.mappings, place.line, place.column);
   return found === undefined ? undefined : { line: found.line + 1, column: found.column + 1 };
 }
 
-/** Where code of a 1-based line begins: the line that was found, at or below it, and the offset in `lowered`. */
-export function firstCodeAt(trail: PositionTrail, line: number): { line: number; inLowered: number } | undefined {
-  let best: { line: number; column: number; generatedLine: number; generatedColumn: number } | undefined;
+/**
+ * Where code of a 1-based line begins: the line that was found, at or below it, and the offset in `lowered`. `startsIn` gives
+ * the offsets at which code begins in a text that needed no lowering, and so has no source map.
+ */
+export function firstCodeAt(
+  trail: PositionTrail,
+  line: number,
+  startsIn: (text: string) => readonly number[],
+): { line: number; inLowered: number } | undefined {
+  if (trail.mappings === undefined) return firstStart(trail.lowered, line, startsIn);
+  let best: Segment | undefined;
   const lines = trail.lowered.split('\n');
   for (const one of mappedSegments(trail.mappings)) {
     if (one.line < line - 1) continue;
@@ -56,6 +64,18 @@ export function firstCodeAt(trail: PositionTrail, line: number): { line: number;
   }
   if (best === undefined) return undefined;
   return { line: best.line + 1, inLowered: offsetOf(trail.lowered, best.generatedLine, best.generatedColumn) };
+}
+
+function firstStart(
+  text: string,
+  line: number,
+  startsIn: (text: string) => readonly number[],
+): { line: number; inLowered: number } | undefined {
+  const from = offsetOf(text, line - 1, 0);
+  let first: number | undefined;
+  for (const start of startsIn(text)) if (start >= from && (first === undefined || start < first)) first = start;
+  const found = first === undefined ? undefined : placeOf(text, first).line + 1;
+  return first === undefined || found === undefined || found < line ? undefined : { line: found, inLowered: first };
 }
 
 /** The 0-based place in the script of an offset in `lowered`; where that text was left out, of what follows it. */

@@ -31,11 +31,17 @@ export function originalPosition(
   return best;
 }
 
-/** Every mapped position, both sides 0-based, in the order of the generated text. */
-export function mappedSegments(
-  mappings: string,
-): { generatedLine: number; generatedColumn: number; line: number; column: number }[] {
-  const segments: { generatedLine: number; generatedColumn: number; line: number; column: number }[] = [];
+/** A place of the generated text and what it stands for, 0-based. */
+export interface Segment {
+  readonly generatedLine: number;
+  readonly generatedColumn: number;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Every mapped position, in the order of the generated text. */
+export function mappedSegments(mappings: string): Segment[] {
+  const segments: Segment[] = [];
   let line = 0;
   let column = 0;
   for (const [generatedLine, text] of mappings.split(';').entries()) {

@@ -17,10 +17,29 @@ export interface BreakpointPlace {
 
 /** The place for a breakpoint at or below a 1-based line; undefined where no code follows. */
 export function breakpointPlace(text: TrailedText, line: number): BreakpointPlace | undefined {
-  const found = firstCodeAt(text.trail, line);
+  const found = firstCodeAt(text.trail, line, codeStarts);
   if (found === undefined) return undefined;
   const script = scriptPlace(text, bodyOf(text.trail.lowered, found.inLowered));
   return script === undefined ? undefined : { line: found.line, script };
+}
+
+/** Blocks begin with a brace, which is no code. */
+const BRACED = new Set<unknown>(['BlockStatement', 'FunctionBody']);
+
+/** Offsets of a text at which a statement, an expression or a part of one begins. */
+function codeStarts(text: string): number[] {
+  const tree = parseText(text, 'lowered');
+  const starts: number[] = [];
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) for (const item of value) visit(item);
+    else if (typeof value === 'object' && value !== null) {
+      const { span, type, ...parts } = value as SyntaxNode;
+      if (span !== undefined && type !== undefined && !BRACED.has(type)) starts.push(tree.at(span.start));
+      visit(Object.values(parts));
+    }
+  };
+  visit(tree.body);
+  return starts;
 }
 
 const HEADED =

@@ -105,5 +105,5 @@ export class Sources {
 }
 
 function sizeOf({ code, text }: Run): number {
-  return code.length + text.js.length + text.trail.lowered.length + text.trail.mappings.length;
+  return code.length + text.js.length + text.trail.lowered.length + (text.trail.mappings?.length ?? 0);
 }

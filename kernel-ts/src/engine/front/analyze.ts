@@ -2,8 +2,9 @@
  * What a cell declares, read from its syntax alone. Knows no types and evaluates nothing. Surprise: top-level `using`
  * is rewritten here, before lowering, because its lowering would put the whole cell into a `try` block.
  */
+import { runsAsTyped } from './as-typed.js';
 import { magicEdits, type TextEdit, withoutMagics } from './magics.js';
-import { asNode, asNodes, parseText, patternNames, type SyntaxNode } from './syntax.js';
+import { asNode, asNodes, parseText, patternNames, type SyntaxNode, type SyntaxTree } from './syntax.js';
 
 /** How a top-level name came to be. */
 export type NameKind = 'const' | 'let' | 'function' | 'class' | 'enum' | 'namespace' | 'import' | 'type';
@@ -19,6 +20,8 @@ export interface CellAnalysis {
   readonly text: string;
   /** Text for the compiler: `text` with top-level `using` and magics made into calls; lines are those of `text`. */
   readonly runnable: string;
+  /** The tree of `runnable`, where V8 can run that as it is. */
+  readonly asTyped: SyntaxTree | undefined;
   /** Top-level names; a name with value and type (class, `const X` beside `type X`) also appears in `typed`. */
   readonly names: ReadonlyMap<string, NameKind>;
   /** Names that mean a type too. */
@@ -123,9 +126,11 @@ export function analyzeCell(code: string): CellAnalysis {
     } else declare(node, false);
   }
   const last = tree.body.findLast((node) => node.type !== 'EmptyStatement');
+  const edits = [...usingEdits(usings, tree.at), ...magicEdits(magics, tree)];
   return {
     text,
-    runnable: edited(text, [...usingEdits(usings, tree.at), ...magicEdits(magics, tree)]),
+    runnable: edited(text, edits),
+    asTyped: edits.length === 0 && runsAsTyped(text, tree) ? tree : undefined,
     names,
     typed,
     docs,

@@ -1,5 +1,6 @@
 /**
- * TypeScript → JavaScript for V8's REPL mode, by swc and then by our own edits of the lowered text. Knows no types.
+ * TypeScript → JavaScript for V8's REPL mode, by swc and then by our own edits of the lowered text. Knows no types. What V8 can run
+ * as it was typed is its own lowered text: swc's compiler is 6 MiB, and first loaded for a cell that needs it.
  *
  * Surprise: every top-level declaration becomes a `let` (functions hoisted), because REPL mode lets a name be declared
  * again only by the same kind of declaration. Writing to a `const` therefore goes through `__npulab.constant`, which
@@ -46,9 +47,7 @@ export const NO_NAMES: EarlierNames = { isConstant: () => false, own: new Set() 
 
 /** Compiles a cell. Throws swc's error. */
 export function compileCell(analysis: CellAnalysis, url: string, label: string, earlier: EarlierNames): CompiledText {
-  const output = swc().transformSync(analysis.runnable, { ...OPTIONS, filename: 'cell.ts' });
-  const lowered = output.code;
-  const tree = parseText(lowered, 'lowered');
+  const { lowered, tree, mappings } = lower(analysis);
   const enums = new Set([...analysis.names].filter(([, kind]) => kind === 'enum').map(([name]) => name));
   const isConstant = (name: string): boolean => {
     const kind = analysis.names.get(name);
@@ -57,9 +56,22 @@ export function compileCell(analysis: CellAnalysis, url: string, label: string, 
   const own = new Set([...earlier.own].filter((name) => lowered.includes(name)));
   for (const [name, kind] of analysis.names) if (kind !== 'type' && isTaken(name)) own.add(name);
   const { js, pieces } = rewrite(lowered, tree, { enums, isConstant, own });
-  const mappings = (JSON.parse(output.map ?? '{"mappings":""}') as { mappings: string }).mappings;
   const trail: PositionTrail = { lowered, pieces, mappings };
   return { js: `${js}\n//# sourceURL=${url}`, url, label, trail, hasResult: analysis.hasResult };
+}
+
+interface Lowered {
+  readonly lowered: string;
+  readonly tree: SyntaxTree;
+  /** Undefined where it is the text itself. */
+  readonly mappings: string | undefined;
+}
+
+function lower({ runnable, asTyped }: CellAnalysis): Lowered {
+  if (asTyped !== undefined) return { lowered: runnable, tree: asTyped, mappings: undefined };
+  const output = swc().transformSync(runnable, { ...OPTIONS, filename: 'cell.ts' });
+  const { mappings } = JSON.parse(output.map ?? '{"mappings":""}') as { mappings: string };
+  return { lowered: output.code, tree: parseText(output.code, 'lowered'), mappings };
 }
 
 function rewrite(
@@ -118,18 +130,18 @@ function rewrite(
           out.copy(body, at(skip.start));
           out.copy(at(skip.end), end);
         }
-        out.insert('\n');
+        out.endStatement(end);
       });
     } else if (raw.type === 'ExportDefaultExpression') {
       const expression = raw.expression as { span?: { start: number; end: number } };
       rest.push(() => {
         out.copy(at(expression.span?.start ?? 1), end);
-        out.insert('\n');
+        out.endStatement(end);
       });
     } else {
       rest.push(() => {
         out.copy(start, end);
-        out.insert('\n');
+        out.endStatement(end);
       });
     }
   }
@@ -236,6 +248,11 @@ class Assembly {
       from = edit.end;
     }
     this.#piece(from, end);
+  }
+
+  /** Ends the statement that ends at `end`: what follows it in `source` may not follow it here. */
+  endStatement(end: number): void {
+    this.insert(this.source[end - 1] === ';' ? '\n' : ';\n');
   }
 
   finish(): { js: string; pieces: string } {

@@ -55,7 +55,7 @@ export class Preparation {
     } catch (error) {
       return this.#syntaxError(label, request.code, error);
     }
-    const staged = checker.stage(analysis, request.cellId);
+    const staged = checker.stage({ ...analysis, asTyped: undefined }, request.cellId); // no tree while the cell runs
     const checking = this.#host.check() === 'off' ? undefined : this.#complaints(request.requestId, staged);
     let text: CompiledText;
     try {
