@@ -2,7 +2,8 @@
 // kernel has a hundred and eighty; bin/npulab.js starts these files where nothing has been compiled since.
 //
 // Surprise: in a bundle a module's place is no more where it was written. So a URL beside a module is written anew: to the
-// bundled file where it names a process of the kernel, else to where it has always led.
+// bundled file where it names a process of the kernel, else to where it has always led. Comments are left out and every character is
+// ASCII: V8 keeps the text of what it has loaded, and takes two bytes for each character where one needs them.
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { root } from './steps.mjs';
@@ -32,12 +33,28 @@ export async function bundle(folder = join(dist, 'bundle')) {
       );
     },
   };
+  const ascii = {
+    name: 'ascii',
+    generateBundle(_, files) {
+      for (const file of Object.values(files)) if (file.type === 'chunk') file.code = inAscii(file.code);
+    },
+  };
   for (const entries of processes) {
     const input = Object.fromEntries(entries.map((entry) => [nameOf(entry), join(dist, entry)]));
-    const made = await rolldown({ input, platform: 'node', external: /^[^./]/, plugins: [places] });
-    await made.write({ dir: folder, format: 'esm', chunkFileNames: `${nameOf(entries[0])}-[name].js` });
+    const made = await rolldown({ input, platform: 'node', external: /^[^./]/, plugins: [places, ascii] });
+    await made.write({
+      dir: folder,
+      format: 'esm',
+      comments: false,
+      chunkFileNames: `${nameOf(entries[0])}-[name].js`,
+    });
     await made.close();
   }
+}
+
+/** Without its comments, a text has other characters in strings, templates and expressions only, where an escape means the same. */
+function inAscii(code) {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await bundle();

@@ -1,6 +1,15 @@
 /** What the launcher starts: the bundle of a build, or the modules that were compiled after it. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -83,6 +92,17 @@ describe('a kernel of the bundle', () => {
     expect((await kernel.run("(await lab.models.open('tiny')).name")).result['text/plain']).toBe("'tiny'");
     const { traceback } = (await kernel.run("[1].map(() => { throw new Error('mine') })")).reply;
     expect(traceback).toEqual(['Error: mine', '    at (cell 6, line 1:23)', '    at (cell 6, line 1:5)']);
+  });
+
+  test('has one byte for each character, and says what was written', async () => {
+    const texts = readdirSync(join(folder, 'dist/bundle')).map((file) =>
+      readFileSync(join(folder, 'dist/bundle', file), 'latin1'),
+    );
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what ASCII is
+    expect(texts.filter((text) => /[^\x00-\x7f]/.test(text))).toEqual([]);
+    expect((await kernel.run('const page = <b>1</b>')).reply.traceback).toContain(
+      'remedy: Cells are TypeScript without JSX: write markup as html`…` or svg`…`. Nothing of the cell has run.',
+    );
   });
 
   test('stops an endless loop', async () => {

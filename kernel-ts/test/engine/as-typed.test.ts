@@ -14,7 +14,7 @@ const compiled = (code: string): ReturnType<typeof compileCell> =>
 
 test.each([
   '1 + 1',
-  "import { join } from 'node:path'\nconst [a, { b = 1, ...c }] = await f(...d); join(a, `${b}`)",
+  "import { join } from 'node:path'\nconst [a, { b = 1, ...c }] = await f(...d); join(a, `b`)",
   'for await (const x of y) { if (!x?.z) continue; else break }\nlabel: do { x ??= 1n } while (x)',
   'async function* f(a, { b } = {}) { try { yield* a } catch { throw new Error("x") } finally { return } }',
   '({ get a() { return 1 }, set a(v) {}, async b() {}, [c]: /(?:x)(?<y>z)/giu, ...d })',
