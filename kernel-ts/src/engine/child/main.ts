@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { CellHost, CellSettings, GlobalsModule } from '../cell-host.js';
 import { FD, FrameReader, type Interrupt, type ToMain } from '../channel.js';
 import { ENGINE_ERRORS } from '../errors.js';
+import { forgetContexts, installAsyncHooks } from './async-hooks.js';
 import {
   type CellMark,
   cellOf,
@@ -51,6 +52,7 @@ const worker = new Worker(new URL('./worker.js', import.meta.url), {
 });
 
 process.on('SIGINT', () => {}); // interrupts come over the worker's channel; this signal is for the cell's children
+installAsyncHooks();
 installAttribution(() => Atomics.load(answering, 0) === INTERRUPT_STATE.terminating);
 installDisposables();
 installOutput(() => worker.postMessage({ kind: 'text' } satisfies FromChildMain));
@@ -100,6 +102,7 @@ function answerWorker({ id, requestIds }: Interrupt): void {
   const before = Atomics.exchange(answering, 0, INTERRUPT_STATE.answered);
   if (answered !== id) {
     const ran = forgetRunning();
+    if (before === INTERRUPT_STATE.terminating) forgetContexts();
     if (requestIds.length === 0) endLeftovers(before === INTERRUPT_STATE.terminating ? ran : undefined);
     for (const requestId of requestIds) evaluator.interrupt(requestId);
     comms.interrupt();
