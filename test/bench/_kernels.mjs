@@ -32,7 +32,15 @@ const typescript = {
 };
 
 /** The kernel measured. */
-export const ours = { name: 'npulab', command: kernelCommand, ...typescript };
+export const ours = {
+  name: 'npulab',
+  command: kernelCommand,
+  ...typescript,
+  check: { off: 'kernel.settings.check = "off"', on: 'kernel.settings.check = "error"' },
+};
+
+/** Cells that switch the check of types, where a kernel has none. */
+const neverChecks = { off: '0', on: '0' };
 
 const others = [
   {
@@ -41,6 +49,7 @@ const others = [
     command: [python, '-m', 'ipykernel_launcher', '-f', '{connection_file}'],
     env: { PYDEVD_DISABLE_FILE_VALIDATION: '1' },
     interruptBy: 'signal',
+    check: neverChecks,
     install: 'python3 -m venv .venv; .venv/bin/pip install ipykernel jupyter_core',
     small: (at) => `${at} + 1`,
     typed: (at) =>
@@ -75,6 +84,7 @@ const others = [
     interruptBy: 'message',
     install: `npm install -g --prefix ${shownPeers} --allow-scripts=deno deno`,
     ...typescript,
+    check: neverChecks,
     megabytes: 'await Deno.stdout.write(new TextEncoder().encode("x".repeat(9_999_999) + "\\n")); 0',
   },
 ];

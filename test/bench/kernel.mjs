@@ -12,6 +12,7 @@ const table = [
   ['smallMs', 'small cell, checked', 'ms', '≤ 2.5, ratio ≤ 0.62 of ipykernel'],
   ['smallP95Ms', 'small cell, checked, 95th percentile', 'ms'],
   ['typedMs', 'typed 5-line cell, checked', 'ms', '≤ 4, ratio ≤ 0.8 of ipykernel'],
+  ['uncheckedMs', 'small cell, checking off', 'ms', '< 1.0'],
   ['pipelinedMs', '50 cells sent at once, each', 'ms'],
   ['completeMs', 'typed completion', 'ms', '≤ 2'],
   ['inspectMs', 'inspection', 'ms'],
@@ -70,6 +71,13 @@ async function measure(kernel) {
     const small = await repeated(100, (at) => started.run(kernel.small(at)));
     [found.smallMs, found.smallP95Ms] = [median(small), percentile(small, 95)];
     await attempt('typedMs', async () => median(await repeated(50, (at) => started.run(kernel.typed(at)))));
+    await attempt('uncheckedMs', async () => {
+      if (kernel.check === undefined) throw new Error('always checks');
+      await started.run(kernel.check.off);
+      const times = await repeated(100, (at) => started.run(kernel.small(at)));
+      await started.run(kernel.check.on);
+      return median(times);
+    });
     await attempt('pipelinedMs', async () => {
       const all = () => Promise.all(Array.from({ length: 50 }, (_, at) => started.run(kernel.small(at))));
       return median(await repeated(3, all)) / 50;
