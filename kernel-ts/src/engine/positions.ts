@@ -18,6 +18,10 @@ export function textOfPieces(pieces: readonly Piece[]): string {
 
 /** The pieces of a trail. */
 export function piecesOf({ pieces }: PositionTrail): Piece[] {
+  return piecesIn(pieces);
+}
+
+function piecesIn(pieces: string): Piece[] {
   if (pieces === '') return [];
   return pieces.split(';').map((piece) => piece.split(',').map(Number) as unknown as Piece);
 }
@@ -30,18 +34,40 @@ export interface TrailedText {
 
 /** The 1-based line and column in the user's text of a 1-based position in the script; undefined where none is known. */
 export function userPosition(
-  { js, trail }: TrailedText,
+  text: TrailedText,
   line: number,
   column: number,
 ): { line: number; column: number } | undefined {
-  const offset = offsetOf(js, line - 1, column - 1);
-  const pieces = piecesOf(trail);
+  return positionBy(wayBack(text), line, column);
+}
+
+/** What leads back from a script, without the texts: where their lines begin, and the trail. One line, to be remembered. */
+export function wayBack({ js, trail }: TrailedText): string {
+  return [lineStarts(js), lineStarts(trail.lowered), trail.pieces, trail.mappings ?? UNMOVED].join(' ');
+}
+
+const UNMOVED = '=';
+
+/** The same as `userPosition`, from what `wayBack` gave. */
+export function positionBy(way: string, line: number, column: number): { line: number; column: number } | undefined {
+  const [script = '', lowered = '', pieceText = '', mappings = ''] = way.split(' ');
+  const inScript = script.split(',').map(Number);
+  const offset = (inScript[Math.min(line, inScript.length) - 1] ?? 0) + column - 1;
+  const pieces = piecesIn(pieceText);
   const piece = pieces.findLast(([start]) => start <= offset) ?? pieces[0];
   if (piece === undefined) return { line: 1, column: 1 };
   const inLowered = piece[1] + Math.min(Math.max(offset - piece[0], 0), piece[2]);
-  const place = placeOf(trail.lowered, inLowered);
-  const found = trail.mappings === undefined ? place : originalPosition(trail.mappings, place.line, place.column);
+  const starts = lowered.split(',').map(Number);
+  const at = starts.findLastIndex((start) => start <= inLowered);
+  const place = { line: at, column: inLowered - (starts[at] ?? 0) };
+  const found = mappings === UNMOVED ? place : originalPosition(mappings, place.line, place.column);
   return found === undefined ? undefined : { line: found.line + 1, column: found.column + 1 };
+}
+
+function lineStarts(text: string): string {
+  const starts = [0];
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+  return starts.join();
 }
 
 /**

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { breakpointPlace } from '../../src/engine/debug/lines.js';
 import { analyzeCell } from '../../src/engine/front/analyze.js';
 import { compileCell, NO_NAMES } from '../../src/engine/front/compile.js';
-import { userPosition } from '../../src/engine/positions.js';
+import { userPosition, wayBack } from '../../src/engine/positions.js';
 import { startLab } from './harness.js';
 
 const lab = startLab({ check: 'off' });
@@ -99,4 +99,10 @@ test('a breakpoint stands at the first code at or below its line', () => {
     ...['11: f();', '11: f();', '11: f();'],
     ...[undefined, undefined],
   ]);
+});
+
+test('the way back is remembered without the texts', () => {
+  expect(wayBack(compiled('const a = 1\na'))).toBe('0,11,14,15 0,12 3,5,6;11,12,1 =');
+  const typed = wayBack(compiled('const a: number = 1'));
+  expect(typed).toMatch(/^0,11,12 0,13 3,5,7 AAAA/);
 });

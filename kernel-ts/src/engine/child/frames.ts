@@ -7,15 +7,16 @@ import { findSourceMap } from 'node:module';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompiledText } from '../channel.js';
-import { userPosition } from '../positions.js';
+import { positionBy, wayBack } from '../positions.js';
 
-const texts = new Map<string, CompiledText>();
+/** Label and way back of each cell, by its script. Not its text: of what lives on V8 makes more room for young objects. */
+const cells = new Map<string, string>();
 /** Folders whose frames say nothing to a user. */
 const hidden = [dirname(dirname(dirname(fileURLToPath(import.meta.url))))];
 
-/** Makes the positions of a text known; keep for as long as its functions may run. */
+/** Makes the positions of a text known, for as long as its functions may run. */
 export function rememberText(text: CompiledText): void {
-  texts.set(text.url, text);
+  cells.set(text.url, [text.label, wayBack(text)].join('\n')); // joined, it holds none of its parts
 }
 
 /** The 1-based line and column in the user's text of a 1-based position in a cell's script. */
@@ -24,9 +25,11 @@ export function cellPosition(
   line: number,
   column: number,
 ): { label: string; line: number; column: number } | undefined {
-  const text = texts.get(url);
-  const found = text === undefined ? undefined : userPosition(text, line, column);
-  return text === undefined || found === undefined ? undefined : { label: text.label, ...found };
+  const cell = cells.get(url);
+  if (cell === undefined) return undefined;
+  const end = cell.lastIndexOf('\n');
+  const found = positionBy(cell.slice(end + 1), line, column);
+  return found === undefined ? undefined : { label: cell.slice(0, end), ...found };
 }
 
 /** Folders and files whose frames say nothing to a user. */
