@@ -99,6 +99,13 @@ def test_jupytext_pairs_cells_with_a_ts_file_and_back_and_the_result_runs(tmp_pa
     assert texts(nbformat.read(tmp_path / "cells.ipynb", as_version=4)) == ["40"]
 
 
+def test_jupyter_run_sends_the_files_that_it_also_names_to_the_kernel(tmp_path):
+    (tmp_path / "one.ts").write_text("const n: number = 41;\n")
+    (tmp_path / "two.ts").write_text("console.log(n + 1);\n")
+    run = [sys.executable, "-m", "jupyter", "run", "--kernel=npulab", str(tmp_path / "one.ts"), str(tmp_path / "two.ts")]
+    assert subprocess.run(run, check=True, capture_output=True, text=True).stdout == "42\n"
+
+
 def test_nbconvert_executes_and_exports_a_script_that_typescript_reads(tmp_path):
     nbformat.write(notebook("const a: number = 1", "a"), tmp_path / "in.ipynb")
     convert = [sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook", "--output", "out.ipynb", str(tmp_path / "in.ipynb")]

@@ -20,13 +20,16 @@ The kernel. Jupyter calls it with the connection file that it has written.
   --check MODE  what a type error does: stop the cell (error, the default), warn, nothing (off);
                 NPULAB_CHECK says the same for kernels that Jupyter starts
 
+Further words are ignored: Jupyter's programs hand on their own.
+
 Cells are remembered in npulab/history.jsonl in the user's data folder; NPULAB_HISTORY names another file, or off.
 `,
   async run(argv) {
     const { values, words } = parse(
       argv,
       { check: { type: 'string', default: process.env.NPULAB_CHECK ?? 'error' } },
-      { least: 1, most: 1, name: 'CONNECTION_FILE' },
+      // Front ends hand on what is theirs: `jupyter run FILE` gives the kernel the names of the files that it sends as cells.
+      { least: 1, most: Number.POSITIVE_INFINITY, name: 'CONNECTION_FILE' },
     );
     // This process holds little and forgets most of it at once: room for young objects that grows to 48 MiB is of no use here.
     setFlagsFromString('--semi-space-growth-factor=1');
