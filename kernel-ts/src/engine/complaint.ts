@@ -9,6 +9,9 @@ export interface Complaint {
   readonly end: number;
 }
 
+/** A module has code and no types: its values are `any`, and the cell runs. */
+export const UNTYPED_MODULE = 'TS7016';
+
 /** Each complaint: where, what, excerpt. At most ten, the rest is counted. */
 export function complaintLines(label: string, text: string, complaints: readonly Complaint[]): string[] {
   const lines: string[] = [];

@@ -9,6 +9,10 @@ export const ENGINE_ERRORS = {
     'Give one of them another name: a name is declared again by a later cell, not in the same one. Nothing of the cell has run.',
   'cell.missing-module':
     "A package: npm install it in the notebook's folder. A file: its name begins with ./ or ../. Nothing of the cell has run.",
+  'cell.missing-export':
+    'A type is imported and given on as one (import type, export type): files are compiled one by one. Else correct the name.',
+  'cell.decorator':
+    'Cells have the decorators of JavaScript: (value, context) => …, none on parameters; those of experimentalDecorators do not work. Nothing of the cell has run.',
   'cell.object': 'An object as the value of a cell stands in parentheses: ({ … }). Nothing of the cell has run.',
   'cell.jsx': 'Cells are TypeScript without JSX: write markup as html`…` or svg`…`. Nothing of the cell has run.',
   'cell.bad-file': 'Write or build the file again, then run the cell again.',

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { readWasm } from './wasm.js';
 
-const ENDINGS = ['', '.ts', '.mts', '.tsx', '.js', '.mjs', '.json', '/index.ts', '/index.js'];
+const ENDINGS = ['', '.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.json', '/index.ts', '/index.js'];
 
 /**
  * The existing file that `path` (absolute, as written) means: as written, `.js` for a `.ts` source, without extension, or
@@ -11,7 +11,7 @@ const ENDINGS = ['', '.ts', '.mts', '.tsx', '.js', '.mjs', '.json', '/index.ts',
  */
 export function localFile(path: string): string | undefined {
   for (const ending of ENDINGS) if (isFile(path + ending)) return path + ending;
-  const source = path.replace(/\.(m?)js$/, '.$1ts');
+  const source = path.replace(/\.([cm]?)js$/, '.$1ts');
   return source !== path && isFile(source) ? source : undefined;
 }
 

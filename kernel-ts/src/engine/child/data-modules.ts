@@ -57,12 +57,25 @@ export function explainedImport(error: unknown): unknown {
   // Ours, from the loader's thread: its frames are no help.
   if (code === 'cell.bad-file') return new EngineError(code, message);
   if (name === 'CompileError') return badWasm(/([^/\s()]+\.wasm)/.exec(stack)?.[1] ?? 'a file', { message });
+  if (name === 'SyntaxError' && / does not provide an export named /.test(message)) {
+    const by = /([^/\s()]+\.[cm]?tsx?)(?:\?\S*)?:\d+/.exec(stack)?.[1];
+    return new EngineError('cell.missing-export', by === undefined ? message : `${by}: ${message}`);
+  }
+  if (code !== 'ERR_MODULE_NOT_FOUND') return error;
   const from = /Cannot find (?:package|module) '([^']*)' imported from .*?([^/]+\.wasm)/.exec(message);
-  if (code !== 'ERR_MODULE_NOT_FOUND' || from === null) return error;
+  if (from === null) return withRemedy(error as Error);
   return new EngineError(
     'cell.wasm-import',
     `${from[2]} imports from ${JSON.stringify(from[1])}, which is no module here`,
   );
+}
+
+/** Node's own error, as the code of a cell may ask for its `code`, without the file that stands for the cells. */
+function withRemedy(error: Error): Error {
+  error.message = error.message.replace(/ imported from \S*__npulab_cell\.mjs/, '');
+  return Object.defineProperty(error, 'remedy', {
+    value: "A package: npm install it in the notebook's folder. A file: correct its name. Then run the cell again.",
+  });
 }
 
 function badWasm(name: string, cause: { readonly message: string }): EngineError {

@@ -65,14 +65,17 @@ export function createImports(folder: string, provided: () => Readonly<Record<st
     } catch (error) {
       // A package with WebAssembly in it. Node remembers that it failed, so it is loaded under another address.
       if (isUnknownWasm(error)) return importHooked(`${specifier}?npulab=package`);
+      const file = withoutEnding(specifier, error, requireFromFolder);
+      if (file !== undefined) return importFromFolder(pathToFileURL(file).href);
       const ours = specifier.startsWith('@npulab/') && (error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND';
       if (ours && String((error as Error).message).includes(specifier)) return (await import(specifier)) as Namespace;
-      throw error;
+      throw explainedImport(error);
     }
   };
   return {
-    import: async (specifier, wanted = []) => withDefaultNames(await load(specifier), wanted),
-    dynamicImport: (specifier) => load(String(specifier)),
+    import: async (specifier, wanted = []) =>
+      withDefaultNames(withExports(await load(specifier), requireFromFolder), wanted),
+    dynamicImport: async (specifier) => withExports(await load(String(specifier)), requireFromFolder),
     meta: Object.freeze({
       url: pathToFileURL(referrer).href,
       dirname: folder,
@@ -92,6 +95,36 @@ function localPath(specifier: string, folder: string): string | undefined {
   if (specifier.startsWith('file:')) return fileURLToPath(specifier);
   if (/^\.{1,2}(\/|$)/.test(specifier)) return resolve(folder, specifier);
   return specifier.startsWith('/') ? specifier : undefined;
+}
+
+/**
+ * The file of a package that is named without its ending (`dayjs/plugin/utc`) or as a folder (`fp-ts/Option`): Node's
+ * `import` refuses what `require`, bundlers and the checker understand.
+ */
+function withoutEnding(specifier: string, error: unknown, require: NodeJS.Require): string | undefined {
+  const { code, message = '' } = error as { code?: string; message?: string };
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'ERR_UNSUPPORTED_DIR_IMPORT') return undefined;
+  if (!message.includes(`/node_modules/${specifier}'`)) return undefined;
+  try {
+    return require.resolve(specifier);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A CommonJS module with all that it exports under its name, as its types say: Node finds only the names that it can read
+ * off the text, so that `import * as _ from 'lodash'` would have none. Getters stay getters until they are asked.
+ */
+function withExports(module: Namespace, require: NodeJS.Require): Namespace {
+  const exports = module.default as Namespace | null | undefined;
+  if ((typeof exports !== 'object' && typeof exports !== 'function') || exports === null) return module;
+  const missing = Object.keys(exports).filter((name) => !(name in module));
+  if (missing.length === 0 || !Object.values(require.cache).some((one) => one?.exports === exports)) return module;
+  const whole: Namespace = { ...module };
+  for (const name of missing)
+    Object.defineProperty(whole, name, { enumerable: true, configurable: true, get: () => exports[name] });
+  return whole;
 }
 
 /** Names that a CommonJS module has on its `module.exports` only. */

@@ -57,8 +57,9 @@ export async function load<C>(
   if (pathname.endsWith('.json') && searchParams.has('npulab')) {
     return moduleOf(jsonModule(filename, await readFile(filename, 'utf8')));
   }
-  if (!/\.(ts|mts|tsx)$/.test(pathname)) return next(url, context);
-  return moduleOf(await javaScript(filename, await readFile(filename, 'utf8')));
+  if (!/\.([cm]?ts|tsx)$/.test(pathname)) return next(url, context);
+  const source = await javaScript(filename, await readFile(filename, 'utf8'));
+  return filename.endsWith('.cts') ? { format: 'commonjs', source, shortCircuit: true } : moduleOf(source);
 }
 
 async function javaScript(filename: string, text: string): Promise<string> {
@@ -68,6 +69,7 @@ async function javaScript(filename: string, text: string): Promise<string> {
     sourceMaps: 'inline',
     configFile: false,
     swcrc: false,
+    module: { type: filename.endsWith('.cts') ? 'commonjs' : 'es6' },
     jsc: {
       parser: { syntax: 'typescript', decorators: true, tsx: filename.endsWith('.tsx') },
       target: 'es2022',

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { withoutMarks } from '../cell-binding.js';
 import type { ShownError } from '../types.js';
+import { hiddenFolders } from './frames.js';
 
 const MAX_CAUSES = 8;
 
@@ -47,7 +48,10 @@ function errorLines(error: Error, explain: (error: unknown) => readonly string[]
   const head = headOf(error);
   const stack = typeof error.stack === 'string' ? error.stack : '';
   // An error of a worker thread brings its frames as text, Node's own among them.
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line) && !/\bnode:internal\//.test(line));
+  const inner = ['node:internal/', ...hiddenFolders()];
+  const frames = stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line) && !inner.some((place) => line.includes(place)));
   let more: readonly string[] = [];
   try {
     more = explain(error);

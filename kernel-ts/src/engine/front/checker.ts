@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Diagnostic, Project } from 'typescript/unstable/async';
-import type { Complaint } from '../complaint.js';
+import { type Complaint, UNTYPED_MODULE } from '../complaint.js';
 import type { CellAnalysis } from './analyze.js';
 import { CellFiles, type StagedCell } from './cell-files.js';
 import { CheckerFolder, sweep } from './checker-folder.js';
@@ -18,8 +18,8 @@ import { placeStandardTypes } from './kept-types.js';
 import { ownNames } from './own-names.js';
 import { WasmDeclarations } from './wasm-declarations.js';
 
-/** Codes that are no errors in a notebook: evolving arrays read by later cells, and a redeclaration within reach. */
-const HARMLESS = new Set([7005, 7034, 1375, 1378, 1431, 1432, 2686]);
+/** No errors in a notebook: evolving arrays read by later cells, a redeclaration within reach, `import a = require('b')`. */
+const HARMLESS = new Set([7005, 7034, 1375, 1378, 1431, 1432, 2686, 1202]);
 /** A module was not found: the program remembers that, and must forget it when the file or package has come. */
 const NOT_FOUND = 'TS2307';
 /** More changed files than this at once are worth a rebuilt program. */
@@ -52,6 +52,8 @@ export class Checker {
   readonly #watched = new Map<string, number>();
   /** A cell's import was not found. */
   #missing = false;
+  /** A cell's import has no types yet: looked for again where another cell imports, as that costs a new program. */
+  #untyped = false;
 
   constructor(
     readonly folder: string,
@@ -81,6 +83,9 @@ export class Checker {
     let damaged: readonly string[] = [];
     const prepare = (): void => {
       damaged = this.#declareWasm(staged.analysis.text);
+      if (!this.#untyped || !staged.analysis.importsModules) return;
+      this.#missing = true;
+      this.#untyped = false;
     };
     return this.#ask(
       async (program) => {
@@ -94,6 +99,7 @@ export class Checker {
           .sort((a, b) => a.start - b.start);
         if (importsModules) await this.#watchLocalFiles(program);
         this.#missing = complaints.some(({ code }) => code === NOT_FOUND);
+        this.#untyped ||= complaints.some(({ code }) => code === UNTYPED_MODULE);
         return complaints;
       },
       { early, prepare },

@@ -132,6 +132,13 @@ function rewrite(
         }
         out.endStatement(end);
       });
+    } else if (raw.type === 'ExportDefaultDeclaration') {
+      // Without a name it declares nothing, and an expression it must be.
+      rest.push(() => {
+        out.insert('(');
+        out.copy(from, end);
+        out.insert(');\n');
+      });
     } else if (raw.type === 'ExportDefaultExpression') {
       const expression = raw.expression as { span?: { start: number; end: number } };
       rest.push(() => {

@@ -4,7 +4,7 @@
  */
 import type { CellSettings, EngineLog } from '../cell-host.js';
 import type { CompiledText } from '../channel.js';
-import { type Complaint, complaintLines, parserComplaint } from '../complaint.js';
+import { type Complaint, complaintLines, parserComplaint, UNTYPED_MODULE } from '../complaint.js';
 import type { CellOutcome, CellRequest, EngineOutput, ShownError } from '../types.js';
 import { analyzeCell, type CellAnalysis, cellText } from './analyze.js';
 import type { StagedCell } from './cell-files.js';
@@ -40,6 +40,8 @@ export class Preparation {
   readonly #host: PreparationHost;
   #sequence = 0;
   #checkerSilent = false;
+  /** Modules of which was said that they have no types. */
+  readonly #untyped = new Set<string>();
 
   constructor(host: PreparationHost) {
     this.#host = host;
@@ -61,10 +63,12 @@ export class Preparation {
     try {
       text = this.#compile(analysis, label);
     } catch (error) {
+      const said = (await checking) ?? [];
       checker.files.discard(staged);
-      return this.#syntaxError(label, request.code, error);
+      if (said.length === 0) return this.#syntaxError(label, request.code, error);
+      return complaintError('SyntaxError', codeOfTypes(said, 'cell.syntax'), label, analysis.text, said);
     }
-    const complaints = (await checking) ?? [];
+    const complaints = this.#withoutUntyped(request.requestId, (await checking) ?? []);
     if (complaints.length > 0 && this.#host.check() === 'error') {
       checker.files.discard(staged);
       return complaintError('TypeCheckError', codeOfTypes(complaints), label, analysis.text, complaints);
@@ -113,6 +117,20 @@ export class Preparation {
       this.#checkerSilent = true;
       return [];
     }
+  }
+
+  /** Says once of each module that it has no types; that keeps no cell from running. */
+  #withoutUntyped(requestId: string, complaints: readonly Complaint[]): readonly Complaint[] {
+    for (const { code, message } of complaints) {
+      const [, module] = /'([^']+)'/.exec(message) ?? [];
+      if (code !== UNTYPED_MODULE || module === undefined || this.#untyped.has(module)) continue;
+      this.#untyped.add(module);
+      const types = /npm i --save-dev \S+?(?=`)/.exec(message)?.[0];
+      const remedy = types === undefined ? '' : ` Where they exist, \`${types}\` brings them.`;
+      const text = `'${module}' comes without types: what it exports is any.${remedy}\n`;
+      this.#host.output(requestId, { kind: 'stream', name: 'stderr', text });
+    }
+    return complaints.filter(({ code }) => code !== UNTYPED_MODULE);
   }
 
   /** The compiler's words for a text that does not parse, or the parser's where the compiler cannot be asked. */
