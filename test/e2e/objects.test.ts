@@ -11,6 +11,7 @@ const cells: Readonly<Record<string, string>> = {
   saved: "await lab.quant.save(q, 'int8')",
   step: "const loaded = await board.models.load(q);\nconst run = await loaded.session('There was once');\nconst step = await run.step({ until: 'layer' });\nstep",
   inference: 'run',
+  handles: 'console.log([board, loaded, run])',
   summary: 'await step.output.summary()',
   buffer: "const buffer = await board.memory.allocate(64);\nawait buffer.summary({ dtype: 'i8' })",
   generation: 'run.generate({ maxTokens: 4 })',
@@ -46,6 +47,14 @@ describe('an object as the value of a cell', () => {
         '  linears  float\n  weights  2.5 MiB\n  digest   72a0fcfe807f4366',
     );
     expect(text('logged')).toBe('tiny: Llama, float, 6 layers, hidden 128, 4/2 heads, vocabulary 512, 2.6 MB\n');
+  });
+
+  it('is one line where it is among other values', () => {
+    expect(text('handles').split('\n').slice(1, 4)).toEqual([
+      '  Board(rk3568, sim:rk3568, NPU 1 GHz, 2 GiB, times modelled, connected),',
+      expect.stringMatching(/^ {2}LoadedModel\([\w-]+, 6 layers, 1\.19 MiB, loaded, [0-9a-f]{12}\),$/),
+      '  InferenceSession(position 0 of 5 tokens, open)',
+    ]);
   });
 
   it('is method, origin and one row of errors per kind of linear for a quantized model', () => {

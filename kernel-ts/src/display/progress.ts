@@ -2,6 +2,7 @@
  * Progress of long work: one display with the time that is left, updated at most ten times a second, its end always shown.
  * Shown as an HTML bar and as a line of text; the state is volatile, so a report that is run again may differ in it.
  */
+import { inspect } from 'node:util';
 import { type Bundle, escapeHtml } from './bundle.js';
 import { grouped, timeLeftText } from './numbers.js';
 
@@ -27,6 +28,7 @@ export class Progress {
   #shownAtMs = Number.NEGATIVE_INFINITY;
   #shown = false;
   #done = 0;
+  #state: 'running' | 'done' | 'stopped' = 'running';
   /** Where the present stage began: a resumed upload starts in the middle, and a new stage counts anew. */
   #first: { readonly done: number; readonly atMs: number } | undefined;
   #total: number;
@@ -73,20 +75,33 @@ export class Progress {
     return timeLeftText((elapsedMs * (this.#total - this.#done)) / (this.#done - first.done));
   }
 
-  #show(state: 'running' | 'done' | 'stopped'): void {
+  [inspect.custom](): string {
+    return this.#text();
+  }
+
+  get #part(): number {
+    return this.#total > 0 ? Math.min(1, this.#done / this.#total) : 0;
+  }
+
+  #text(): string {
     const { label, unit = '' } = this.#options;
-    const part = this.#total > 0 ? Math.min(1, this.#done / this.#total) : 0;
+    const state = this.#state;
     const amounts = state === 'done' ? grouped(this.#total) : `${grouped(this.#done)} / ${grouped(this.#total)}`;
-    const text = [
+    return [
       label,
-      state === 'running' ? `${Math.floor(part * 100)} %` : state,
+      state === 'running' ? `${Math.floor(this.#part * 100)} %` : state,
       `${amounts}${unit === '' ? '' : ` ${unit}`}`,
       state === 'running' ? this.#timeLeft() : '',
       this.#note,
     ]
       .filter((piece) => piece !== '')
       .join(' · ');
-    const bar = `<progress max="1" value="${part.toFixed(3)}"></progress>`;
+  }
+
+  #show(state: 'running' | 'done' | 'stopped'): void {
+    this.#state = state;
+    const text = this.#text();
+    const bar = `<progress max="1" value="${this.#part.toFixed(3)}"></progress>`;
     this.#sink(
       { 'text/html': `<div class="npulab-progress">${bar} ${escapeHtml(text)}</div>`, 'text/plain': text },
       this.#shown,

@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import type {
   Blobs,
   Board,
@@ -69,6 +70,10 @@ export class LabLoadedModel implements AsyncDisposable, Displayable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.unload();
+  }
+
+  [inspect.custom](): string {
+    return String(this.#model);
   }
 
   [jupyterDisplay]() {
@@ -170,6 +175,10 @@ export class LabBoard implements AsyncDisposable, Displayable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  [inspect.custom](): string {
+    return String(this.#board);
   }
 
   [jupyterDisplay]() {

@@ -1,4 +1,5 @@
 /** A running inference in a cell: the client's session plus everything it has traced so far. */
+import { inspect } from 'node:util';
 import type {
   GenerateOptions,
   Generation,
@@ -108,6 +109,10 @@ export class LabSession implements AsyncDisposable, Displayable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  [inspect.custom](): string {
+    return String(this.#session);
   }
 
   [jupyterDisplay]() {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type Bundle, createDisplay, Progress } from '../../src/display/index.js';
 
@@ -28,6 +29,18 @@ describe('progress', () => {
       { text: 'load · 90 % · 9 / 10 bytes', update: true },
       { text: 'load · done · 10 bytes', update: true },
     ]);
+  });
+
+  it('is its line among other values, before, while and after it moves', () => {
+    const lines: string[] = [];
+    recorded((progress) => {
+      lines.push(inspect(progress));
+      progress.update(5);
+      lines.push(inspect([progress]));
+      progress.done();
+      lines.push(inspect(progress));
+    });
+    expect(lines).toEqual(['load · 0 % · 0 / 10 bytes', '[ load · 50 % · 5 / 10 bytes ]', 'load · done · 10 bytes']);
   });
 
   it('tells the time that is left once it has seen a second of work, at the rate since it began', () => {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createWidgets, present, type Widgets } from '../../src/display/index.js';
 import type { WidgetComm, WidgetComms } from '../../src/display/widgets/model.js';
@@ -72,6 +73,12 @@ describe('a slider', () => {
     expect(widgets.slider({ min: 0, max: 1, step: 0.1 }) && front.opened.at(-1)?.state._model_name).toBe(
       'FloatSliderModel',
     );
+  });
+
+  it('and what listens to it are a line among other values', () => {
+    const slider = widgets.slider({ label: 'tokens', min: 1, max: 64, value: 8 });
+    expect(inspect([slider])).toBe('[ tokens: 8 (1 … 64) ]');
+    expect(inspect(slider.onChange(() => {}))).toBe('[listens to tokens: 8 (1 … 64); call it to stop]');
   });
 
   it('tells its listeners what a user chose, and every view', async () => {

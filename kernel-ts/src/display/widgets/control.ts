@@ -3,6 +3,7 @@
  * Surprise: while a listener works, further changes wait as one; it is called again with the newest value alone, so that a
  * dragged slider never builds a queue.
  */
+import { inspect } from 'node:util';
 import { type Bundle, type Displayable, jupyterDisplay } from '../bundle.js';
 import { named, type WidgetHost, WidgetModel, type WidgetState } from './model.js';
 
@@ -35,12 +36,19 @@ export abstract class Control<T> implements Displayable {
   /** Calls the listener after each change that a user makes. Returns what takes it off again. */
   onChange(listener: (value: T) => unknown): () => void {
     this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    const stop = (): void => void this.#listeners.delete(listener);
+    // Often a cell's last value: its line says what it is for.
+    const line = (): string => `[listens to ${this.text()}; call it to stop]`;
+    return Object.defineProperty(stop, inspect.custom, { value: line });
   }
 
   /** Ends the control: front ends show it as gone. */
   close(): void {
     for (const model of [this.model, ...this.#dressModels]) model.close();
+  }
+
+  [inspect.custom](): string {
+    return this.text();
   }
 
   [jupyterDisplay](): Bundle {
