@@ -1,9 +1,7 @@
 /**
- * Runs compiled cells in V8's REPL mode, on this thread, through an inspector session. Knows no TypeScript. Surprise:
- * the inspector answers in a later microtask even for synchronous code, and not at all after a termination: every wait
- * races against the cell's interrupt.
+ * Runs compiled cells on this thread. Knows no TypeScript. Surprise: the inspector answers in a later microtask even for
+ * synchronous code, and not at all after a termination: every wait races against the cell's interrupt.
  */
-import { type Runtime, Session } from 'node:inspector';
 import { inspect } from 'node:util';
 import { isPromise } from 'node:util/types';
 import { bindingOf } from '../cell-binding.js';
@@ -17,6 +15,7 @@ import { rememberText } from './frames.js';
 import { dropInputs } from './input.js';
 
 import { send, writeStream } from './output.js';
+import { Repl } from './repl.js';
 import { showError } from './show-error.js';
 import { endStdin } from './stdin.js';
 import { isUnread, Unread } from './unread.js';
@@ -54,8 +53,7 @@ interface RunningCell {
 
 /** Evaluates cells: one after the other in a shell, side by side where shells await. */
 export class Evaluator {
-  readonly #session = new Session();
-  #taken: unknown;
+  readonly #repl = new Repl();
   /** Cells that have not ended, by their requests: one of each shell. */
   readonly #running = new Map<string, RunningCell>();
   /** What the lab lends; bare until its module has loaded. */
@@ -70,10 +68,6 @@ export class Evaluator {
   /** Called before a cell's outcome is sent. */
   onEnd: () => void = () => {};
 
-  constructor() {
-    this.#session.connect();
-  }
-
   /** The cell that the running code belongs to; undefined where that cell has ended. */
   get current(): RunningCell | undefined {
     return this.#running.get(currentCell()?.requestId ?? '');
@@ -81,13 +75,11 @@ export class Evaluator {
 
   /** Lets go of the inspector, so that the process can end without waiting for a debugger. */
   close(): void {
-    this.#session.disconnect();
+    this.#repl.close();
   }
 
-  /** Receives a value from the script that `#fetch` runs. */
-  readonly take = (value: unknown): void => {
-    this.#taken = value;
-  };
+  /** Receives a value from the script with which the REPL fetches it. */
+  readonly take = this.#repl.take;
 
   /** Registers a `using` value of the running cell. */
   readonly use = (value: unknown, isAsync: boolean): unknown => {
@@ -107,6 +99,7 @@ export class Evaluator {
     dropInputs(cell.mark.requestId);
     cell.controller.abort(new DOMException('The cell was interrupted', 'AbortError'));
     cell.stop(INTERRUPTED);
+    this.#repl.giveUp();
     setTimer(() => this.#end(cell, { status: 'error', ...this.#show(INTERRUPTED) }), END_WITHIN_MS);
   }
 
@@ -239,56 +232,25 @@ export class Evaluator {
     const own = declared.has(name) ? undefined : Object.getOwnPropertyDescriptor(globalThis, name);
     if (own?.get !== undefined && NODE_GETTERS.has(own.get)) return own.get.call(globalThis);
     if (own !== undefined) return own.value;
-    let value: unknown;
-    const parameters: Runtime.EvaluateParameterType = {
-      ...{ expression: bindingOf(name), silent: true, throwOnSideEffect: true, objectGroup: 'names' },
-    };
-    this.#session.post('Runtime.evaluate', parameters, (error, answer) => {
-      if (error === null && answer.exceptionDetails === undefined) value = this.#fetch(answer.result);
-    });
-    this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'names' });
-    return value;
+    return this.#repl.peek(bindingOf(name));
   }
 
   #evaluate(cell: RunningCell, text: CompiledText): Promise<Completion> {
     rememberText(text);
     const value = new Promise<unknown>((resolve, reject) => {
-      // Not silent: V8 would let no exception of it stop the debugger.
-      const parameters = { expression: text.js, replMode: true, objectGroup: 'cell', silent: false };
-      // replMode is missing in @types/node
-      this.#session.post('Runtime.evaluate', parameters as Runtime.EvaluateParameterType, (error, answer) => {
+      this.#repl.evaluate(text.js, (error, answer) => {
         if (error !== null)
           reject(INTERRUPTED); // the inspector answers a terminated call with an error of its own
         else if (answer.exceptionDetails !== undefined) {
           const details = answer.exceptionDetails;
-          const thrown = details.exception === undefined ? new Error(details.text) : this.#fetch(details.exception);
+          const thrown =
+            details.exception === undefined ? new Error(details.text) : this.#repl.fetch(details.exception);
           reject(isUnread(details, thrown) ? new Unread(thrown.message, text, details) : new Thrown(thrown));
-        } else resolve(new Completion(text.hasResult ? this.#fetch(answer.result) : undefined));
-        const { result, exceptionDetails } = answer ?? {};
-        if (result?.objectId !== undefined || exceptionDetails !== undefined)
-          this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'cell' });
+        } else resolve(new Completion(text.hasResult ? this.#repl.fetch(answer.result) : undefined));
       });
     });
     value.catch(() => {});
     return Promise.race([value, cell.interrupted]) as Promise<Completion>;
-  }
-
-  /** The value itself behind the inspector's description of it. */
-  #fetch(remote: Runtime.RemoteObject): unknown {
-    if (remote.objectId !== undefined) {
-      this.#session.post('Runtime.callFunctionOn', {
-        functionDeclaration: '(value) => __npulab.take(value)',
-        objectId: remote.objectId,
-        arguments: [{ objectId: remote.objectId }],
-        silent: true,
-      });
-      const value = this.#taken;
-      this.#taken = undefined;
-      return value;
-    }
-    const special = remote.unserializableValue;
-    if (special === undefined) return remote.subtype === 'null' ? null : remote.value;
-    return special.endsWith('n') ? BigInt(special.slice(0, -1)) : Number(special);
   }
 
   /** How a result is shown: the lab's rich form with `text/plain` beside it, or text alone. */
