@@ -13,7 +13,7 @@ async function interrupted(code: string, where: Lab = lab): Promise<Ran> {
   const tooEarly = cell.ended.then(({ outcome }) => {
     throw new Error(`the cell ended before it was interrupted: ${JSON.stringify(outcome)}`);
   });
-  const began = where.until(cell.requestId, (all) => streamText(all, 'stdout').startsWith('started\n'));
+  const began = where.until(cell.requestId, (all) => streamText(all, 'stdout').includes('started\n'));
   await Promise.race([began, tooEarly]);
   await where.engine.interrupt();
   return cell.ended;
