@@ -202,14 +202,17 @@ const scratch = Buffer.allocUnsafe(64 * 1024);
 /** What can be read from a non-blocking descriptor right now, without waiting for the event loop. */
 export function readAvailable(fd: number): Buffer[] {
   const chunks: Buffer[] = [];
-  for (;;) {
-    let count = 0;
-    try {
-      count = readSync(fd, scratch, 0, scratch.length, null);
-    } catch {
-      return chunks; // EAGAIN: nothing there; ECONNRESET, EBADF: the stream's own handler reports it
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0; // the last read always throws, and the frames of its error would cost more than the read
+  try {
+    for (;;) {
+      const count = readSync(fd, scratch, 0, scratch.length, null);
+      if (count === 0) return chunks;
+      chunks.push(Buffer.from(scratch.subarray(0, count)));
     }
-    if (count === 0) return chunks;
-    chunks.push(Buffer.from(scratch.subarray(0, count)));
+  } catch {
+    return chunks; // EAGAIN: nothing there; ECONNRESET, EBADF: the stream's own handler reports it
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
