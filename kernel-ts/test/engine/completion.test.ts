@@ -82,6 +82,13 @@ describe('inside brackets and braces', () => {
     expect({ texts: matches.map(({ text }) => text), replaced: plain.slice(start, end) }).toEqual({ texts, replaced });
   });
 
+  test('a name that ends in a digit has members, a number and its dot have none', async () => {
+    await lab.run("import * as d3 from './helper'\nconst π2 = { turn: 1 }");
+    expect((await at('d3.al|')).texts).toEqual(['alpha']);
+    expect((await at('π2.tu|')).texts).toEqual(['turn']);
+    expect((await at('12.al|')).texts).not.toContain('alpha');
+  });
+
   test('an object and a pattern complete their properties before the names in scope', async () => {
     const size = 'function draw(size: { width: number; height: number }) {}\n';
     expect(await at(`${size}draw({ wi| })`)).toEqual({ texts: ['width'], replaced: 'wi' });

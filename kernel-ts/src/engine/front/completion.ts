@@ -68,7 +68,7 @@ export async function completeAt(
   const { start, end } = nameSpan(text, cursor);
   const prefix = text.slice(start, cursor);
   const before = text.slice(0, start);
-  const isMember = /(^|[^.])\.\s*$/.test(before) && !/\d\.$/.test(before);
+  const isMember = /(^|[^.])\.\s*$/.test(before) && !/(?<![\p{ID_Continue}$])\d[\d_]*\.$/u.test(before);
   const { live } = sources;
   const found = isMember
     ? await members(checker, text, cursor, before, live)
