@@ -10,7 +10,7 @@ export const ENGINE_ERRORS = {
   'cell.missing-module':
     "A package: npm install it in the notebook's folder. A file: its name begins with ./ or ../. Nothing of the cell has run.",
   'cell.missing-export':
-    'A type is imported and given on as one (import type, export type): files are compiled one by one. Else correct the name.',
+    'A type is imported and given on as one (import type, export type): files are compiled one by one. Of a CommonJS package a file imports the default and takes the name from that. Else correct the name.',
   'cell.decorator':
     'Cells have the decorators of JavaScript: (value, context) => …, none on parameters; those of experimentalDecorators do not work. Nothing of the cell has run.',
   'cell.object': 'An object as the value of a cell stands in parentheses: ({ … }). Nothing of the cell has run.',

@@ -35,6 +35,9 @@ describe('a cell', () => {
     ],
     ['const [first, , third = 3, ...tail] = [1, 2, undefined, 4]; [first, third, tail]', '[ 1, 3, [ 4 ] ]'],
     ['var twice = 1; var twice = 2; twice', '2'],
+    ['let made = 0\nexport default class { static { made += 1 } }\nmade', '1'],
+    ['export default function () { return 1 }\n2', '2'],
+    ["import path = require('node:path'); path.basename('a/b')", "'b'"],
     ['const enum Flag { A = 1, B = A << 2 }\nFlag.B', '4'],
     ['enum Mixed { A, B = "b" }\n[Mixed.A, Mixed[0], Mixed.B]', "[ 0, 'A', 'b' ]"],
     [

@@ -75,6 +75,27 @@ test('a type that a file gives on as if it were a value is named with its file',
   ]);
 });
 
+test('a file that asks CommonJS for a name that Node does not see is told to take the default', async () => {
+  install('hides', {
+    'package.json': '{ "name": "hides", "version": "1.0.0" }',
+    'index.js': 'module["exp" + "orts"].inner = 1',
+    'index.d.ts': 'export const inner: number',
+  });
+  lab.write('asks.ts', "import { inner } from 'hides'\nexport const outer = inner\n");
+  const { traceback } = await lab.run("import { outer } from './asks'");
+  expect(traceback[2]).toMatch(/Of a CommonJS package a file imports the default/);
+  lab.write('asks.ts', "import hides from 'hides'\nexport const outer = hides.inner\n");
+  expect((await lab.run("import { outer } from './asks'\nouter")).result).toBe('1');
+});
+
+test('declare global counts for later cells while a name of its cell lives', async () => {
+  await lab.run('declare global { interface Array<T> { ownLast(): T } }\nexport const augmented = true');
+  const later = await lab.run(
+    'Array.prototype.ownLast = function () { return this[this.length - 1] };\n[1, 2].ownLast()',
+  );
+  expect(later.result).toBe('2');
+});
+
 test('a .cts file is CommonJS, typed, and stands for the .cjs that imports name', async () => {
   lab.write('old.cts', "const count: number = 2\nexport = { count, label: 'two' }\n");
   const both = await lab.run(

@@ -21,7 +21,7 @@ describe('a cell that cannot run says what to do about it', () => {
     ['const view = <b>bold</b>', 'cell.jsx'],
     ['(<p>text</p>)', 'cell.jsx'],
     ['const = 3', 'cell.syntax'],
-    ['const one = 1; delete one', 'cell.syntax'],
+    ['const one = 1; delete one', 'cell.type'],
     ['class One { constructor(@two() one: number) {} }', 'cell.decorator'],
     ['function two(t: object, k: string, d: object) {}\nclass One { @two m() {} }', 'cell.decorator'],
     ['{ a: 1', 'cell.syntax'],
