@@ -5,6 +5,8 @@ export const ENGINE_ERRORS = {
   'cell.syntax': 'Correct the text at the line and column shown; nothing of the cell has run.',
   'cell.type':
     "Correct the types, or set kernel.settings.check = 'warn' to run the cell anyway; nothing of it has run.",
+  'cell.unknown-name':
+    'Run the cell that declares it first, or correct the name: names of cells that have not run are unknown. Nothing of the cell has run.',
   'cell.declared-twice':
     'Give one of them another name: a name is declared again by a later cell, not in the same one. Nothing of the cell has run.',
   'cell.missing-module':

@@ -10,6 +10,8 @@ const codeOf = async (code: string): Promise<string | undefined> =>
 
 describe('a cell that cannot run says what to do about it', () => {
   test.each([
+    ['declaredInACellThatHasNotRun + 1', 'cell.unknown-name'],
+    ['const total = 1; totl', 'cell.unknown-name'],
     ['const one = 1; const one = 2', 'cell.declared-twice'],
     ['let one = 1; function one() {}', 'cell.declared-twice'],
     ['type One = 1; type One = 2', 'cell.declared-twice'],
@@ -21,7 +23,7 @@ describe('a cell that cannot run says what to do about it', () => {
     ['const view = <b>bold</b>', 'cell.jsx'],
     ['(<p>text</p>)', 'cell.jsx'],
     ['const = 3', 'cell.syntax'],
-    ['const one = 1; delete one', 'cell.type'],
+    ['const one = 1; delete one', 'cell.syntax'],
     ['class One { constructor(@two() one: number) {} }', 'cell.decorator'],
     ['function two(t: object, k: string, d: object) {}\nclass One { @two m() {} }', 'cell.decorator'],
     ['{ a: 1', 'cell.syntax'],

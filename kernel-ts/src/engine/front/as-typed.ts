@@ -60,7 +60,8 @@ function isJavaScript(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
   const node = value as SyntaxNode;
   // Lists hold parts without a type: an argument with its dots, a getter's function.
-  if (node.type !== undefined && !(KNOWN.has(node.type) && !isTyped(node) && !isNewer(node))) return false;
+  if (node.type !== undefined && !(KNOWN.has(node.type) && !isTyped(node) && !isNewer(node) && !isLoose(node)))
+    return false;
   return Object.values(node).every(isJavaScript);
 }
 
@@ -70,6 +71,11 @@ function isTyped(node: SyntaxNode): boolean {
     return true;
   if (node.type === 'FunctionDeclaration') return node.body === null || node.body === undefined;
   return node.optional === true && node.type !== 'OptionalChainingExpression';
+}
+
+/** What a module may not say, and V8's REPL mode, which is a script, would do. The parser refuses all else of it. */
+function isLoose(node: SyntaxNode): boolean {
+  return node.type === 'UnaryExpression' && node.operator === 'delete';
 }
 
 /** Syntax that the oldest V8 does not know. */

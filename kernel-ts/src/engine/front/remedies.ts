@@ -5,6 +5,8 @@ import type { EngineErrorCode } from '../errors.js';
 import { parsesAs } from './syntax.js';
 
 const BY_COMPLAINT: Readonly<Record<string, EngineErrorCode>> = {
+  TS2304: 'cell.unknown-name',
+  TS2552: 'cell.unknown-name',
   TS2300: 'cell.declared-twice',
   TS2393: 'cell.declared-twice',
   TS2451: 'cell.declared-twice',
