@@ -1,5 +1,6 @@
 // npm run numbers: measures every benchmark on this machine, keeps the rows in docs/bench.json, and writes them into
-// docs/bench.md and the README. `npm run numbers -- --render` writes both again from the kept rows.
+// docs/bench.md and the README. `npm run numbers -- kernel soak` measures these alone and keeps the others as they are;
+// `npm run numbers -- --render` writes both pages again from the kept rows.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -48,28 +49,36 @@ const about = ({ date, machine }) =>
 
 /** docs/bench.md. */
 export function benchPage(kept) {
-  const parts = Object.entries(kept.benches).map(([name, rows]) => {
+  const parts = Object.entries(kept).map(([name, bench]) => {
     const guide = `bench-${name}.md`;
-    const link = existsSync(resolve(root, 'docs', guide)) ? `[How to read these](${guide})\n\n` : '';
-    return `## ${name}\n\n${link}${table(rows)}\n`;
+    const link = existsSync(resolve(root, 'docs', guide)) ? ` [How to read these](${guide})` : '';
+    return `## ${name}\n\n${about(bench)}.${link}\n\n${table(bench.rows)}\n`;
   });
-  return `# Benchmarks\n\n${about(kept)}, by \`npm run numbers\`. Ratios are of values from the same run; *modelled* is the simulator's virtual clock, never a measurement.\n\n${parts.join('\n')}`;
+  return `# Benchmarks\n\nBy \`npm run numbers\`. Ratios are of values from the same run; *modelled* is the simulator's virtual clock, never a measurement.\n\n${parts.join('\n')}`;
 }
 
 /** The README with its table of numbers. */
 export function readmeWith(kept, readme) {
   const rows = shown.map(([bench, name]) => {
-    const row = kept.benches[bench]?.find((one) => one.name.startsWith(name));
+    const row = kept[bench]?.rows.find((one) => one.name.startsWith(name));
     if (row === undefined) throw new Error(`docs/bench.json has no row "${name}" of bench ${bench}`);
     return row;
   });
+  const runs = new Map();
+  for (const bench of new Set(shown.map(([name]) => name))) {
+    const run = about(kept[bench]);
+    runs.set(run, [...(runs.get(run) ?? []), bench]);
+  }
+  const said = [...runs].map(([run, benches]) => (runs.size === 1 ? `${run}.` : `${run}: ${benches.join(', ')}.`));
   const [before, rest] = readme.split(begin);
   const after = rest.split(end)[1];
-  return `${before}${begin}\n${table(rows)}\n\n${about(kept)}. All rows: [docs/bench.md](docs/bench.md).\n${end}${after}`;
+  return `${before}${begin}\n${table(rows)}\n\n${said.join(' ')} All rows: [docs/bench.md](docs/bench.md).\n${end}${after}`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  if (!process.argv.includes('--render')) {
+  let kept = JSON.parse(readFileSync(measured, 'utf8'));
+  const words = process.argv.slice(2);
+  if (!words.includes('--render')) {
     const npulab = (...args) =>
       execFileSync(process.execPath, ['kernel-ts/bin/npulab.js', ...args], {
         cwd: root,
@@ -77,12 +86,14 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
         stdio: ['ignore', 'pipe', 'inherit'],
         maxBuffer: 2 ** 26,
       });
-    const names = npulab('bench', '--list').trim().split('\n');
-    const text = npulab('bench', '--json', ...names.filter((name) => !apart.includes(name)));
+    const all = npulab('bench', '--list').trim().split('\n');
+    const names = words.length > 0 ? words : all.filter((name) => !apart.includes(name));
+    const { machine, benches } = JSON.parse(npulab('bench', '--json', ...names));
     const date = new Date().toISOString().slice(0, 10);
-    writeFileSync(measured, `${JSON.stringify({ date, ...JSON.parse(text) }, undefined, 2)}\n`);
+    const now = Object.fromEntries(Object.entries(benches).map(([name, rows]) => [name, { date, machine, rows }]));
+    kept = { ...kept, ...now };
+    writeFileSync(measured, `${JSON.stringify(kept, undefined, 2)}\n`);
   }
-  const kept = JSON.parse(readFileSync(measured, 'utf8'));
   writeFileSync(resolve(root, 'docs/bench.md'), benchPage(kept));
   const readme = resolve(root, 'README.md');
   writeFileSync(readme, readmeWith(kept, readFileSync(readme, 'utf8')));
