@@ -122,7 +122,7 @@ describe('an interrupt', () => {
     await lab.until(cell.requestId, (all) => streamText(all, 'stderr').includes('again'));
     await lab.engine.interrupt();
     await lab.until(cell.requestId, (all) =>
-      /^Interrupted: the timers of cell \d+, which had thrown, were ended$/m.test(streamText(all, 'stderr')),
+      /^Interrupted: the callbacks of cell \d+, which had thrown, were ended$/m.test(streamText(all, 'stderr')),
     );
     expect(
       (await lab.run('const atFirst = thrown; await new Promise((r) => setTimeout(r, 1)); thrown - atFirst')).result,
@@ -146,6 +146,23 @@ describe('an interrupt', () => {
     await lab.until(cell.requestId, (all) => streamText(all, 'stderr').includes('again'));
     await lab.engine.interrupt();
     expect((await lab.run('keep')).result).toBe('42');
+  });
+
+  test('ends a chain of ticks that throw of a cell that has ended, also where a later cell waits behind it', async () => {
+    const own = startLab();
+    await own.run('const keep = 42');
+    const cell = await own.run(
+      'const late = () => { process.nextTick(late); throw new Error("again") }; setTimeout(late, 1); 0',
+    );
+    await own.until(cell.requestId, (all) => streamText(all, 'stderr').includes('again'));
+    const behind = own.start('await new Promise(() => {})');
+    await own.engine.interrupt();
+    expect((await behind.ended).outcome).toMatchObject({ ename: 'Interrupted' });
+    await own.until(cell.requestId, (all) =>
+      /^Interrupted: the callbacks of cell \d+, which had thrown, were ended$/m.test(streamText(all, 'stderr')),
+    );
+    expect((await own.run('keep')).result).toBe('42');
+    await own.close();
   });
 
   test('leaves timers that do not throw, and child processes, alone when no cell runs', async () => {

@@ -141,12 +141,7 @@ function wrapTimers(): void {
       const handle = original(
         function (this: unknown, ...args: unknown[]) {
           if (!repeats) cell.timers.delete(entry);
-          try {
-            runAs(cell, callback as Callback, this, args);
-          } catch (error) {
-            throwing.add(cell);
-            throw error;
-          }
+          runNoting(cell, callback as Callback, this, args);
         },
         ...rest,
       );
@@ -181,8 +176,11 @@ function wrapTimers(): void {
       else {
         const run = (...given: unknown[]): void => {
           // A chain of callbacks that throw survives terminations, which then hit the report of the error.
-          if (!terminating() && !cell.interrupted) runAs(cell, callback as Callback, undefined, given);
+          if (terminating() || cell.interrupted) return;
+          chained.delete(cell);
+          runNoting(cell, callback as Callback, undefined, given);
         };
+        if (throwing.has(cell)) chained.add(cell);
         original.call(owner, run, ...args);
       }
     };
@@ -197,8 +195,21 @@ function wrapTimers(): void {
   syncBuiltinESMExports();
 }
 
-/** Cells with a timer that has thrown: it may do so for ever, also when its cell has ended. */
+/** Cells with a callback that has thrown: it may do so for ever, also when its cell has ended. */
 const throwing = new Set<CellMark>();
+/** Those of them with a microtask or tick that waits. */
+const chained = new Set<CellMark>();
+
+/** Runs a callback from the event loop, and notes that it threw. */
+function runNoting(cell: CellMark, callback: Callback, self: unknown, args: unknown[]): void {
+  try {
+    runAs(cell, callback, self, args);
+  } catch (error) {
+    throwing.add(cell);
+    throw error;
+  }
+}
+
 const owners = new WeakMap<object, { cell: CellMark; entry: { drop(): void } }>();
 
 /** `timers/promises` and `util.promisify(setTimeout)` over the wrapped timers, so that an interrupt drops them too. */
@@ -237,10 +248,17 @@ export function dropTimers(cell: CellMark): void {
   cell.timers.clear();
 }
 
-/** The same for cells whose timers have thrown and have not ended; gives those cells. */
-export function dropThrowingTimers(): readonly CellMark[] {
-  const dropped = [...throwing].filter(({ timers }) => timers.size > 0);
-  for (const cell of dropped) dropTimers(cell);
-  throwing.clear();
+/**
+ * The same for cells whose callbacks have thrown and have not ended; gives those cells. Timers end where `timersToo`; a chain of
+ * microtasks or ticks ends in any case, since no other code gets its turn beside it.
+ */
+export function dropThrowing(timersToo: boolean): readonly CellMark[] {
+  const goesOn = (cell: CellMark): boolean => chained.has(cell) || (timersToo && cell.timers.size > 0);
+  const dropped = [...throwing].filter((cell) => !cell.interrupted && goesOn(cell));
+  for (const cell of dropped) {
+    dropTimers(cell);
+    throwing.delete(cell);
+    chained.delete(cell);
+  }
   return dropped;
 }

@@ -13,7 +13,7 @@ import {
   type CellMark,
   cellOf,
   currentCell,
-  dropThrowingTimers,
+  dropThrowing,
   forgetRunning,
   installAttribution,
   takeLastThrow,
@@ -103,19 +103,19 @@ function answerWorker({ id, requestIds }: Interrupt): void {
   if (answered !== id) {
     const ran = forgetRunning();
     if (before === INTERRUPT_STATE.terminating) forgetContexts();
-    if (requestIds.length === 0) endLeftovers(before === INTERRUPT_STATE.terminating ? ran : undefined);
     for (const requestId of requestIds) evaluator.interrupt(requestId);
+    endLeftovers(requestIds.length === 0, before === INTERRUPT_STATE.terminating ? ran : undefined);
     comms.interrupt();
     answered = id;
   }
   worker.postMessage({ kind: 'answered', id } satisfies FromChildMain);
 }
 
-/** No cell runs: says what of ended cells the interrupt has stopped, and ends timers that may throw for ever. */
-function endLeftovers(terminated: CellMark | undefined): void {
+/** Ends what throws for ever behind cells that have ended, and says so; when no cell runs also what was terminated, and timers. */
+function endLeftovers(isIdle: boolean, terminated: CellMark | undefined): void {
   const say = (cell: CellMark, what: string): void => writeStream('stderr', `Interrupted: ${what}\n`, cell.requestId);
-  if (terminated !== undefined) say(terminated, `what ${terminated.label} had left running was stopped`);
-  for (const cell of dropThrowingTimers()) say(cell, `the timers of ${cell.label}, which had thrown, were ended`);
+  if (isIdle && terminated !== undefined) say(terminated, `what ${terminated.label} had left running was stopped`);
+  for (const cell of dropThrowing(isIdle)) say(cell, `the callbacks of ${cell.label}, which had thrown, were ended`);
 }
 
 process.on('uncaughtException', (error) => {
