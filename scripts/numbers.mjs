@@ -45,7 +45,7 @@ const table = (rows) =>
   ].join('\n');
 
 const about = ({ date, machine }) =>
-  `Measured ${date} on ${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1024)} GiB, Node.js ${machine.node}`;
+  `Measured ${date} on ${machine.cpu} with ${machine.vectors}, ${machine.cores} cores, ${Math.round(machine.memoryMiB / 1024)} GiB, Node.js ${machine.node}`;
 
 /** docs/bench.md. */
 export function benchPage(kept) {
